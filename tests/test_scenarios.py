@@ -6,10 +6,12 @@ import sys
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent / "support"))
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
-import scenario as language  # noqa: E402
-import scenario_run as run  # noqa: E402
+from support import frames  # noqa: E402
+from support import scenario as language  # noqa: E402
+from support import scenario_run as run  # noqa: E402
+from support.env import *  # noqa: E402,F401,F403
 
 FINDINGS = language.read_findings()
 PATHS = run.scenario_paths()
@@ -163,7 +165,7 @@ def test_frames_hold_what_the_scenario_says():
     segment = parse("  +0 A>B SE 0:0(0) 64240 mss 1460 ws 7 sackok ts 1 2 | SYN-SENT SYN-RECEIVED").segments[0]
     frame = segment.frame
     assert frame[12:14] == b"\x08\x00" and frame[23] == 6
-    assert run.frames.checksum(frame[14:34]) == 0
+    assert frames.checksum(frame[14:34]) == 0
     pseudo = frame[26:34] + b"\0\6" + (len(frame) - 34).to_bytes(2, "big")
-    assert run.frames.checksum(pseudo + frame[34:]) == 0
+    assert frames.checksum(pseudo + frame[34:]) == 0
     assert frame[54:] == bytes.fromhex("020405b4 030307 0402 080a0000000100000002 01".replace(" ", ""))

@@ -12,7 +12,7 @@ import re
 import zlib
 from decimal import Decimal, InvalidOperation
 
-import frames
+from support import frames
 
 ENGINE = pathlib.Path(__file__).resolve().parents[2] / "plugin" / "engine"
 STATES = ("UNKNOWN", "CLOSED", "LISTEN", "SYN-SENT", "SYN-RECEIVED", "ESTABLISHED", "FIN-WAIT-1", "FIN-WAIT-2",

@@ -6,16 +6,16 @@ of its values. Both ways make the same transcript, so that they can be compared 
 """
 
 import functools
-import glob
+import ipaddress
 import os
 import pathlib
 import subprocess
 import tempfile
 from decimal import Decimal, InvalidOperation
 
-import frames
-import pcap
-import scenario as language
+from support import pcap
+from support import scenario as language
+from support.env import engine_runner
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SCENARIOS = ROOT / "tests" / "scenarios"
@@ -39,11 +39,20 @@ CHECKSUM_BAD, HAS_IP_ID, HAS_TTL, BROADCAST, SELF = 0x01, 0x02, 0x04, 0x20, 0x40
 # ---- the engine alone
 
 
-def segment_line(scenario_segment, frame):
+def conversation(segment):
+    """Both ends in an order that does not depend on who sends."""
+    return tuple(sorted((segment.sender.endpoint, segment.receiver.endpoint)))
+
+
+def engine_input(scenario):
+    keys = {}
+    return "".join(segment_line(segment, frame, keys.setdefault(conversation(segment), len(keys)))
+                   for frame, segment in enumerate(scenario.segments, 1))
+
+
+def segment_line(segment, frame, key):
     """A line of the input of run-segments, see there."""
-    segment, facts = scenario_segment, scenario_segment.facts
-    ends = sorted((segment.sender.endpoint, segment.receiver.endpoint))
-    key = conversation_key(ends)
+    facts, ends = segment.facts, conversation(segment)
     options = sum(bit for name, bit in OPTION_BITS.items() if name in facts)
     if facts.get("tfo"):
         options |= FAST_OPEN_COOKIE
@@ -52,7 +61,7 @@ def segment_line(scenario_segment, frame):
         traits |= HAS_IP_ID
     if segment.bad_checksum:
         traits |= CHECKSUM_BAD
-    addresses = [language.ipaddress.ip_address(peer.address) for peer in (segment.sender, segment.receiver)]
+    addresses = [ipaddress.ip_address(peer.address) for peer in (segment.sender, segment.receiver)]
     if any(address.is_multicast or str(address) == "255.255.255.255" for address in addresses):
         traits |= BROADCAST
     if ends[0] == ends[1]:
@@ -67,29 +76,8 @@ def segment_line(scenario_segment, frame):
 
 
 @functools.lru_cache(maxsize=None)
-def _keys():
-    return {}
-
-
-def conversation_key(ends):
-    keys = _keys()
-    return keys.setdefault(tuple(ends), len(keys))
-
-
-@functools.lru_cache(maxsize=None)
-def engine_program():
-    """run-segments: named by TCPSTATE_RUN_SEGMENTS, else in the build tree TCPSTATE_BUILD (build)."""
-    program = os.environ.get("TCPSTATE_RUN_SEGMENTS")
-    if not program:
-        program = pathlib.Path(os.environ.get("TCPSTATE_BUILD", ROOT / "build")) / "tests" / "run-segments"
-    if not os.access(program, os.X_OK):
-        raise FileNotFoundError(f"{program} is not built: see tests/run")
-    return str(program)
-
-
-@functools.lru_cache(maxsize=None)
 def engine_output(text, arguments):
-    done = subprocess.run([engine_program(), *arguments], input=text, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([engine_runner(), *arguments], input=text, capture_output=True, text=True, timeout=60)
     if done.returncode:
         raise RuntimeError(f"run-segments ended with {done.returncode}: {done.stderr}")
     return done.stdout
@@ -102,9 +90,9 @@ def run_engine(scenario, later_pass=False):
         arguments += ["--msl", scenario.preferences["msl"]]
     if scenario.preferences.get("checksum", "TRUE") == "FALSE":
         arguments += ["--trust-checksums"]
-    text = "".join(segment_line(segment, frame) for frame, segment in enumerate(scenario.segments, 1))
+    output = engine_output(engine_input(scenario), tuple(arguments))
     rows = []
-    for segment, line in zip(scenario.segments, engine_output(text, tuple(arguments)).splitlines(), strict=True):
+    for segment, line in zip(scenario.segments, output.split("\n")[:-1], strict=True):
         row = {}
         for word in line.split("\t"):
             name, _, value = word.partition("=")
@@ -139,13 +127,13 @@ def field_names(later_pass):
 
 
 def run_tshark(scenario, tshark, later_pass=False):
-    """The transcript of `tshark(arguments) -> standard output`, with -2 for a later pass."""
+    """The transcript of `tshark(*arguments)`, the fixture of env.py; with -2 for a later pass."""
     with tempfile.TemporaryDirectory(prefix="tcpstate.") as folder:
         os.chmod(folder, 0o755)
         capture = pathlib.Path(folder, f"{scenario.name}.pcap")
         pcap.write_pcap(capture, scenario.pcap_frames)
         capture.chmod(0o644)
-        output = tshark(tshark_arguments(scenario, capture, later_pass))
+        output = tshark(*tshark_arguments(scenario, capture, later_pass)).stdout
     return read_fields(output, later_pass)
 
 
@@ -319,7 +307,7 @@ def same(expected, got):
 
 
 def scenario_paths():
-    return [pathlib.Path(path) for path in sorted(glob.glob(str(SCENARIOS / "*.tcp")))]
+    return sorted(SCENARIOS.glob("*.tcp"))
 
 
 def ladder(scenario, rows):
