@@ -32,7 +32,7 @@ lacking() {
     for package; do
         case $package in
         tshark) command -v tshark ;;
-        libwireshark-dev) pkg-config --exists wireshark ;;
+        wireshark-dev) find_wireshark_config ;;
         libglib2.0-dev) pkg-config --exists glib-2.0 ;;
         cmake) command -v cmake ;;
         ninja-build) command -v ninja ;;
@@ -50,6 +50,15 @@ lacking() {
         *) dpkg-query -W -f '${db:Status-Abbrev}' "$package" | grep -q '^ii' ;;
         esac > /dev/null 2>&1 || echo "$package"
     done
+}
+
+# What CMake needs to find; a Wireshark elsewhere is named in the environment, as for CMake itself.
+find_wireshark_config() {
+    local file
+    for file in /usr{,/local}/lib*/{,*/}{wireshark/cmake,cmake/wireshark}/WiresharkConfig.cmake; do
+        [ ! -e "$file" ] || return 0
+    done
+    [ -n "$Wireshark_DIR$Wireshark_ROOT$CMAKE_PREFIX_PATH" ]
 }
 
 # A Python that has pytest and pytest-xdist: the first on the path, else Debian's own.
@@ -94,7 +103,7 @@ install_lacking() {
 # shellcheck disable=SC2034
 build_packages=(cmake ninja-build gcc libc6-dev pkg-config)
 # shellcheck disable=SC2034
-wireshark_packages=(tshark libwireshark-dev libglib2.0-dev)
+wireshark_packages=(tshark wireshark-dev libglib2.0-dev)
 
 # build_preset PRESET DIR [CMAKE-ARGUMENT...]: configures and builds, and is quiet unless it fails.
 build_preset() {
