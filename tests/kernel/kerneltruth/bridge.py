@@ -60,6 +60,7 @@ class Copy:
     delivered_tick: int = 0
     delivered_ns: int = 0
     change: Change | None = None
+    moved: bool = False         # it changed the receiver's state
     syn_without_effect: bool = False
 
 
@@ -73,6 +74,7 @@ class Endpoint:
         self.fin_end = None         # the number after our FIN, once it was emitted
         self.close_was_hidden = False
         self.cookie = False
+        self.scripted = False       # no kernel behind it: its state is nobody's
         self.snd_nxt = self.rcv_nxt = self.window = 0
         self.tsval = self.tsecr = None
         self.changes = [Change(0, None, None)]
@@ -151,7 +153,8 @@ class Net:
     def endpoint_of(self, side, tcp):
         """The endpoint of host `side` that sends or receives the segment."""
         src, dst = (tcp.src, tcp.sport), (tcp.dst, tcp.dport)
-        return self.endpoint(side, src, dst) if tcp.src in ADDRESSES[side] else self.endpoint(side, dst, src)
+        sent_by_b = tcp.src in ADDRESSES["B"]       # A's side also has hosts that are only a script
+        return self.endpoint(side, src, dst) if sent_by_b == (side == "B") else self.endpoint(side, dst, src)
 
     def peer_of(self, endpoint):
         return self.endpoint(OTHER[endpoint.side], endpoint.remote, endpoint.local)
@@ -305,6 +308,7 @@ class Net:
         copy.delivered_tick = self.tick
         if endpoint:
             copy.change = endpoint.now
+            copy.moved = endpoint.now.state != before
             copy.syn_without_effect = (segment.tcp.bare_syn and endpoint.now.state == before
                                        and before != "SYN-RECEIVED")
 

@@ -131,6 +131,8 @@ def _sender_row(net, view, frame, sender, receiver):
 
 def _receiver_row(net, view, frame, sender, receiver):
     segment, copy = frame.segment, frame.copy
+    if receiver.scripted:
+        return _shown(receiver.now), "scripted"
     if not copy or not copy.delivered_tick:
         return _shown(_at(receiver, frame.tick)), "lost"
     change = copy.change
@@ -153,6 +155,8 @@ def _at(endpoint, tick):
 
 def _unknowable(view, frame, endpoint, peer, change):
     """Why the observer cannot know the last change of the endpoint, if so."""
+    if endpoint.scripted:
+        return "scripted"
     if change.flag:
         return change.flag
     if view.start_tick and _closing_before(view, frame, endpoint, peer):
@@ -237,10 +241,11 @@ def _pending(view, frame, endpoint, tick, is_sender):
         if any(c.delivered_tick <= tick for c in arrivals):
             continue
         if arrivals:
-            moved = any(c.change.tick == c.delivered_tick for c in arrivals)
+            moved = any(c.moved for c in arrivals)
             if moved and not is_sender:
                 return "in-flight"
-            if moved and not segment.tcp.flags & (SYN | FIN | RST):
+            if moved and _at(endpoint, tick).state in AWAITS_ACK and not frame.segment.tcp.flags & (SYN | FIN | RST):
+                # Its own acknowledgment number tells of the peer's SYN and FIN, but not of the peer's ACK.
                 return "crossing"
         elif not _made_good(view, frame, endpoint, earlier, other, tick, is_sender, control_ahead):
             return "behind-loss"

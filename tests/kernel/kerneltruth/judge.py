@@ -1,0 +1,106 @@
+"""One capture: the truth beside what the plugin shows."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Miss:
+    frame: int
+    endpoint: str
+    role: str
+    truth: str
+    shown: str
+    certainty: str
+    settled: str
+    contradicted_in: str
+
+
+@dataclass
+class Result:
+    name: str
+    scenario: str
+    view: str
+    category: str
+    rows: int = 0
+    first_right: int = 0
+    settled_right: int = 0
+    proved_wrong: int = 0
+    assumed_wrong: int = 0
+    unknown: int = 0
+    misses: list = field(default_factory=list)
+    expert: list = field(default_factory=list)
+    story: list = field(default_factory=list)
+    pass_differences: list = field(default_factory=list)
+    left_out: dict = field(default_factory=dict)
+
+
+def read_truth(path):
+    """(header, rows): the commented header as a dict, each row as a list of cells."""
+    header, found = {}, []
+    for line in path.read_text(encoding="ascii").splitlines():
+        if line.startswith("#"):
+            key, _, value = line[1:].partition(":")
+            header[key.strip()] = value.strip()
+        elif not line.startswith("frame"):
+            found.append(line.split("\t"))
+    return header, found
+
+
+def truth_path(capture):
+    return capture.with_name(capture.name.removesuffix(".pcap") + ".truth.tsv")
+
+
+def judge(runner, capture, also=(), first_pass=False):
+    header, truth = read_truth(truth_path(capture))
+    name = capture.name.removesuffix(".pcap")
+    scenario, _, view = name.rpartition(".")
+    result = Result(name, scenario, view, header["category"])
+    frames, result.expert = runner.read(capture)
+    for frame, sender, receiver, sender_state, receiver_state, sender_why, receiver_why in truth:
+        shown = frames.get(int(frame), {})
+        for role, endpoint, state, why in (("sender", sender, sender_state, sender_why),
+                                           ("receiver", receiver, receiver_state, receiver_why)):
+            if why == "yes" or why in also:
+                count(result, shown, int(frame), role, endpoint, state)
+            else:
+                result.left_out[why] = result.left_out.get(why, 0) + 1
+    result.story = story(frames)
+    if first_pass:
+        once, _ = runner.read(capture, passes=1)
+        for number, cells in frames.items():
+            for end in ("client", "server"):
+                key = f"tcpstate.{end}.state.name"
+                if once.get(number, {}).get(key) != cells[key]:
+                    result.pass_differences.append((number, end, once.get(number, {}).get(key), cells[key]))
+    return result
+
+
+def count(result, shown, frame, role, endpoint, truth):
+    end = next((e for e in ("client", "server") if shown.get(f"tcpstate.{e}") == endpoint), None)
+    state, certainty, settled = (shown[f"tcpstate.{end}.{what}.name"] for what in ("state", "certainty", "settled")) \
+        if end else ("", "unknown", "")
+    right = truth.split("|")
+    result.rows += 1
+    result.first_right += state in right
+    result.settled_right += (settled or state) in right
+    if state in right and (settled or state) in right:
+        return
+    if state in ("", "UNKNOWN"):
+        result.unknown += 1
+    elif state not in right:
+        if certainty == "proved":
+            result.proved_wrong += 1
+        else:
+            result.assumed_wrong += 1
+    result.misses.append(Miss(frame, endpoint, role, truth, state or "-", certainty, settled or "-",
+                              shown.get("tcpstate.contradicted_in", "")))
+
+
+def story(frames):
+    """What became of each connection, in order."""
+    told = {}
+    for _, cells in sorted(frames.items()):
+        if cells["tcpstate.connection"]:
+            told[int(cells["tcpstate.connection"])] = tuple(cells[f"tcpstate.{key}"] for key in (
+                "client", "server", "outcome.name", "close.kind.name", "opened_by.name", "closed_by.name"))
+    return [told[number] for number in sorted(told)]

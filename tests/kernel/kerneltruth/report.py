@@ -1,0 +1,113 @@
+"""The tables that a person reads."""
+
+COUNTS = ("rows", "first_right", "settled_right", "proved_wrong", "assumed_wrong", "unknown")
+HEADING = (f"{'':44}{'captures':>9}{'rows':>8}{'first %':>9}{'settled %':>11}{'proved':>8}{'assumed':>9}{'unknown':>9}\n"
+           f"{'':44}{'':9}{'':8}{'':9}{'':11}{'wrong':>8}{'wrong':>9}")
+
+
+def _sums(results):
+    return {key: sum(getattr(result, key) for result in results) for key in COUNTS}
+
+
+def _percent(part, whole):
+    return 100.0 * part / whole if whole else 100.0
+
+
+def _line(name, results):
+    s = _sums(results)
+    return (f"{name[:43]:44}{len(results):9}{s['rows']:8}{_percent(s['first_right'], s['rows']):9.2f}"
+            f"{_percent(s['settled_right'], s['rows']):11.2f}{s['proved_wrong']:8}{s['assumed_wrong']:9}{s['unknown']:9}")
+
+
+def _groups(results, key):
+    found = {}
+    for result in results:
+        found.setdefault(key(result), []).append(result)
+    return found
+
+
+def totals(results):
+    print(HEADING)
+    for category, members in sorted(_groups(results, lambda r: r.category).items()):
+        print(_line(category, members))
+    print(_line("all", results))
+    left_out = {}
+    for result in results:
+        for why, number in result.left_out.items():
+            left_out[why] = left_out.get(why, 0) + number
+    print("rows left out: " + ", ".join(f"{why} {n}" for why, n in sorted(left_out.items(), key=lambda x: -x[1])))
+
+
+def by_group(results, title, key, limit=None):
+    groups = sorted(_groups(results, key).items(),
+                    key=lambda item: (sum(len(r.misses) for r in item[1]), item[0]), reverse=True)
+    wrong = [(name, members) for name, members in groups if any(r.misses for r in members)]
+    print(f"\nby {title}, worst first ({len(groups) - len(wrong)} of {len(groups)} without a miss)")
+    for name, members in wrong[:limit]:
+        print(_line(name, members))
+    if limit and len(wrong) > limit:
+        print(f"... and {len(wrong) - limit} more")
+
+
+def misses(results):
+    print("\ncapture\tframe\tendpoint\trole\ttruth\tshown\tcertainty\tsettled\tcontradicted in")
+    for result in sorted(results, key=lambda r: (-len(r.misses), r.name)):
+        for m in result.misses:
+            print(f"{result.name}\t{m.frame}\t{m.endpoint}\t{m.role}\t{m.truth}\t{m.shown}\t{m.certainty}\t{m.settled}"
+                  f"\t{m.contradicted_in}")
+
+
+def _innocent_warnings(results):
+    """Errors and Warnings in captures in which nobody forged anything."""
+    return [(result.name, *item) for result in results if result.category in ("ordinary", "random")
+            for item in result.expert]
+
+
+def warnings(results, listed):
+    found = _innocent_warnings(results)
+    print(f"\nErrors and Warnings of tcpstate where nothing was forged: {sum(count for _, _, count, _ in found)}"
+          f" in {len({name for name, *_ in found})} captures")
+    if listed:
+        for name, severity, count, text in found:
+            print(f"  {name}: {severity} {count} x {text}")
+
+
+def stories(results, listed):
+    by_name = {result.name: result for result in results}
+    runs = differ = 0
+    lines = []
+    for name, result in by_name.items():
+        other = by_name.get(result.scenario + ".end-b")
+        if result.view != "end-a" or not other:
+            continue
+        runs += 1
+        if sorted(result.story) != sorted(other.story):
+            differ += 1
+            lines.append(f"  {result.scenario}\n    at A: {result.story}\n    at B: {other.story}")
+    print(f"\nruns whose two ends tell different stories: {differ} of {runs}")
+    if listed:
+        print("\n".join(lines))
+
+
+def pass_differences(results):
+    found = [(result.name, *difference) for result in results for difference in result.pass_differences]
+    print(f"\nstates that differ between the first pass and a second one: {len(found)}")
+    for name, frame, end, once, twice in found[:50]:
+        print(f"  {name} frame {frame} {end}: {once} alone, {twice} with -2")
+
+
+def below(results, min_first, min_settled, max_proved_wrong, max_warnings):
+    failed = []
+    for what, limits, key in (("first pass", min_first, "first_right"), ("settled", min_settled, "settled_right")):
+        for category, percent in limits.items():
+            s = _sums([r for r in results if category in ("all", r.category)])
+            if _percent(s[key], s["rows"]) < percent:
+                failed.append(f"{what} {category}: {_percent(s[key], s['rows']):.2f} % < {percent} %")
+    wrong = _sums(results)["proved_wrong"]
+    if max_proved_wrong is not None and wrong > max_proved_wrong:
+        failed.append(f"proved wrong: {wrong} > {max_proved_wrong}")
+    number = sum(count for _, _, count, _ in _innocent_warnings(results))
+    if max_warnings is not None and number > max_warnings:
+        failed.append(f"Errors and Warnings without forgery: {number} > {max_warnings}")
+    failed += [f"first pass and second differ: {r.name}" for r in results if r.pass_differences]
+    return failed

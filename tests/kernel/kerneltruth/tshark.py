@@ -1,0 +1,74 @@
+"""tshark with the plugin: what it shows for each frame of a capture."""
+
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+
+NOBODY = 65534
+FIELDS = ["frame.number", "tcpstate.connection"] + [
+    f"tcpstate.{end}{what}" for end in ("client", "server")
+    for what in ("", ".state.name", ".certainty.name", ".settled.name")] + [
+    "tcpstate.contradicted_in", "tcpstate.violation", "tcpstate.outcome.name", "tcpstate.close.kind.name",
+    "tcpstate.opened_by.name", "tcpstate.closed_by.name"]
+SECONDS = 120
+
+
+@dataclass(slots=True)
+class Shown:
+    """One endpoint at one frame."""
+    state: str
+    certainty: str
+    settled: str
+
+
+class Runner:
+    def __init__(self, plugins, scratch):
+        """`scratch`: a directory that an unprivileged user may enter; tshark's HOME is made in it."""
+        self.plugins = plugins.resolve()
+        self.home = scratch / "home"
+        self.home.mkdir()
+        self.prefix = []
+        if os.geteuid() == 0:
+            # Wireshark as root ignores plugin folders without a word.
+            os.chown(self.home, NOBODY, NOBODY)
+            self.prefix = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+        self.environment = {"PATH": os.environ["PATH"], "HOME": str(self.home), "LC_ALL": "C.UTF-8", "TZ": "UTC",
+                            "WIRESHARK_PLUGIN_DIR": str(self.plugins), "UBSAN_OPTIONS": "print_stacktrace=1"}
+        self.program = shutil.which("tshark") or "tshark"
+
+    def run(self, *arguments):
+        with open(arguments[1], "rb") if arguments[0] == "-r" else open(os.devnull, "rb") as capture:
+            # By standard input, as the directory may be closed to the unprivileged user; not as "-", which cannot seek.
+            words = ["-r", "/dev/stdin", *arguments[2:]] if arguments[0] == "-r" else arguments
+            done = subprocess.run([*self.prefix, self.program, *words], stdin=capture, env=self.environment,
+                                  capture_output=True, text=True, timeout=SECONDS)
+        if done.returncode:
+            raise RuntimeError(f"tshark {' '.join(map(str, arguments[:3]))}: {done.returncode}\n{done.stderr[-2000:]}")
+        return done.stdout
+
+    def assert_plugin(self):
+        listed = self.run("-G", "plugins")
+        if not re.search(r"^tcpstate", listed, re.M):
+            raise SystemExit(f"tshark does not list tcpstate among its plugins (WIRESHARK_PLUGIN_DIR={self.plugins})")
+
+    def read(self, capture, passes=2):
+        """(frames, expert): frame number -> dict of the fields; the Errors and Warnings of tcpstate."""
+        words = ["-r", str(capture), *(["-2"] if passes == 2 else []), "-o", "tcp.check_checksum:TRUE",
+                 "-T", "fields", "-E", "separator=/t", "-E", "occurrence=f", "-z", "expert,warn"]
+        for field in FIELDS:
+            words += ["-e", field]
+        frames, expert, severity = {}, [], ""
+        for line in self.run(*words).splitlines():
+            cells = line.split("\t")
+            if len(cells) == len(FIELDS) and cells[0].isdigit():
+                frames[int(cells[0])] = dict(zip(FIELDS, cells))
+                continue
+            heading = re.match(r"(\w+) \(\d+\)$", line)
+            if heading:
+                severity = heading.group(1)
+            item = re.match(r"\s+(\d+)\s+(\w+)\s+tcpstate\s+(.*)$", line, re.I)
+            if item and severity in ("Errors", "Warns"):
+                expert.append((severity, int(item.group(1)), item.group(3)))
+        return frames, expert
