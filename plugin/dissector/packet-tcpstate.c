@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The post-dissector: runs after all others, on every frame.
+ *
+ *   first visit     segment_source -> capture_state, which has the engine judge each segment
+ *   every visit     capture_state -> present
+ *
+ * Later visits may come in any order, without a tree, without the fields of TCP: they read nothing but what was kept.
+ */
+#include "packet-tcpstate.h"
+
+#include "capture_state.h"
+#include "compat.h"
+#include "present.h"
+#include "segment_source.h"
+
+#include <epan/packet.h>
+#include <epan/prefs.h>
+
+static int proto_tcpstate = -1;
+static dissector_handle_t handle;
+static struct capture_state *capture; /* of the open file, in its memory */
+static uint32_t last_visited;         /* frame, to notice what must not happen: a first visit out of order */
+
+/* ---- preferences ---------------------------------------------------------------------------------------------- */
+
+static gint preference_language = TCPSTATE_ENGLISH;
+static guint preference_msl_s = 30;
+static preference_bool preference_info_column = FALSE;
+static preference_bool preference_quiz = FALSE;
+static preference_bool preference_checksum = TRUE;
+
+static void register_preferences(void) {
+    static const enum_val_t languages[] = {
+        {"english", "English", TCPSTATE_ENGLISH},
+        {"chinese", "简体中文", TCPSTATE_CHINESE},
+        {NULL, NULL, 0},
+    };
+    module_t *module = prefs_register_protocol(proto_tcpstate, NULL);
+    prefs_register_enum_preference(module, "language", "Language of the explanations",
+                                   "The language of the explanations and of the expert information",
+                                   &preference_language, languages, FALSE);
+    prefs_register_uint_preference(module, "msl", "Maximum segment lifetime (seconds)",
+                                   "An endpoint is taken to leave TIME-WAIT after twice this time. The RFC says 240; "
+                                   "Linux waits 60 seconds in all, macOS 30, Windows 30 to 240",
+                                   10, &preference_msl_s);
+    prefs_register_bool_preference(module, "info_column", "Show steps in the Info column",
+                                   "Append the step of the handshake or the close, or else the change of state, to "
+                                   "the Info column",
+                                   &preference_info_column);
+    prefs_register_bool_preference(module, "quiz", "Quiz: hide states and explanations",
+                                   "Show neither states nor explanations, so that you can work them out yourself",
+                                   &preference_quiz);
+    prefs_register_bool_preference(module, "checksum", "Ignore segments with a bad checksum",
+                                   "A segment whose checksum Wireshark has verified and found bad changes no state, "
+                                   "unless the peer acknowledges such segments. Wireshark verifies TCP checksums only "
+                                   "if told so in the preferences of TCP",
+                                   &preference_checksum);
+}
+
+/* ---- files ---------------------------------------------------------------------------------------------------- */
+
+/* For a new file, when all is dissected again, and when tshark -M forgets what it has read. */
+static void begin_file(void) {
+    const struct tcpstate_settings settings = {
+        .msl_ns = (int64_t)preference_msl_s * 1000000000,
+        .ignore_bad_checksums = preference_checksum,
+    };
+    capture = capture_state_new(&settings);
+    last_visited = 0;
+}
+
+static void end_file(void) { capture = NULL; }
+
+/* ---- frames --------------------------------------------------------------------------------------------------- */
+
+static void visit_first(const packet_info *pinfo, const proto_tree *tree) {
+    struct sourced_segment segments[SEGMENTS_PER_FRAME];
+    const unsigned count = tree ? segment_source(pinfo, tree, segments) : 0;
+    for (unsigned i = 0; i < count; i++)
+        capture_state_segment(capture, &segments[i]);
+    if (pinfo->presence_flags & PINFO_HAS_TS)
+        capture_state_frame(capture, segment_source_time_ns(pinfo));
+}
+
+static int dissect_tcpstate(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_) {
+    const struct presentation presentation = {
+        .language = (enum tcpstate_language)preference_language,
+        .is_quiz = preference_quiz,
+        .info_column = preference_info_column,
+    };
+    uint32_t first;
+    if (!capture)
+        return 0;
+    if (!pinfo->fd->visited && pinfo->num >= last_visited) {
+        last_visited = pinfo->num;
+        visit_first(pinfo, tree);
+    }
+    const unsigned count = capture_state_find(capture, pinfo->num, &first);
+    if (count)
+        present_frame(pinfo, tvb, tree, capture, first, count, &presentation);
+    return (int)tvb_captured_length(tvb);
+}
+
+/* ---- registration --------------------------------------------------------------------------------------------- */
+
+static void register_protocol(void) {
+    proto_tcpstate = proto_register_protocol("TCP Connection State", "tcpstate", "tcpstate");
+    present_register(proto_tcpstate);
+    register_preferences();
+    handle = register_dissector("tcpstate", dissect_tcpstate, proto_tcpstate);
+    register_postdissector(handle);
+    register_init_routine(begin_file);
+    register_cleanup_routine(end_file);
+}
+
+/* The wanted fields are set here and not for each file: the GUI decides before that whether to build trees. */
+static void hand_off(void) { set_postdissector_wanted_hfids(handle, segment_source_wanted_hfids()); }
+
+void packet_tcpstate_register(void) {
+    static proto_plugin plugin;
+    plugin.register_protoinfo = register_protocol;
+    plugin.register_handoff = hand_off;
+    proto_register_plugin(&plugin);
+}
