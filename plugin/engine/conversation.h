@@ -1,6 +1,174 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * Placeholder while the engine is being written. */
+ *
+ * The memory of a conversation. Included by tcpstate.h only, so that callers can own it; they treat it as opaque.
+ * Every quantity is zero before its `has_` flag or its count says otherwise. `_ns`: capture time, `_frame`: 0 is none.
+ */
 #ifndef TCPSTATE_CONVERSATION_H
 #define TCPSTATE_CONVERSATION_H
-struct tcpstate_conversation { struct tcpstate_summary summary, previous; };
+
+enum {
+    TCPSTATE_RANGES = 16,   /* captured, not yet acknowledged runs of one sender */
+    TCPSTATE_COPIES = 16,   /* recent segments of one sender, to recognise copies */
+    TCPSTATE_TICKS = 16,    /* recent distinct timestamps of one sender */
+    TCPSTATE_LEGS = 8,      /* recent samples of the way from the capture point to one end and back */
+    TCPSTATE_VERDICTS = 48, /* what hindsight has found out about single segments */
+    TCPSTATE_ACKS = 4       /* recent segments of one end that acknowledged, for resets that answer them */
+};
+
+/* Octets that were captured and can have arrived, [left, right); SYN and FIN count. */
+struct tcpstate_range {
+    uint32_t left, right;
+    uint32_t tsval, frame, index;
+    int64_t time_ns;    /* of the newest copy */
+    uint8_t copies;
+    bool sacked, lost;
+};
+
+/* Why an endpoint is believed CLOSED, so that it can be believed alive again: whoever speaks was not closed. */
+enum tcpstate_undo_cause { TCPSTATE_UNDO_NONE, TCPSTATE_UNDO_RST_TAKEN, TCPSTATE_UNDO_RST_SENT, TCPSTATE_UNDO_TIMER,
+                           TCPSTATE_UNDO_LAST_ACK };
+struct tcpstate_undo {
+    uint8_t cause, state, certainty;
+    uint32_t frame, index, rnxt, rst_seq;
+    int64_t time_ns;
+};
+
+/* One endpoint in one connection, `x` in the comments; `y` is its peer. */
+struct tcpstate_endpoint {
+    uint8_t state, certainty; /* believed, if all that was captured arrived */
+    uint8_t entered_captured; /* the entry into `state` was captured at entered_ns */
+    bool active_open;         /* has sent a SYN of its own before it answered one */
+    bool captured;            /* a segment of it was captured */
+    bool spoke;               /* has sent an ordinary segment: no SYN, no RST */
+    bool fast_open;           /* as a server: SYN with a cookie, or SYN data acknowledged: data may precede the ACK */
+    bool ignores_acks;        /* acceptable ACKs did not establish it: established only when it speaks */
+    uint8_t ignored_acks;     /* ACKs that were taken back by a repeated SYN,ACK */
+    int64_t entered_ns;
+
+    /* what it sent */
+    bool has_iss, has_smax, has_dmax, has_fin, fin_inferred, iss_inferred, sent_syn, sent_synack, synack_acked;
+    uint32_t iss, smax, dmax; /* smax: end of the highest octet, SYN and FIN counted; dmax: data only */
+    uint32_t fin;             /* sequence number of its FIN */
+    uint32_t fin_frame, fin_index, fin_ack, fin_tsval;
+    int64_t fin_ns;
+    uint8_t state_before_fin;
+    uint32_t una;         /* highest acceptable ACK from y, assumed delivered */
+    bool has_una, fin_acked;
+    uint32_t fin_ack_frame, fin_ack_index; /* the segment of y that acknowledged the FIN */
+    int64_t fin_ack_ns;
+    uint32_t synack_frame, synack_index, synack_ack, synack_tsval;
+    bool synack_repeated, fin_repeated; /* ... and not acknowledged again since */
+    bool synack_taken;                  /* its SYN,ACK had an ACK that the peer could take */
+    bool was_established, told_step_close_ack;
+    int64_t synack_ns, first_syn_ns, last_syn_ns;
+    uint32_t syn_length; /* data octets in its SYN */
+    struct tcpstate_range ranges[TCPSTATE_RANGES];
+    uint8_t range_count;
+    uint8_t shift; /* window shift it announced */
+    bool has_shift;
+    uint8_t syn_options, syn_shift;
+    uint16_t syn_mss;
+    uint8_t syn_ttl;
+
+    /* what it acknowledged and what it must have */
+    bool has_acked, has_rnxt, has_redge, peer_fin_taken;
+    uint32_t acked;       /* highest number it acknowledged */
+    uint32_t rnxt;        /* RCV.NXT, if everything captured arrived */
+    uint32_t redge;       /* highest right edge it announced */
+    uint32_t max_window;  /* largest window it announced, octets */
+    uint32_t peer_fin_frame, peer_fin_index; /* the segment that completed y's FIN here */
+    int64_t peer_fin_ns;
+    bool has_bad_ack;
+    uint32_t bad_ack; /* last unacceptable ACK that it got: it answers with a RST of that number */
+    uint32_t bad_ack_frame;
+    int64_t bad_ack_ns;
+    bool has_ts_recent, sent_ts;
+    uint32_t ts_recent, ts_newest, first_syn_tsval;
+    uint32_t handshake_ack_frame, handshake_ack_index; /* the segment of y that established it */
+    int64_t handshake_ack_ns;
+    struct tcpstate_undo undo;
+    int64_t last_sent_ns;
+    uint32_t once[(TCPSTATE_FINDINGS + 31) / 32]; /* findings told once already */
+};
+
+/* A SYN that may or may not open a new connection: it must be answered first. */
+struct tcpstate_candidate {
+    bool pending;
+    uint8_t direction;
+    bool genuine;    /* it has the options that the sender's own SYN had */
+    bool challenged; /* the other end answered with an ACK: challenge_ack */
+    uint32_t challenge_ack;
+    struct tcpstate_segment segment_head; /* facts of the SYN, without SACK */
+};
+
+struct tcpstate_connection {
+    bool exists, self, reopened_after_reset;
+    struct tcpstate_endpoint end[2]; /* by role */
+    bool phase_reset;                /* an accepted RST was seen */
+    bool refused, reset, closed;     /* reset: before both FINs were acknowledged; closed: both were */
+    bool simultaneous_open, simultaneous_close, three_segment;
+    uint8_t first_fin_role;          /* of a captured or inferred FIN */
+    bool any_fin;
+    int64_t rst_ns, closed_ns, time_wait_ns; /* time_wait_ns: last restart of the 2MSL timer */
+    struct tcpstate_summary summary;
+};
+
+/* The path and the clocks: these outlive a connection. By direction. */
+struct tcpstate_path {
+    struct {
+        uint32_t digest, length, frame;
+        uint16_t ip_id;
+        uint8_t ttl, shown_state, shown_certainty, traits, flags;
+        int64_t time_ns;
+    } copies[TCPSTATE_COPIES];
+    struct {
+        uint32_t tsval;
+        int64_t time_ns;
+    } ticks[TCPSTATE_TICKS];
+    int64_t legs_ns[TCPSTATE_LEGS];
+    int64_t offset_ns, first_tick_ns;
+    uint32_t first_tsval;
+    double best_ratio;
+    uint8_t copy_next, tick_next, leg_next, copy_count, tick_count, leg_count;
+    bool has_offset, has_first_tick;
+    uint8_t bad_checksums_acked;
+    uint32_t bad_checksum_end[3];
+    uint8_t bad_checksum_count;
+    struct {
+        uint32_t ack, frame;
+        int64_t time_ns;
+        uint8_t traits; /* 1: carried data or FIN */
+    } acks[TCPSTATE_ACKS];
+    uint8_t ack_next, ack_count;
+};
+
+enum tcpstate_verdict_kind {
+    TCPSTATE_VERDICT_NOT_TAKEN = 1, /* it did not reach the receiver, or the receiver did not take it */
+    TCPSTATE_VERDICT_NOT_SENT,      /* its nominal sender never sent it */
+    TCPSTATE_VERDICT_TAKEN,         /* a RST that looked too low was accepted */
+    TCPSTATE_VERDICT_REFUSED,       /* its receiver had no connection any more */
+    TCPSTATE_VERDICT_NOT_LOST,      /* it arrived late */
+    TCPSTATE_VERDICT_CROSSED        /* a FIN that was taken only after the receiver's own FIN */
+};
+struct tcpstate_verdict {
+    uint32_t index; /* of the segment within the conversation, from 0 */
+    uint32_t frame, by_frame;
+    uint8_t kind;
+};
+
+struct tcpstate_conversation {
+    uint32_t index;       /* of the next segment */
+    uint32_t connections; /* opened so far */
+    struct tcpstate_connection current;
+    struct tcpstate_summary previous;
+    uint32_t previous_smax[2], previous_rnxt[2]; /* by direction, of the connection before */
+    bool has_previous;
+    struct tcpstate_candidate candidate;
+    struct tcpstate_path path[2]; /* by direction */
+    int64_t last_ns;
+    struct tcpstate_verdict verdicts[TCPSTATE_VERDICTS];
+    uint8_t verdict_count, verdict_next;
+    bool new_verdicts;
+};
+
 #endif

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Would the receiver accept this segment (RFC 9293 3.10.7.4 first, second; RFC 5961 3; RFC 7323 5.3), and what must it
+ * have received?
+ *
+ * RCV.NXT of a receiver is known to lie between what it has acknowledged and the end of all that was captured for it
+ * without a hole. Of each sender the runs of octets that were captured and not yet acknowledged are kept; a run that the
+ * receiver is shown to lack is marked lost, and RCV.NXT is what the rest reaches.
+ */
+#include "judgement.h"
+
+#include <string.h>
+
+enum { SCALE_UNKNOWN = 14 }; /* RFC 7323 2.3: the largest shift: nothing is surely outside */
+
+/* The window of this segment in octets. `*known`: its scale is known. A SYN is never scaled. */
+uint32_t unscaled_window(const struct judgement *j, bool *known)
+{
+    const struct tcpstate_endpoint *x = j->x, *y = j->y;
+
+    *known = true;
+    if (j->syn)
+        return j->segment->window;
+    if (x->has_iss && !x->iss_inferred && y->has_iss && !y->iss_inferred)
+        return (uint32_t)j->segment->window << (x->has_shift && y->has_shift ? x->shift : 0);
+    *known = false;
+    return (uint32_t)j->segment->window << SCALE_UNKNOWN;
+}
+
+/* Sequence number and window, by table 6 of the RFC and by Linux's looser test; only what fails both is surely not. */
+enum tcpstate_answer acceptable_segment(const struct judgement *j)
+{
+    const struct tcpstate_endpoint *y = j->y;
+    uint32_t low;
+
+    if (!y->has_rnxt)
+        return TCPSTATE_CANNOT_TELL;
+    low = y->has_acked && seq_before(y->acked, y->rnxt) ? y->acked : y->rnxt;
+    if (seq_before(j->end, low))
+        return TCPSTATE_SURELY_NOT;
+    if (y->has_redge && seq_after(j->segment->seq, y->redge) && seq_after(j->segment->seq, y->rnxt))
+        return TCPSTATE_SURELY_NOT;
+    return TCPSTATE_YES;
+}
+
+/* PAWS. Linux lets an old timestamp pass on a pure ACK that repeats what is known. */
+bool acceptable_by_timestamp(const struct judgement *j)
+{
+    const struct tcpstate_segment *s = j->segment;
+
+    if (!(s->options & TCPSTATE_OPT_TIMESTAMPS) || !j->y->has_ts_recent || j->rst)
+        return true;
+    if (!seq_before(s->tsval, j->y->ts_recent))
+        return true;
+    return j->pure_ack && j->y->has_rnxt && s->seq == j->y->rnxt && j->y->has_una && s->ack == j->y->una;
+}
+
+/* A RST counts only at exactly RCV.NXT (RFC 9293 3.10.7.4 second). Linux also takes the right edge of the last run
+ * behind a hole, and RCV.NXT-1 after a FIN was received (macOS sends that). */
+bool acceptable_rst(struct judgement *j)
+{
+    const struct tcpstate_endpoint *x = j->x, *y = j->y;
+    uint32_t seq = j->segment->seq;
+    uint32_t highest = 0;
+    bool hole = false;
+
+    if (!y->has_rnxt)
+        return true;
+    if (seq == y->rnxt || hindsight_says(j, j->index, TCPSTATE_VERDICT_TAKEN))
+        return true;
+    if ((y->state == TCPSTATE_CLOSE_WAIT || y->state == TCPSTATE_LAST_ACK || y->state == TCPSTATE_CLOSING) &&
+        seq + 1 == y->rnxt)
+        return true;
+    if (!(x->syn_options & y->syn_options & TCPSTATE_OPT_SACK_PERMITTED))
+        return false;
+    for (unsigned i = 0; i < x->range_count; i++) {
+        const struct tcpstate_range *range = &x->ranges[i];
+        if (range->lost || !seq_after(range->left, y->rnxt))
+            continue;
+        if (!hole || seq_after(range->right, highest))
+            highest = range->right;
+        hole = true;
+    }
+    return hole && seq == highest;
+}
+
+/* ---- runs of octets ------------------------------------------------------------------------------------------- */
+
+static void ranges_remove(struct tcpstate_endpoint *x, unsigned i)
+{
+    x->range_count--;
+    memmove(&x->ranges[i], &x->ranges[i + 1], (x->range_count - i) * sizeof x->ranges[0]);
+}
+
+/* Full: join the first two neighbours that are alike, else forget the first. Joining loses only how early the first of
+ * them was sent. */
+static void ranges_make_room(struct tcpstate_endpoint *x)
+{
+    for (unsigned i = 0; i + 1 < x->range_count; i++) {
+        struct tcpstate_range *a = &x->ranges[i], *b = &x->ranges[i + 1];
+        if (a->right == b->left && a->lost == b->lost && a->sacked == b->sacked) {
+            b->left = a->left;
+            if (a->time_ns > b->time_ns)
+                b->time_ns = a->time_ns;
+            ranges_remove(x, i);
+            return;
+        }
+    }
+    ranges_remove(x, 0);
+}
+
+void ranges_add(struct tcpstate_endpoint *x, uint32_t left, uint32_t right, const struct judgement *j)
+{
+    struct tcpstate_range fresh = {.left = left, .right = right, .frame = j->segment->frame, .index = j->index,
+                                   .tsval = j->segment->tsval, .time_ns = j->segment->time_ns, .copies = 1};
+    unsigned at;
+
+    for (unsigned i = 0; i < x->range_count;) { /* an older copy gives way */
+        struct tcpstate_range *old = &x->ranges[i];
+        if (seq_at_least(old->left, left) && seq_at_most(old->right, right)) {
+            fresh.sacked |= old->sacked;
+            if (fresh.copies < 255)
+                fresh.copies = (uint8_t)(old->copies + 1);
+            ranges_remove(x, i);
+        } else {
+            i++;
+        }
+    }
+    if (x->range_count == TCPSTATE_RANGES)
+        ranges_make_room(x);
+    for (at = 0; at < x->range_count && seq_at_most(x->ranges[at].left, left); at++)
+        ;
+    memmove(&x->ranges[at + 1], &x->ranges[at], (x->range_count - at) * sizeof x->ranges[0]);
+    x->ranges[at] = fresh;
+    x->range_count++;
+}
+
+void ranges_drop_acknowledged(struct tcpstate_endpoint *x, uint32_t acked)
+{
+    for (unsigned i = 0; i < x->range_count;)
+        if (seq_at_most(x->ranges[i].right, acked))
+            ranges_remove(x, i);
+        else
+            i++;
+}
+
+uint32_t ranges_reach(const struct tcpstate_endpoint *sender, const struct tcpstate_endpoint *receiver)
+{
+    uint32_t reach = receiver->acked;
+
+    for (unsigned i = 0; i < sender->range_count; i++) /* sorted by left */
+        if (!sender->ranges[i].lost && seq_at_most(sender->ranges[i].left, reach))
+            reach = seq_max(reach, sender->ranges[i].right);
+    return reach;
+}

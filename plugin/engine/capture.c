@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * What the capture did, before TCP is judged: frames captured twice, bad checksums, and two clocks per end.
+ *
+ * The first clock is the way from the capture point to an end and back (`leg`): the time from the first capture of one
+ * end's timestamp to the first segment of the other that echoes it; without timestamps, the half of the handshake on
+ * that side. The second is the sender's timestamp clock, which tells when a segment left its sender even if it was
+ * captured late. Both are properties of the path and outlive a connection.
+ */
+#include "judgement.h"
+
+#include <string.h>
+
+enum {
+    MS = 1000000,
+    FLOOR_WITH_TIMESTAMPS = 3 * MS, /* what a quick host may need to react */
+    FLOOR_WITHOUT = 10 * MS,
+    NO_SAMPLE = 30 * MS,
+    COPY_WITH_ID = 2 * MS,     /* the same frame seen again at another port */
+    COPY_WITHOUT_ID = MS / 2   /* without an IP ID only time can tell */
+};
+
+/* The same TCP header, length and, where there is one, IP ID. Linux sends SYN,ACK, RST and all of TIME-WAIT with ID 0,
+ * and repeats pure ACKs and reset trains that are alike to the octet: those are no copies. */
+bool capture_is_copy(struct judgement *j, uint8_t *shown_state, uint8_t *shown_certainty)
+{
+    const struct tcpstate_segment *s = j->segment;
+    const struct tcpstate_path *path = j->x_path;
+    bool notable = (s->flags & (TCPSTATE_SYN | TCPSTATE_FIN | TCPSTATE_RST)) || s->length > 0;
+
+    for (unsigned i = 0; i < path->copy_count; i++) {
+        if (path->copies[i].digest != s->header_digest || path->copies[i].length != s->length)
+            continue;
+        int64_t elapsed = s->time_ns - path->copies[i].time_ns;
+        bool both_have_id = (s->traits & path->copies[i].traits & TCPSTATE_HAS_IP_ID) != 0;
+        bool id_usable = both_have_id && s->ip_id != 0;
+        bool found;
+
+        if (both_have_id && s->ip_id != path->copies[i].ip_id)
+            continue;
+        if (id_usable)
+            found = elapsed <= COPY_WITH_ID ||
+                    ((s->traits & path->copies[i].traits & TCPSTATE_HAS_TTL) && s->ttl != path->copies[i].ttl);
+        else
+            found = notable && elapsed <= COPY_WITHOUT_ID;
+        if (found) {
+            *shown_state = path->copies[i].shown_state;
+            *shown_certainty = path->copies[i].shown_certainty;
+            findings_tell(j, TCPSTATE_FINDING_duplicate_frame, path->copies[i].frame, 0, 0);
+            return true;
+        }
+    }
+    return false;
+}
+
+void capture_remember(struct judgement *j, uint8_t shown_state, uint8_t shown_certainty)
+{
+    const struct tcpstate_segment *s = j->segment;
+    struct tcpstate_path *path = j->x_path;
+    unsigned slot = path->copy_next;
+
+    path->copies[slot].digest = s->header_digest;
+    path->copies[slot].length = s->length;
+    path->copies[slot].frame = s->frame;
+    path->copies[slot].ip_id = s->ip_id;
+    path->copies[slot].ttl = s->ttl;
+    path->copies[slot].traits = s->traits;
+    path->copies[slot].flags = (uint8_t)s->flags;
+    path->copies[slot].time_ns = s->time_ns;
+    path->copies[slot].shown_state = shown_state;
+    path->copies[slot].shown_certainty = shown_certainty;
+    path->copy_next = (uint8_t)((slot + 1) % TCPSTATE_COPIES);
+    if (path->copy_count < TCPSTATE_COPIES)
+        path->copy_count++;
+}
+
+/* A segment whose checksum Wireshark found bad moves nothing, unless its sender's checksums are left to the network
+ * card: three such segments acknowledged by the peer prove that. */
+bool capture_checksum_is_bad(struct judgement *j)
+{
+    const struct tcpstate_segment *s = j->segment;
+    struct tcpstate_path *path = j->x_path;
+
+    if (s->flags & TCPSTATE_ACK) /* does this ACK cover bad segments of the peer? */
+        for (unsigned i = 0; i < j->y_path->bad_checksum_count;) {
+            if (seq_at_least(s->ack, j->y_path->bad_checksum_end[i])) {
+                if (j->y_path->bad_checksums_acked < 3)
+                    j->y_path->bad_checksums_acked++;
+                j->y_path->bad_checksum_end[i] = j->y_path->bad_checksum_end[--j->y_path->bad_checksum_count];
+            } else {
+                i++;
+            }
+        }
+    if (!(s->traits & TCPSTATE_CHECKSUM_BAD) || !j->settings->ignore_bad_checksums)
+        return false;
+    if (path->bad_checksums_acked >= 3)
+        return false;
+    if (path->bad_checksum_count < 3)
+        path->bad_checksum_end[path->bad_checksum_count++] = j->end;
+    findings_tell(j, TCPSTATE_FINDING_checksum_bad, 0, 0, 0);
+    return true;
+}
+
+int64_t capture_leg_ns(const struct tcpstate_path *path)
+{
+    int64_t least = -1;
+
+    for (unsigned i = 0; i < path->leg_count; i++)
+        if (least < 0 || path->legs_ns[i] < least)
+            least = path->legs_ns[i];
+    return least;
+}
+
+void capture_add_leg(struct tcpstate_path *path, int64_t sample_ns)
+{
+    if (sample_ns < 0)
+        return;
+    path->legs_ns[path->leg_next] = sample_ns;
+    path->leg_next = (uint8_t)((path->leg_next + 1) % TCPSTATE_LEGS);
+    if (path->leg_count < TCPSTATE_LEGS)
+        path->leg_count++;
+}
+
+/* The clock of a new incarnation may start anywhere; the way to the end has not changed. */
+void capture_new_incarnation(struct tcpstate_path *path)
+{
+    path->has_offset = path->has_first_tick = false;
+    path->tick_count = path->tick_next = 0;
+    path->best_ratio = 0;
+}
+
+/* When x sent this segment: by its timestamp, if its clock ticks every millisecond as far as can be told. The earliest
+ * capture relative to the clock is the base; a slower clock falls behind it and is not used. */
+static int64_t emission_ns(struct tcpstate_path *path, const struct tcpstate_segment *s)
+{
+    if (!path->has_first_tick) {
+        path->has_first_tick = path->has_offset = true;
+        path->first_tsval = s->tsval;
+        path->offset_ns = s->time_ns;
+        path->first_tick_ns = s->time_ns;
+        return s->time_ns;
+    }
+    int64_t ticks = seq_distance(s->tsval, path->first_tsval);
+    int64_t base = s->time_ns - ticks * MS;
+
+    if (base < path->offset_ns) {
+        path->offset_ns = s->time_ns;
+        path->first_tsval = s->tsval;
+        path->first_tick_ns = s->time_ns;
+        return s->time_ns;
+    }
+    int64_t elapsed = s->time_ns - path->first_tick_ns;
+    if (elapsed >= 100 * (int64_t)MS) {
+        double ratio = (double)(ticks * MS) / (double)elapsed;
+        if (ratio > path->best_ratio)
+            path->best_ratio = ratio;
+        if (path->best_ratio < 0.75)
+            return s->time_ns;
+    }
+    int64_t latest = path->offset_ns + (ticks + 1) * MS;
+    return latest < s->time_ns ? latest : s->time_ns;
+}
+
+void capture_read_clocks(struct judgement *j)
+{
+    const struct tcpstate_segment *s = j->segment;
+    bool has_ts = (s->options & TCPSTATE_OPT_TIMESTAMPS) != 0;
+    int64_t leg;
+
+    j->emitted_ns = s->time_ns;
+    if (has_ts && !j->copy && !j->bad_checksum) {
+        struct tcpstate_path *x = j->x_path, *y = j->y_path;
+        unsigned newest = (x->tick_next + TCPSTATE_TICKS - 1u) % TCPSTATE_TICKS;
+
+        if (!j->candidate)
+            j->emitted_ns = emission_ns(x, s);
+        if (x->tick_count == 0 || seq_after(s->tsval, x->ticks[newest].tsval)) {
+            x->ticks[x->tick_next].tsval = s->tsval;
+            x->ticks[x->tick_next].time_ns = s->time_ns;
+            x->tick_next = (uint8_t)((x->tick_next + 1) % TCPSTATE_TICKS);
+            if (x->tick_count < TCPSTATE_TICKS)
+                x->tick_count++;
+        }
+        if (j->ack)
+            for (unsigned i = 0; i < y->tick_count; i++)
+                if (y->ticks[i].tsval == s->tsecr && y->ticks[i].time_ns != INT64_MIN) {
+                    capture_add_leg(x, s->time_ns - y->ticks[i].time_ns);
+                    y->ticks[i].time_ns = INT64_MIN; /* the first echo only: later ones may have waited */
+                }
+    }
+    leg = capture_leg_ns(j->x_path);
+    j->tolerance_ns = has_ts ? FLOOR_WITH_TIMESTAMPS : FLOOR_WITHOUT;
+    if (leg < 0)
+        j->tolerance_ns = NO_SAMPLE;
+    else if (leg * 3 / 2 > j->tolerance_ns)
+        j->tolerance_ns = leg * 3 / 2;
+}

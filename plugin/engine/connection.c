@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The coordinator: takes a segment through the modules in a straight line, and is the only writer of endpoint states.
+ *
+ *   capture      is it a copy, is its checksum bad, when did it leave its sender?
+ *   incarnation  which connection?
+ *   sender       what does it prove about x?
+ *   receiver     what does it do to y if it arrives?
+ *   summary, findings
+ *
+ * A state changes in two ways only: an event goes through the table (engine_move), or a state that the table yielded
+ * earlier is believed again because the segment that ended it turned out to be false (engine_restore).
+ */
+#include "judgement.h"
+#include "transition.h"
+
+#include <assert.h>
+#include <string.h>
+
+static void note_event(struct tcpstate_end_report *end, enum tcpstate_event event)
+{
+    if (end->event_count < sizeof end->events)
+        end->events[end->event_count++] = (uint8_t)event;
+}
+
+bool engine_has_event(const struct tcpstate_end_report *end, enum tcpstate_event event)
+{
+    for (unsigned i = 0; i < end->event_count; i++)
+        if (end->events[i] == event)
+            return true;
+    return false;
+}
+
+void engine_move(struct judgement *j, enum tcpstate_role role, enum tcpstate_event event,
+                 enum tcpstate_certainty certainty)
+{
+    struct tcpstate_endpoint *end = &j->connection->end[role];
+    bool impossible = false;
+    enum tcpstate_state next = tcpstate_transition(event, (enum tcpstate_state)end->state, end->active_open, &impossible);
+
+    note_event(&j->report->end[role], event);
+    if (impossible)
+        return;
+    end->state = (uint8_t)next;
+    end->certainty = (uint8_t)certainty;
+}
+
+void engine_restore(struct judgement *j, enum tcpstate_role role, enum tcpstate_state state,
+                    enum tcpstate_certainty certainty)
+{
+    struct tcpstate_endpoint *end = &j->connection->end[role];
+
+    if (end->state != state)
+        j->report->end[role].taken_back = true;
+    end->state = (uint8_t)state;
+    end->certainty = (uint8_t)certainty;
+}
+
+void engine_show(struct judgement *j, enum tcpstate_state state)
+{
+    j->has_shown = true;
+    j->shown = (uint8_t)state;
+}
+
+size_t tcpstate_segment_size(const struct tcpstate_segment *segment)
+{
+    assert(segment->sack_count <= 4);
+    return offsetof(struct tcpstate_segment, sack) + segment->sack_count * sizeof segment->sack[0];
+}
+
+const struct tcpstate_summary *tcpstate_summary(const struct tcpstate_conversation *conversation)
+{
+    return &conversation->current.summary;
+}
+
+const struct tcpstate_summary *tcpstate_previous_summary(const struct tcpstate_conversation *conversation)
+{
+    return &conversation->previous;
+}
+
+/* ---- the steps of one segment --------------------------------------------------------------------------------- */
+
+static void read_header(struct judgement *j)
+{
+    const struct tcpstate_segment *s = j->segment;
+
+    j->syn = (s->flags & TCPSTATE_SYN) != 0;
+    j->ack = (s->flags & TCPSTATE_ACK) != 0;
+    j->rst = (s->flags & TCPSTATE_RST) != 0;
+    j->fin = (s->flags & TCPSTATE_FIN) != 0 && !j->rst;
+    j->ordinary = !j->syn && !j->rst;
+    j->pure_ack = j->ordinary && j->ack && !j->fin && s->length == 0;
+    j->end = s->seq + s->length + (j->syn ? 1 : 0) + (j->fin ? 1 : 0);
+}
+
+/* TIME-WAIT ends by itself: seen when the tuple is used again. RFC 9293 3.10.8. */
+static void let_time_pass(struct judgement *j)
+{
+    struct tcpstate_connection *c = j->connection;
+
+    for (unsigned role = 0; role < 2; role++) {
+        struct tcpstate_endpoint *end = &c->end[role];
+        if (end->state != TCPSTATE_TIME_WAIT || j->segment->time_ns - c->time_wait_ns <= 2 * j->settings->msl_ns)
+            continue;
+        end->undo = (struct tcpstate_undo){.cause = TCPSTATE_UNDO_TIMER, .state = TCPSTATE_TIME_WAIT};
+        engine_move(j, (enum tcpstate_role)role, TCPSTATE_EVENT_time_2msl, TCPSTATE_ASSUMED);
+        findings_tell(j, TCPSTATE_FINDING_time_wait_expired, 0, 0, 0);
+    }
+}
+
+static void note_before(struct judgement *j)
+{
+    for (unsigned role = 0; role < 2; role++)
+        j->report->end[role].before = j->connection->end[role].state;
+}
+
+/* The capture starts in the middle of a connection: RFC 9293 tells no state, the segment a little. */
+static void pick_up(struct judgement *j)
+{
+    struct tcpstate_endpoint *x = j->x, *y = j->y;
+    const struct tcpstate_segment *s = j->segment;
+
+    y->has_acked = y->has_rnxt = true;
+    y->acked = y->rnxt = s->seq;
+    if (j->ack) {
+        x->has_acked = x->has_rnxt = true;
+        x->acked = x->rnxt = s->ack;
+        y->has_una = y->has_smax = true;
+        y->una = y->smax = s->ack;
+    }
+    if (!j->ordinary || j->fin || !j->ack)
+        return;
+    engine_move(j, j->sender, TCPSTATE_EVENT_pickup, TCPSTATE_INFERRED);
+    engine_move(j, j->receiver, TCPSTATE_EVENT_pickup, TCPSTATE_INFERRED);
+}
+
+/* A capture that started with a FIN: the other end's FIN or data later tells which end closed first. */
+static void resolve_unknown(struct judgement *j)
+{
+    struct tcpstate_endpoint *x = j->x, *y = j->y;
+    bool more = j->ordinary && j->ack && !j->stale && (j->segment->length > 0 || j->fin);
+
+    if (x->state != TCPSTATE_UNKNOWN || y->state != TCPSTATE_UNKNOWN || !more || !y->has_fin || x->has_fin)
+        return;
+    engine_move(j, j->sender, TCPSTATE_EVENT_pickup, TCPSTATE_INFERRED);
+    engine_move(j, j->receiver, TCPSTATE_EVENT_pickup, TCPSTATE_INFERRED);
+    engine_move(j, j->receiver, TCPSTATE_EVENT_snd_fin, TCPSTATE_INFERRED);
+    if (y->fin_acked)
+        engine_move(j, j->receiver, TCPSTATE_EVENT_rcv_ack_f, TCPSTATE_INFERRED);
+    if (x->peer_fin_taken)
+        engine_move(j, j->sender, TCPSTATE_EVENT_rcv_fin, TCPSTATE_INFERRED);
+}
+
+/* Certainty of what is shown. A receiver's state is proved only while nothing but its own words have moved it. */
+static void settle_report(struct judgement *j)
+{
+    struct tcpstate_report *report = j->report;
+    int64_t now_ns = j->segment->time_ns;
+
+    for (unsigned role = 0; role < 2; role++) {
+        struct tcpstate_endpoint *end = &j->connection->end[role];
+        struct tcpstate_end_report *told = &report->end[role];
+        uint8_t stored = end->state;
+
+        told->dwell_ns = -1;
+        told->state = stored;
+        told->certainty = end->certainty;
+        if (stored == TCPSTATE_UNKNOWN)
+            told->certainty = TCPSTATE_NOTHING_TELLS;
+        if (role == j->sender && j->has_shown && !j->copy) {
+            told->state = j->shown;
+            told->certainty = TCPSTATE_ASSUMED;
+            report->was_in_flight = true;
+            if (told->before != stored) {
+                told->taken_back = true; /* a FIN that crossed the peer's: CLOSE-WAIT was assumed too early */
+            } else {
+                told->before = told->state;
+            }
+        }
+        if (told->before == stored && !(role == j->sender && j->has_shown))
+            continue;
+        if (stored != j->receiver_had || role != j->receiver) {
+            if (end->entered_captured && !told->taken_back && told->before != told->state)
+                told->dwell_ns = now_ns - end->entered_ns;
+            end->entered_captured = !told->taken_back && !j->bridged;
+            end->entered_ns = now_ns;
+        }
+    }
+}
+
+static enum tcpstate_phase phase_of(const struct judgement *j)
+{
+    uint8_t a = j->report->end[0].state, b = j->report->end[1].state;
+
+    if (a == TCPSTATE_UNKNOWN && b == TCPSTATE_UNKNOWN)
+        return TCPSTATE_PHASE_UNKNOWN;
+    if (j->connection->phase_reset)
+        return TCPSTATE_PHASE_RESET;
+    if ((a == TCPSTATE_CLOSED || a == TCPSTATE_TIME_WAIT || a == TCPSTATE_LISTEN) &&
+        (b == TCPSTATE_CLOSED || b == TCPSTATE_TIME_WAIT || b == TCPSTATE_LISTEN))
+        return TCPSTATE_PHASE_CLOSED;
+    if (a == TCPSTATE_SYN_SENT || b == TCPSTATE_SYN_SENT || a == TCPSTATE_SYN_RECEIVED || b == TCPSTATE_SYN_RECEIVED ||
+        a == TCPSTATE_LISTEN || b == TCPSTATE_LISTEN)
+        return TCPSTATE_PHASE_OPENING;
+    if (j->connection->end[0].has_fin || j->connection->end[1].has_fin || a > TCPSTATE_ESTABLISHED ||
+        b > TCPSTATE_ESTABLISHED)
+        return TCPSTATE_PHASE_CLOSING;
+    return TCPSTATE_PHASE_OPEN;
+}
+
+/* May `state`, shown by a transmission of its owner, be called proved? Some states look alike from outside. */
+static bool transmission_proves(const struct judgement *j)
+{
+    const struct tcpstate_endpoint *x = j->x, *y = j->y;
+
+    if (j->copy || j->stale || j->bad_checksum)
+        return false;
+    if (j->syn)
+        return true;
+    if (j->rst)
+        return !j->rst_reply && x->state == TCPSTATE_CLOSED && x->undo.cause == TCPSTATE_UNDO_RST_SENT &&
+               x->undo.frame == j->segment->frame && (x->spoke || j->ack);
+    if (!j->ack || j->ack_unsent)
+        return false;
+    switch ((enum tcpstate_state)(j->has_shown ? j->shown : x->state)) {
+    case TCPSTATE_ESTABLISHED:
+        return !j->has_shown && x->spoke && !x->has_fin && x->has_iss && !x->fast_open &&
+               (x->sent_syn || j->segment->length > 0 || !x->sent_synack);
+    case TCPSTATE_FIN_WAIT_1:
+        return j->fin && !x->fin_acked && x->has_iss && !(y->has_fin && seq_after(j->segment->ack, y->fin));
+    case TCPSTATE_CLOSE_WAIT:
+        return !j->has_shown && x->has_iss && !x->has_fin && j->fin_ack_first && y->fin_frame != 0;
+    case TCPSTATE_LAST_ACK:
+        return !j->has_shown && j->first_fin && x->has_iss && y->has_fin && seq_after(j->segment->ack, y->fin);
+    case TCPSTATE_TIME_WAIT:
+        return !j->has_shown && j->fin_ack_first && x->has_fin && x->has_iss && y->fin_frame != 0 &&
+               seq_after(y->fin_ack, x->fin) && x->fin_frame != 0;
+    case TCPSTATE_UNKNOWN:
+    case TCPSTATE_CLOSED:
+    case TCPSTATE_LISTEN:
+    case TCPSTATE_SYN_SENT:
+    case TCPSTATE_SYN_RECEIVED:
+    case TCPSTATE_FIN_WAIT_2:
+    case TCPSTATE_CLOSING:
+    case TCPSTATE_STATES:
+        return false;
+    }
+    return false;
+}
+
+static void grade(struct judgement *j)
+{
+    struct tcpstate_endpoint *x = j->x, *y = j->y;
+    struct tcpstate_end_report *sender = &j->report->end[j->sender], *receiver = &j->report->end[j->receiver];
+
+    if (sender->state != TCPSTATE_UNKNOWN) {
+        if (transmission_proves(j))
+            sender->certainty = TCPSTATE_PROVED;
+        else if (sender->certainty == TCPSTATE_PROVED)
+            sender->certainty = TCPSTATE_ASSUMED;
+        if (!x->has_iss && sender->certainty > TCPSTATE_INFERRED)
+            sender->certainty = TCPSTATE_INFERRED;
+        if (!j->has_shown)
+            x->certainty = sender->certainty;
+    }
+    if (receiver->state != TCPSTATE_UNKNOWN) {
+        bool untouched = receiver->before == receiver->state && j->report->end[j->receiver].event_count == 0;
+        if (receiver->certainty == TCPSTATE_PROVED &&
+            !(untouched && receiver->state == TCPSTATE_ESTABLISHED && !j->rst && !j->syn))
+            receiver->certainty = TCPSTATE_ASSUMED;
+        if (!y->has_iss && !j->syn && receiver->certainty > TCPSTATE_INFERRED)
+            receiver->certainty = TCPSTATE_INFERRED;
+        y->certainty = receiver->certainty;
+    }
+}
+
+void tcpstate_segment(struct tcpstate_conversation *conversation, const struct tcpstate_settings *settings,
+                      const struct tcpstate_segment *segment, struct tcpstate_report *report)
+{
+    struct judgement j = {.conversation = conversation, .settings = settings, .segment = segment, .report = report,
+                          .index = conversation->index};
+    enum incarnation incarnation;
+    uint8_t copy_state = TCPSTATE_UNKNOWN, copy_certainty = TCPSTATE_NOTHING_TELLS;
+
+    assert(segment->direction <= 1 && segment->sack_count <= 4);
+    memset(report, 0, sizeof *report);
+    read_header(&j);
+    incarnation_bind(&j);
+    note_before(&j);
+    if (conversation->current.exists && !conversation->current.self) {
+        j.copy = capture_is_copy(&j, &copy_state, &copy_certainty);
+        if (!j.copy)
+            let_time_pass(&j);
+    }
+    j.bad_checksum = capture_checksum_is_bad(&j);
+    incarnation = j.copy || j.bad_checksum ? (conversation->current.exists ? INCARNATION_CURRENT : INCARNATION_NEW)
+                                           : incarnation_of(&j);
+    j.candidate = incarnation == INCARNATION_CANDIDATE;
+    if (incarnation == INCARNATION_NEW || incarnation == INCARNATION_NEW_OF_CANDIDATE) {
+        uint8_t kept[2] = {report->end[0].before, report->end[1].before};
+        uint8_t client = conversation->current.summary.client_direction;
+        bool had_old = conversation->current.exists;
+        incarnation_open(&j, incarnation);
+        report->started_connection = true;
+        note_before(&j);
+        if (had_old && conversation->current.summary.roles != TCPSTATE_ROLES_GUESS)
+            for (unsigned role = 0; role < 2; role++) /* TIME-WAIT that has just expired: net change */
+                if (kept[client == conversation->current.summary.client_direction ? role : 1 - role] == TCPSTATE_TIME_WAIT)
+                    report->end[role].before = TCPSTATE_TIME_WAIT;
+    }
+    report->connection = conversation->connections - 1;
+    report->sender = (uint8_t)j.sender;
+    j.receiver_had = j.y->state;
+    if (j.connection->self) {
+        report->sender = TCPSTATE_NO_ROLE;
+        summary_note(&j);
+        findings_judge(&j);
+        conversation->index++;
+        return;
+    }
+    capture_read_clocks(&j);
+    if (j.bad_checksum) {
+        settle_report(&j);
+    } else {
+        if (report->started_connection && j.connection->summary.roles == TCPSTATE_ROLES_GUESS)
+            pick_up(&j);
+        j.ack_unsent = j.ack && j.y->captured && j.y->has_smax && seq_after(segment->ack, j.y->smax);
+        resolve_unknown(&j);
+        if (j.candidate) {
+            incarnation_note_candidate(&j);
+            engine_show(&j, TCPSTATE_SYN_SENT);
+        } else if (!j.copy) {
+            sender_judge(&j);
+        }
+        receiver_judge(&j);
+        settle_report(&j);
+        if (j.copy) {
+            report->end[j.sender].state = report->end[j.sender].before = copy_state;
+            report->end[j.sender].certainty = copy_certainty;
+        }
+        grade(&j);
+        if (j.rst_accepted) {
+            j.connection->phase_reset = true;
+            j.connection->rst_ns = segment->time_ns;
+        }
+        if (!j.copy && j.connection->end[j.sender].state == TCPSTATE_TIME_WAIT)
+            j.connection->time_wait_ns = segment->time_ns;
+        if (j.connection->end[j.receiver].state == TCPSTATE_TIME_WAIT && j.receiver_had != TCPSTATE_TIME_WAIT)
+            j.connection->time_wait_ns = segment->time_ns;
+        if (conversation->candidate.pending && !j.candidate && j.ordinary && j.ack &&
+            segment->direction != conversation->candidate.direction && !conversation->candidate.challenged) {
+            conversation->candidate.challenged = true;
+            conversation->candidate.challenge_ack = segment->ack;
+        } else if (conversation->candidate.pending && !j.candidate && j.ordinary &&
+                   segment->direction == conversation->candidate.direction && !j.stale) {
+            conversation->candidate.pending = false; /* the old connection goes on */
+        }
+    }
+    report->acceptable = (uint8_t)j.acceptable;
+    report->phase = (uint8_t)phase_of(&j);
+    summary_note(&j);
+    findings_judge(&j);
+    if (!j.copy)
+        capture_remember(&j, report->end[j.sender].state, report->end[j.sender].certainty);
+    conversation->last_ns = segment->time_ns;
+    conversation->index++;
+}

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Which connection of its tuple a segment belongs to (RFC 9293 3.4.1).
+ *
+ * A SYN opens a new connection at once only if there is none, or the old one is over: CLOSED or TIME-WAIT at both ends,
+ * refused, given up, or reset for long enough. Otherwise it is a candidate: the peer of a live connection must ignore
+ * it, and it may be an old duplicate or forged. The answer decides: a SYN,ACK (or a refusal) that acknowledges the
+ * candidate opens the connection; anything else leaves the old one as it was.
+ */
+#include "judgement.h"
+
+#include <string.h>
+
+static const int64_t SECOND_NS = 1000000000;
+static const uint32_t FAR = 1u << 24; /* numbers this far apart are of different incarnations */
+
+static bool near_to(uint32_t a, uint32_t b)
+{
+    int32_t distance = seq_distance(a, b);
+    return distance < (int32_t)FAR && distance > -(int32_t)FAR;
+}
+
+static bool at_rest(enum tcpstate_state state)
+{
+    return state == TCPSTATE_CLOSED || state == TCPSTATE_LISTEN || state == TCPSTATE_TIME_WAIT;
+}
+
+bool incarnation_over(const struct tcpstate_conversation *conversation, int64_t now_ns)
+{
+    const struct tcpstate_connection *c = &conversation->current;
+
+    (void)now_ns;
+    return at_rest((enum tcpstate_state)c->end[0].state) && at_rest((enum tcpstate_state)c->end[1].state);
+}
+
+static bool fits(const struct judgement *j)
+{
+    const struct tcpstate_endpoint *x = j->x, *y = j->y;
+
+    if (x->has_smax && !near_to(j->segment->seq, x->smax))
+        return false;
+    if (j->ack && y->has_smax && !near_to(j->segment->ack, y->smax))
+        return false;
+    return true;
+}
+
+static enum incarnation of_syn(const struct judgement *j)
+{
+    const struct tcpstate_conversation *conversation = j->conversation;
+    const struct tcpstate_endpoint *x = j->x, *y = j->y;
+    const struct tcpstate_segment *s = j->segment;
+    const struct tcpstate_candidate *candidate = &conversation->candidate;
+    bool over = incarnation_over(conversation, s->time_ns);
+
+    if (candidate->pending && candidate->direction == s->direction && candidate->segment_head.seq == s->seq &&
+        (x->state == TCPSTATE_SYN_SENT || x->state == TCPSTATE_CLOSED) && at_rest((enum tcpstate_state)y->state))
+        return INCARNATION_NEW_OF_CANDIDATE; /* the half-open connection is gone: figure 9 line 7 */
+    if (x->has_iss && s->seq == x->iss) {
+        if (over && j->connection->summary.outcome == TCPSTATE_OUTCOME_REFUSED)
+            return INCARNATION_NEW; /* tried again after a refusal, with the same ISN as Windows does */
+        if (over && x->undo.cause == TCPSTATE_UNDO_RST_SENT && !x->spoke)
+            return INCARNATION_NEW;
+        return INCARNATION_CURRENT;
+    }
+    if (over)
+        return INCARNATION_NEW;
+    if (j->connection->phase_reset && j->connection->rst_ns != 0 &&
+        s->time_ns - j->connection->rst_ns > j->tolerance_ns && at_rest((enum tcpstate_state)x->state))
+        return INCARNATION_NEW;
+    if (!x->sent_syn && !x->sent_synack) {
+        if (y->sent_syn && !y->spoke && !x->spoke)
+            return INCARNATION_CURRENT; /* the SYNs cross */
+        if (!x->captured && !y->spoke)
+            return INCARNATION_CURRENT;
+        return INCARNATION_CANDIDATE;
+    }
+    if (x->state == TCPSTATE_SYN_SENT && !y->captured && s->time_ns - x->last_syn_ns > SECOND_NS)
+        return INCARNATION_NEW; /* given up: SYN-SENT -> CLOSED by the user timeout, then a new OPEN */
+    if (x->state == TCPSTATE_SYN_SENT && y->state == TCPSTATE_CLOSED)
+        return INCARNATION_NEW;
+    /* its SYN,ACK was refused by a RST: LISTEN again, or never more than an old duplicate */
+    if (x->state == TCPSTATE_CLOSED && (y->state == TCPSTATE_LISTEN || y->state == TCPSTATE_SYN_RECEIVED))
+        return INCARNATION_NEW;
+    return INCARNATION_CANDIDATE;
+}
+
+static bool answers_candidate(const struct judgement *j)
+{
+    const struct tcpstate_candidate *candidate = &j->conversation->candidate;
+    uint32_t first = candidate->segment_head.seq + 1;
+
+    return candidate->pending && j->segment->direction != candidate->direction && j->ack &&
+           seq_within(j->segment->ack, first, first + candidate->segment_head.length);
+}
+
+enum incarnation incarnation_of(struct judgement *j)
+{
+    struct tcpstate_conversation *conversation = j->conversation;
+    const struct tcpstate_candidate *candidate = &conversation->candidate;
+    const struct tcpstate_segment *s = j->segment;
+
+    if (!conversation->current.exists)
+        return INCARNATION_NEW;
+    if (s->traits & TCPSTATE_SELF)
+        return INCARNATION_CURRENT;
+    if (j->syn && !j->ack && !j->rst)
+        return of_syn(j);
+    if (j->syn && j->ack && !j->rst) {
+        if (answers_candidate(j)) {
+            /* figure 8: the opener waits for the answer to another SYN, sent just now; its own answer will tell */
+            if (j->y->state == TCPSTATE_SYN_SENT && !candidate->challenged && candidate->segment_head.seq != j->y->iss &&
+                s->time_ns - j->y->last_syn_ns < SECOND_NS && seq_before(candidate->segment_head.seq, j->y->iss))
+                return INCARNATION_CURRENT;
+            return INCARNATION_NEW_OF_CANDIDATE;
+        }
+        if (j->y->has_smax && seq_within(s->ack, j->y->iss + 1, j->y->smax) && j->y->has_iss)
+            return INCARNATION_CURRENT;
+        if (incarnation_over(conversation, s->time_ns) && !fits(j))
+            return INCARNATION_NEW;
+        return INCARNATION_CURRENT;
+    }
+    if (j->rst) {
+        if (answers_candidate(j) && j->ack && !j->syn)
+            return INCARNATION_NEW_OF_CANDIDATE; /* refused: there was no connection any more */
+        return INCARNATION_CURRENT;
+    }
+    if (candidate->pending && candidate->direction == s->direction && !candidate->challenged && j->ack &&
+        s->seq == candidate->segment_head.seq + 1 && j->x->state == TCPSTATE_SYN_SENT &&
+        candidate->segment_head.seq != j->x->iss)
+        return INCARNATION_NEW_OF_CANDIDATE;
+    if (incarnation_over(conversation, s->time_ns) && j->ack && !fits(j) && j->connection->end[0].state != TCPSTATE_LISTEN &&
+        j->connection->end[1].state != TCPSTATE_LISTEN)
+        return INCARNATION_NEW;
+    return INCARNATION_CURRENT;
+}
+
+/* Exactly one well-known port tells the server; else who spoke first is taken for the client. */
+static uint8_t guess_client_direction(const struct tcpstate_segment *s)
+{
+    bool sender_known = s->sender_port < 1024, receiver_known = s->receiver_port < 1024;
+
+    if (sender_known != receiver_known)
+        return sender_known ? !s->direction : s->direction;
+    return s->direction;
+}
+
+void incarnation_bind(struct judgement *j)
+{
+    struct tcpstate_conversation *conversation = j->conversation;
+
+    j->connection = &conversation->current;
+    j->x_path = &conversation->path[j->segment->direction];
+    j->y_path = &conversation->path[1 - j->segment->direction];
+    j->sender = j->segment->direction == j->connection->summary.client_direction ? TCPSTATE_CLIENT : TCPSTATE_SERVER;
+    j->receiver = (enum tcpstate_role)(1 - j->sender);
+    j->x = &j->connection->end[j->sender];
+    j->y = &j->connection->end[j->receiver];
+}
+
+void incarnation_note_candidate(struct judgement *j)
+{
+    struct tcpstate_candidate *candidate = &j->conversation->candidate;
+    const struct tcpstate_endpoint *x = j->x;
+    const struct tcpstate_segment *s = j->segment;
+
+    if (candidate->pending && candidate->direction == s->direction && candidate->segment_head.seq == s->seq)
+        return;
+    memset(candidate, 0, sizeof *candidate);
+    candidate->pending = true;
+    candidate->direction = s->direction;
+    memcpy(&candidate->segment_head, s, offsetof(struct tcpstate_segment, sack));
+    candidate->segment_head.sack_count = 0;
+    candidate->genuine = x->sent_syn || x->sent_synack
+                             ? s->options == x->syn_options && s->mss == x->syn_mss && s->ttl == x->syn_ttl
+                             : (s->options & TCPSTATE_OPT_MSS) != 0;
+}
+
+/* What an endpoint brings from the connection before. */
+static uint8_t inherited_state(const struct tcpstate_endpoint *old, bool opens, bool listened)
+{
+    if (old->state == TCPSTATE_TIME_WAIT)
+        return TCPSTATE_TIME_WAIT;
+    if (opens)
+        return TCPSTATE_CLOSED;
+    return old->state == TCPSTATE_CLOSED && !listened ? TCPSTATE_CLOSED : TCPSTATE_LISTEN;
+}
+
+void incarnation_open(struct judgement *j, enum incarnation how)
+{
+    struct tcpstate_conversation *conversation = j->conversation;
+    struct tcpstate_connection *c = &conversation->current;
+    const struct tcpstate_segment *s = j->segment;
+    bool of_candidate = how == INCARNATION_NEW_OF_CANDIDATE;
+    struct tcpstate_segment syn = conversation->candidate.segment_head;
+    struct tcpstate_endpoint old[2]; /* by direction */
+    bool had_old = c->exists, answer = of_candidate && conversation->candidate.direction != s->direction;
+    bool first_is_candidate = of_candidate && !(j->syn && !j->ack);
+
+    memset(old, 0, sizeof old);
+    if (had_old) {
+        uint8_t client = c->summary.client_direction;
+        old[client] = c->end[TCPSTATE_CLIENT];
+        old[1 - client] = c->end[TCPSTATE_SERVER];
+        conversation->previous = c->summary;
+        conversation->has_previous = true;
+        for (unsigned d = 0; d < 2; d++) {
+            conversation->previous_smax[d] = old[d].smax;
+            conversation->previous_rnxt[d] = old[d].rnxt;
+        }
+        capture_new_incarnation(&conversation->path[0]);
+        capture_new_incarnation(&conversation->path[1]);
+    }
+    bool after_reset = had_old && c->phase_reset;
+    memset(c, 0, sizeof *c);
+    c->exists = true;
+    c->reopened_after_reset = after_reset;
+    c->self = (s->traits & TCPSTATE_SELF) != 0;
+    conversation->connections++;
+    if (had_old)
+        conversation->candidate.pending = false;
+
+    if (answer) {
+        c->summary.client_direction = conversation->candidate.direction;
+        c->summary.roles = TCPSTATE_ROLES_SYN;
+    } else if (j->syn && !j->ack) {
+        c->summary.client_direction = s->direction;
+        c->summary.roles = TCPSTATE_ROLES_SYN;
+    } else if (j->syn) {
+        c->summary.client_direction = !s->direction;
+        c->summary.roles = TCPSTATE_ROLES_SYN_ACK;
+    } else if (first_is_candidate) {
+        c->summary.client_direction = s->direction;
+        c->summary.roles = TCPSTATE_ROLES_SYN;
+    } else {
+        c->summary.client_direction = guess_client_direction(s);
+        c->summary.roles = TCPSTATE_ROLES_GUESS;
+    }
+    incarnation_bind(j);
+    for (unsigned role = 0; role < 2; role++) {
+        struct tcpstate_endpoint *end = &c->end[role];
+        unsigned direction = role == TCPSTATE_CLIENT ? c->summary.client_direction : 1u - c->summary.client_direction;
+        end->certainty = TCPSTATE_ASSUMED;
+        if (c->self) {
+            end->state = TCPSTATE_UNKNOWN;
+            end->certainty = TCPSTATE_NOTHING_TELLS;
+        } else if (c->summary.roles == TCPSTATE_ROLES_GUESS) {
+            end->state = TCPSTATE_UNKNOWN;
+            end->certainty = TCPSTATE_NOTHING_TELLS;
+        } else if (had_old) {
+            end->state = inherited_state(&old[direction], role == TCPSTATE_CLIENT, old[direction].sent_synack);
+            end->entered_captured = end->state == old[direction].state && old[direction].entered_captured;
+            end->entered_ns = old[direction].entered_ns;
+            if (end->state == TCPSTATE_TIME_WAIT) { /* what TIME-WAIT is for: it remembers the numbers */
+                end->has_rnxt = old[direction].has_rnxt;
+                end->rnxt = old[direction].rnxt;
+                end->has_acked = old[direction].has_acked;
+                end->acked = old[direction].acked;
+                end->has_ts_recent = old[direction].has_ts_recent;
+                end->ts_recent = old[direction].ts_recent;
+            }
+        } else {
+            end->state = role == TCPSTATE_CLIENT ? TCPSTATE_CLOSED : TCPSTATE_LISTEN;
+        }
+    }
+    summary_open(j);
+    if (first_is_candidate) { /* the SYN was captured before: its own report is not rewritten */
+        struct tcpstate_endpoint *client = &c->end[TCPSTATE_CLIENT];
+        struct tcpstate_endpoint *server = &c->end[TCPSTATE_SERVER];
+        client->state = TCPSTATE_SYN_SENT;
+        client->certainty = TCPSTATE_PROVED;
+        client->sent_syn = client->active_open = client->captured = client->has_iss = client->has_smax = true;
+        client->iss = syn.seq;
+        client->smax = syn.seq + 1 + syn.length;
+        client->first_syn_ns = client->last_syn_ns = syn.time_ns;
+        client->first_syn_tsval = client->ts_newest = syn.tsval;
+        client->sent_ts = (syn.options & TCPSTATE_OPT_TIMESTAMPS) != 0;
+        client->syn_length = syn.length;
+        client->syn_options = syn.options;
+        client->syn_mss = syn.mss;
+        client->syn_ttl = syn.ttl;
+        client->has_shift = (syn.options & TCPSTATE_OPT_WINDOW_SCALE) != 0;
+        client->shift = syn.window_shift > 14 ? 14 : syn.window_shift;
+        client->redge = syn.window;
+        if (server->state == TCPSTATE_LISTEN || server->state == TCPSTATE_TIME_WAIT)
+            server->state = TCPSTATE_SYN_RECEIVED;
+        server->has_acked = server->has_rnxt = true;
+        server->acked = server->rnxt = syn.seq + 1;
+        server->certainty = TCPSTATE_ASSUMED;
+        c->summary.syn_frame = syn.frame;
+        c->summary.syn_ns = c->summary.last_syn_ns = syn.time_ns;
+        c->summary.first_ns = syn.time_ns;
+    }
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Private to the engine: what is known while one segment is being judged, and what the modules offer each other.
+ *
+ *   connection.c      the order of work; the only writer of endpoint states
+ *   incarnation.c     which connection a segment belongs to
+ *   capture.c         copies, checksums, clocks: what the capture did
+ *   acceptability.c   sequence, window, ACK, RST and timestamp checks; what a receiver must have
+ *   sender.c          what a transmission proves about its sender
+ *   receiver.c        what a delivery does to its receiver
+ *   summary.c         steps, outcome, times, history
+ *   zeek.c            conn_state and history in the words of Zeek
+ *   hindsight.c       verdicts on earlier segments
+ *   findings.c        everything else that is worth telling
+ */
+#ifndef TCPSTATE_JUDGEMENT_H
+#define TCPSTATE_JUDGEMENT_H
+
+#include "seq.h"
+#include "tcpstate.h"
+
+/* x sent the segment, y is to receive it. */
+struct judgement {
+    struct tcpstate_conversation *conversation;
+    const struct tcpstate_settings *settings;
+    const struct tcpstate_segment *segment;
+    struct tcpstate_report *report;
+    struct tcpstate_connection *connection;
+    struct tcpstate_endpoint *x, *y;
+    struct tcpstate_path *x_path, *y_path;
+    enum tcpstate_role sender, receiver;
+    uint32_t index;         /* of the segment within the conversation */
+    uint32_t end;           /* SEG.SEQ + SEG.LEN, SYN and FIN counted */
+    int64_t emitted_ns;     /* no later than this the sender sent it */
+    int64_t tolerance_ns;   /* what was captured this long before may not have reached the sender */
+    bool syn, ack, fin, rst;
+    bool ordinary;          /* neither SYN nor RST */
+    bool pure_ack;          /* ordinary, ACK, no data, no FIN */
+    bool copy;              /* a duplicate of the capture: it says nothing new about its sender */
+    bool bad_checksum;
+    bool stale;             /* older than something already captured of x */
+    bool candidate;         /* a SYN that may open another connection, or was sent by nobody */
+    bool ack_unsent;        /* acknowledges what y never sent */
+    bool first_fin, fin_again, synack_again, syn_again, covers_fin_first;
+    bool handshake_done;    /* this segment established y, or both */
+    bool fin_ack_first;     /* this segment is the first to acknowledge y's FIN */
+    bool rst_accepted, rst_reply, rst_too_low, rst_challenged, rst_outside;
+    bool half_open_reset;   /* a RST of SYN-SENT that answers a challenge ACK */
+    bool bridged;           /* an unseen segment was inferred */
+    bool fin_not_received, last_ack_lost, revived;
+    uint8_t receiver_had;   /* y's state before */
+    /* what the sender is shown as, where that differs from what is believed now */
+    bool has_shown;
+    uint8_t shown, shown_before;
+    bool proves;            /* the transmission proves the state shown */
+    enum tcpstate_answer acceptable;
+};
+
+/* connection.c */
+void engine_move(struct judgement *j, enum tcpstate_role role, enum tcpstate_event event,
+                 enum tcpstate_certainty certainty);
+void engine_restore(struct judgement *j, enum tcpstate_role role, enum tcpstate_state state,
+                    enum tcpstate_certainty certainty);
+/* Shows the sender in `state` for this segment only: what it had not yet seen when it sent it. */
+void engine_show(struct judgement *j, enum tcpstate_state state);
+bool engine_has_event(const struct tcpstate_end_report *end, enum tcpstate_event event);
+
+/* incarnation.c */
+enum incarnation { INCARNATION_CURRENT, INCARNATION_NEW, INCARNATION_NEW_OF_CANDIDATE, INCARNATION_CANDIDATE,
+                   INCARNATION_PREVIOUS };
+enum incarnation incarnation_of(struct judgement *j);
+void incarnation_open(struct judgement *j, enum incarnation how);
+void incarnation_note_candidate(struct judgement *j);
+bool incarnation_over(const struct tcpstate_conversation *conversation, int64_t now_ns);
+void incarnation_bind(struct judgement *j);
+
+/* capture.c */
+bool capture_is_copy(struct judgement *j, uint8_t *shown_state, uint8_t *shown_certainty);
+void capture_remember(struct judgement *j, uint8_t shown_state, uint8_t shown_certainty);
+bool capture_checksum_is_bad(struct judgement *j);
+void capture_read_clocks(struct judgement *j);
+int64_t capture_leg_ns(const struct tcpstate_path *path); /* -1: no sample */
+void capture_add_leg(struct tcpstate_path *path, int64_t sample_ns);
+void capture_new_incarnation(struct tcpstate_path *path);
+
+/* acceptability.c */
+enum tcpstate_answer acceptable_segment(const struct judgement *j);
+bool acceptable_by_timestamp(const struct judgement *j);
+bool acceptable_rst(struct judgement *j);
+void ranges_add(struct tcpstate_endpoint *x, uint32_t left, uint32_t right, const struct judgement *j);
+void ranges_drop_acknowledged(struct tcpstate_endpoint *x, uint32_t acked);
+/* RCV.NXT of `receiver` if every range of `sender` that is not lost arrived. */
+uint32_t ranges_reach(const struct tcpstate_endpoint *sender, const struct tcpstate_endpoint *receiver);
+uint32_t unscaled_window(const struct judgement *j, bool *known);
+
+/* sender.c, receiver.c */
+void sender_judge(struct judgement *j);
+void receiver_judge(struct judgement *j);
+void receiver_take_fin_if_reached(struct judgement *j, enum tcpstate_role receiver, enum tcpstate_certainty certainty);
+
+/* hindsight.c */
+bool hindsight_says(const struct judgement *j, uint32_t index, enum tcpstate_verdict_kind kind);
+void hindsight_note(struct judgement *j, uint32_t index, uint32_t frame, enum tcpstate_verdict_kind kind);
+void hindsight_withdraw(struct judgement *j, uint32_t index, enum tcpstate_verdict_kind kind);
+
+/* summary.c */
+void summary_open(struct judgement *j);
+void summary_note(struct judgement *j);
+
+/* zeek.c */
+void zeek_note(struct judgement *j);
+
+/* findings.c */
+void findings_tell(struct judgement *j, enum tcpstate_finding_id id, uint32_t cause_frame, uint32_t value1,
+                   uint32_t value2);
+void findings_judge(struct judgement *j);
+
+static inline bool state_is_synchronized(enum tcpstate_state state)
+{
+    return state >= TCPSTATE_ESTABLISHED;
+}
+
+#endif

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * What the delivery of a segment does to its receiver, y, if it arrives: RFC 9293 3.10.7, in the order in which each
+ * state examines a segment. A segment or part that fails a check yields no event. All of this is assumed until y's own
+ * segments confirm it.
+ */
+#include "judgement.h"
+
+static void take_rst(struct judgement *j)
+{
+    struct tcpstate_endpoint *y = j->y;
+
+    if (y->state == TCPSTATE_CLOSED)
+        return;
+    y->undo = (struct tcpstate_undo){.cause = TCPSTATE_UNDO_RST_TAKEN, .state = y->state, .certainty = y->certainty,
+                                     .frame = j->segment->frame, .index = j->index, .rnxt = y->rnxt,
+                                     .rst_seq = j->segment->seq, .time_ns = j->segment->time_ns};
+    j->rst_accepted = true;
+    engine_move(j, j->receiver, TCPSTATE_EVENT_rcv_rst, TCPSTATE_ASSUMED);
+}
+
+static void take_syn(struct judgement *j)
+{
+    struct tcpstate_endpoint *x = j->x, *y = j->y;
+    uint32_t after = j->segment->seq + 1;
+
+    y->has_acked = y->has_rnxt = true;
+    y->acked = y->rnxt = after;
+    if (j->segment->options & TCPSTATE_OPT_TIMESTAMPS) {
+        y->has_ts_recent = true;
+        y->ts_recent = j->segment->tsval;
+    }
+    if (j->segment->length > 0) {
+        ranges_add(x, after, after + j->segment->length, j);
+        if (j->segment->options & TCPSTATE_OPT_FAST_OPEN_COOKIE)
+            y->rnxt = after + j->segment->length;
+    }
+}
+
+/* y's FIN moves `receiver` as soon as every octet before it has arrived; the FIN may have been captured long before. */
+void receiver_take_fin_if_reached(struct judgement *j, enum tcpstate_role receiver, enum tcpstate_certainty certainty)
+{
+    struct tcpstate_endpoint *to = &j->connection->end[receiver];
+    struct tcpstate_endpoint *from = &j->connection->end[1 - receiver];
+
+    if (!from->has_fin || from->fin_inferred || to->peer_fin_taken || !to->has_rnxt || !seq_after(to->rnxt, from->fin))
+        return;
+    if (to->state == TCPSTATE_SYN_SENT || to->state == TCPSTATE_CLOSED || to->state == TCPSTATE_LISTEN)
+        return;
+    to->peer_fin_taken = true;
+    to->peer_fin_frame = j->segment->frame;
+    to->peer_fin_index = j->index;
+    to->peer_fin_ns = j->segment->time_ns;
+    engine_move(j, receiver, TCPSTATE_EVENT_rcv_fin, certainty);
+}
+
+/* RFC 9293 3.10.7.4 seventh and eighth: data and FIN. */
+static void take_text(struct judgement *j)
+{
+    struct tcpstate_endpoint *x = j->x, *y = j->y;
+    const struct tcpstate_segment *s = j->segment;
+    bool own_fin = j->fin && x->has_fin && x->fin == j->end - 1;
+    uint32_t left = s->seq + (j->syn ? 1 : 0);
+    uint32_t right = left + s->length + (own_fin ? 1 : 0);
+
+    if (!y->has_rnxt)
+        return;
+    if (right != left && seq_after(right, y->acked))
+        ranges_add(x, left, right, j);
+    if ((s->options & TCPSTATE_OPT_TIMESTAMPS) && seq_at_most(s->seq, y->acked) &&
+        (!y->has_ts_recent || seq_after(s->tsval, y->ts_recent))) { /* RFC 7323 4.3 */
+        y->ts_recent = s->tsval;
+        y->has_ts_recent = true;
+    }
+    y->rnxt = seq_max(y->rnxt, ranges_reach(x, y));
+    receiver_take_fin_if_reached(j, j->receiver, TCPSTATE_ASSUMED);
+}
+
+/* RFC 9293 3.10.7.4 fifth. True if the segment may be looked at further. */
+static bool take_ack(struct judgement *j)
+{
+    struct tcpstate_endpoint *y = j->y;
+    uint32_t ack = j->segment->ack;
+
+    if (!j->ack)
+        return false;
+    if (y->state == TCPSTATE_SYN_RECEIVED) {
+        if (!seq_within(ack, y->iss + 1, y->smax)) {
+            y->has_bad_ack = true;
+            y->bad_ack = ack;
+            y->bad_ack_frame = j->segment->frame;
+            y->bad_ack_ns = j->segment->time_ns;
+            return false;
+        }
+        if (!y->sent_synack && !y->sent_syn) { /* its SYN,ACK was not captured: the ACK shows that there was one */
+            if (j->x->state != TCPSTATE_SYN_SENT) {
+                j->handshake_done = true;
+                engine_move(j, j->receiver, TCPSTATE_EVENT_rcv_ack_s, TCPSTATE_INFERRED);
+            }
+            return true;
+        }
+        if (!y->synack_acked) {
+            y->synack_acked = true;
+            if (y->ignored_acks < 255)
+                y->ignored_acks++;
+            y->handshake_ack_frame = j->segment->frame;
+            y->handshake_ack_index = j->index;
+            y->handshake_ack_ns = j->segment->time_ns;
+            j->handshake_done = true;
+        }
+        y->una = ack;
+        y->has_una = true;
+        if (!y->ignores_acks)
+            engine_move(j, j->receiver, TCPSTATE_EVENT_rcv_ack_s, TCPSTATE_ASSUMED);
+        else
+            return false;
+        return true;
+    }
+    if (j->ack_unsent)
+        return false;
+    if (y->state == TCPSTATE_FIN_WAIT_1 && y->sent_synack && !y->synack_acked && seq_after(ack, y->iss)) {
+        y->synack_acked = true; /* Fast Open: the FIN left SYN-RECEIVED before this ACK came */
+        y->handshake_ack_frame = j->segment->frame;
+        y->handshake_ack_index = j->index;
+        y->handshake_ack_ns = j->segment->time_ns;
+        j->handshake_done = true;
+    }
+    if (!y->has_una || seq_after(ack, y->una)) {
+        y->una = ack;
+        y->has_una = true;
+    }
+    if (y->has_fin && seq_after(ack, y->fin)) {
+        if (!y->fin_acked) {
+            y->fin_acked = true;
+            y->fin_ack_frame = j->segment->frame;
+            y->fin_ack_index = j->index;
+            y->fin_ack_ns = j->segment->time_ns;
+            j->fin_ack_first = true;
+        }
+        if (y->state == TCPSTATE_LAST_ACK)
+            y->undo = (struct tcpstate_undo){.cause = TCPSTATE_UNDO_LAST_ACK, .state = TCPSTATE_LAST_ACK,
+                                             .frame = j->segment->frame, .index = j->index,
+                                             .time_ns = j->segment->time_ns};
+        engine_move(j, j->receiver, TCPSTATE_EVENT_rcv_ack_f, TCPSTATE_ASSUMED);
+    }
+    return true;
+}
+
+/* RFC 9293 3.10.7.2 */
+static void in_listen(struct judgement *j)
+{
+    if (j->rst || !j->syn || j->ack) {
+        if (j->ack && !j->rst) {
+            j->y->has_bad_ack = true;
+            j->y->bad_ack = j->segment->ack;
+            j->y->bad_ack_frame = j->segment->frame;
+            j->y->bad_ack_ns = j->segment->time_ns;
+        }
+        return;
+    }
+    take_syn(j);
+    engine_move(j, j->receiver, TCPSTATE_EVENT_rcv_syn, TCPSTATE_ASSUMED);
+}
+
+/* RFC 9293 3.10.7.3: the ACK first, then RST, then SYN. */
+static void in_syn_sent(struct judgement *j)
+{
+    struct tcpstate_endpoint *y = j->y;
+    const struct tcpstate_segment *s = j->segment;
+    bool ack_good = j->ack && seq_within(s->ack, y->iss + 1, seq_max(y->smax, y->iss + 1));
+
+    if (j->ack && !ack_good) {
+        if (!j->rst) {
+            y->has_bad_ack = true;
+            y->bad_ack = s->ack;
+            y->bad_ack_frame = s->frame;
+            y->bad_ack_ns = s->time_ns;
+        }
+        return;
+    }
+    if (j->rst) {
+        if (ack_good)
+            take_rst(j);
+        return;
+    }
+    if (!j->syn)
+        return;
+    if (j->ack && (s->options & TCPSTATE_OPT_TIMESTAMPS) && y->sent_ts && s->tsecr != 0 &&
+        (seq_after(s->tsecr, y->ts_newest) || seq_before(s->tsecr, y->first_syn_tsval))) {
+        y->has_bad_ack = true; /* Linux answers such a SYN,ACK with a RST and goes on waiting */
+        y->bad_ack = s->ack;
+        y->bad_ack_frame = s->frame;
+        y->bad_ack_ns = s->time_ns;
+        return;
+    }
+    take_syn(j);
+    engine_move(j, j->receiver, TCPSTATE_EVENT_rcv_syn, TCPSTATE_ASSUMED);
+    if (ack_good) {
+        y->una = s->ack;
+        y->has_una = true;
+        y->synack_acked = true;
+        engine_move(j, j->receiver, TCPSTATE_EVENT_rcv_ack_s, TCPSTATE_ASSUMED);
+        take_text(j);
+    }
+}
+
+/* RFC 9293 3.10.7.4 */
+static void in_other_states(struct judgement *j)
+{
+    struct tcpstate_endpoint *y = j->y;
+    const struct tcpstate_segment *s = j->segment;
+
+    j->acceptable = acceptable_segment(j);
+    if (j->rst) {
+        if (acceptable_rst(j))
+            take_rst(j);
+        else if (y->has_rnxt && seq_before(s->seq, y->rnxt))
+            j->rst_too_low = true;
+        else
+            j->rst_challenged = true;
+        return;
+    }
+    if (j->acceptable == TCPSTATE_SURELY_NOT) {
+        /* a SYN,ACK or FIN again ends exactly at RCV.NXT and passes; a window probe is answered, and that is all */
+        if (y->state == TCPSTATE_SYN_RECEIVED)
+            y->has_bad_ack = false;
+        return;
+    }
+    if (!acceptable_by_timestamp(j)) {
+        j->acceptable = TCPSTATE_SURELY_NOT;
+        return;
+    }
+    if (j->syn) {
+        /* figure 7: the SYN,ACK of a simultaneous open still has its ACK read (appendix A.2) */
+        if (j->ack && y->state == TCPSTATE_SYN_RECEIVED && y->sent_syn)
+            take_ack(j);
+        return;
+    }
+    if ((y->syn_options & TCPSTATE_OPT_MD5) != (s->options & TCPSTATE_OPT_MD5) && (y->sent_syn || y->sent_synack)) {
+        j->acceptable = TCPSTATE_SURELY_NOT; /* RFC 2385 */
+        return;
+    }
+    if (take_ack(j))
+        take_text(j);
+}
+
+void receiver_judge(struct judgement *j)
+{
+    struct tcpstate_endpoint *y = j->y;
+
+    j->acceptable = TCPSTATE_CANNOT_TELL;
+    if (hindsight_says(j, j->index, TCPSTATE_VERDICT_NOT_TAKEN))
+        return;
+    if (j->candidate)
+        return;
+    switch ((enum tcpstate_state)y->state) {
+    case TCPSTATE_CLOSED: /* 3.10.7.1: a RST at most */
+        return;
+    case TCPSTATE_LISTEN:
+        in_listen(j);
+        return;
+    case TCPSTATE_SYN_SENT:
+        in_syn_sent(j);
+        return;
+    case TCPSTATE_UNKNOWN:
+        if (j->rst) {
+            take_rst(j);
+            return;
+        }
+        if (j->syn && !j->ack) {
+            take_syn(j);
+            engine_move(j, j->receiver, TCPSTATE_EVENT_rcv_syn, TCPSTATE_ASSUMED);
+            return;
+        }
+        in_other_states(j);
+        return;
+    case TCPSTATE_TIME_WAIT:
+        if (j->syn && !j->ack && !j->rst) {
+            /* RFC 6191 2, RFC 9293 3.10.7.4: incarnation.c has made this a new connection */
+            bool by_number = y->has_rnxt && seq_after(j->segment->seq, y->rnxt);
+            bool by_time = y->has_ts_recent && (j->segment->options & TCPSTATE_OPT_TIMESTAMPS) &&
+                           seq_after(j->segment->tsval, y->ts_recent);
+            if (!y->has_rnxt || by_number || by_time) {
+                take_syn(j);
+                engine_move(j, j->receiver, TCPSTATE_EVENT_rcv_syn, TCPSTATE_ASSUMED);
+            }
+            return;
+        }
+        in_other_states(j);
+        return;
+    case TCPSTATE_SYN_RECEIVED:
+    case TCPSTATE_ESTABLISHED:
+    case TCPSTATE_FIN_WAIT_1:
+    case TCPSTATE_FIN_WAIT_2:
+    case TCPSTATE_CLOSE_WAIT:
+    case TCPSTATE_CLOSING:
+    case TCPSTATE_LAST_ACK:
+        in_other_states(j);
+        return;
+    case TCPSTATE_STATES:
+        return;
+    }
+}

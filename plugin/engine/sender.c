@@ -1,0 +1,656 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * What a transmission proves about its sender, x.
+ *
+ * A segment says in which state x was when it *sent* it. That may be an older state than the one believed now, because
+ * what the capture point had already seen may not yet have reached x. Then x is only *shown* in the older state; what is
+ * believed moves back only if x sent the segment later than it must have known (tolerance_ns after the capture of what
+ * it should have seen). Knowledge decides before time does: an ACK number covers what it covers.
+ *
+ * Events are yielded in the order SYN, acknowledgements, FIN, RST.
+ */
+#include "judgement.h"
+
+#include "transition.h"
+
+enum { KEEP_ALIVE_IDLE_NS = 900000000 }; /* stacks wait at least a second before a keep-alive */
+
+/* The state that the table names, for showing only. */
+static enum tcpstate_state cell(enum tcpstate_event event, enum tcpstate_state state)
+{
+    bool impossible = false;
+    return tcpstate_transition(event, state, true, &impossible);
+}
+
+static bool later_than(const struct judgement *j, int64_t time_ns)
+{
+    return j->emitted_ns > time_ns + j->tolerance_ns;
+}
+
+/* ---- acknowledgements: what x must have and what it lacks ------------------------------------------------------ */
+
+static bool is_duplicate_sack(const struct tcpstate_segment *s)
+{
+    return s->sack_count > 0 &&
+           (seq_at_most(s->sack[0].right, s->ack) ||
+            (s->sack_count > 1 && seq_at_least(s->sack[0].left, s->sack[1].left) &&
+             seq_at_most(s->sack[0].right, s->sack[1].right))); /* RFC 2883 */
+}
+
+static void note_sacked(struct judgement *j)
+{
+    const struct tcpstate_segment *s = j->segment;
+    struct tcpstate_endpoint *y = j->y;
+
+    for (unsigned b = is_duplicate_sack(s) ? 1 : 0; b < s->sack_count; b++)
+        for (unsigned i = 0; i < y->range_count; i++) {
+            struct tcpstate_range *range = &y->ranges[i];
+            if (!seq_at_least(range->left, s->sack[b].left) || !seq_at_most(range->right, s->sack[b].right))
+                continue;
+            if (range->lost && range->copies < 2)
+                hindsight_note(j, range->index, range->frame, TCPSTATE_VERDICT_NOT_LOST);
+            range->sacked = true;
+            range->lost = false;
+        }
+}
+
+/* Every segment of x carries its RCV.NXT. What was captured for x above it, is in no SACK block and should have arrived
+ * by now, is lost. The first SACK block holds the newest arrival (RFC 2018 4): what was captured before that is lost. */
+static void note_lost(struct judgement *j)
+{
+    const struct tcpstate_segment *s = j->segment;
+    struct tcpstate_endpoint *x = j->x, *y = j->y;
+    int64_t reference_ns = j->emitted_ns - j->tolerance_ns;
+    bool sacks = s->sack_count > 0 && !is_duplicate_sack(s);
+
+    if (!seq_before(s->ack, x->rnxt) && !sacks)
+        return;
+    if (sacks)
+        for (unsigned i = 0; i < y->range_count; i++)
+            if (seq_at_least(y->ranges[i].left, s->sack[0].left) &&
+                seq_at_most(y->ranges[i].right, s->sack[0].right) && y->ranges[i].time_ns > reference_ns)
+                reference_ns = y->ranges[i].time_ns;
+    for (unsigned i = 0; i < y->range_count; i++) {
+        struct tcpstate_range *range = &y->ranges[i];
+        if (range->lost || range->sacked || !seq_after(range->right, s->ack) || range->time_ns >= reference_ns)
+            continue;
+        if (hindsight_says(j, range->index, TCPSTATE_VERDICT_NOT_LOST))
+            continue;
+        range->lost = true;
+        hindsight_note(j, range->index, range->frame, TCPSTATE_VERDICT_NOT_TAKEN);
+    }
+}
+
+/* Takes the ACK and SACK of x for what they say about what x has received. */
+static void rebase(struct judgement *j)
+{
+    const struct tcpstate_segment *s = j->segment;
+    struct tcpstate_endpoint *x = j->x, *y = j->y;
+
+    if (!x->has_acked || seq_after(s->ack, x->acked)) {
+        x->acked = s->ack;
+        x->has_acked = true;
+    }
+    for (unsigned i = 0; i < y->range_count; i++)
+        if (y->ranges[i].lost && y->ranges[i].copies < 2 && seq_at_most(y->ranges[i].right, s->ack))
+            hindsight_note(j, y->ranges[i].index, y->ranges[i].frame, TCPSTATE_VERDICT_NOT_LOST);
+    note_sacked(j);
+    if (x->has_rnxt)
+        note_lost(j);
+    ranges_drop_acknowledged(y, x->acked);
+    x->rnxt = ranges_reach(y, x);
+    x->has_rnxt = true;
+    if (!y->captured) { /* the ACK is the only witness of what y sent */
+        y->smax = y->has_smax ? seq_max(y->smax, s->ack) : s->ack;
+        y->has_smax = true;
+    }
+}
+
+/* ---- the peer's FIN ------------------------------------------------------------------------------------------- */
+
+static void judge_knowledge_of_peer_fin(struct judgement *j)
+{
+    struct tcpstate_endpoint *x = j->x, *y = j->y;
+
+    if (!y->has_fin)
+        return;
+    if (seq_after(j->segment->ack, y->fin)) {
+        if (!y->fin_acked) {
+            y->fin_acked = true; /* by its peer's word; taken back if y repeats it */
+            y->fin_ack_frame = j->segment->frame;
+            y->fin_ack_index = j->index;
+            y->fin_ack_ns = j->segment->time_ns;
+            j->fin_ack_first = true;
+        }
+        if (!x->peer_fin_taken) {
+            x->peer_fin_taken = true;
+            x->peer_fin_frame = y->fin_frame;
+            x->peer_fin_ns = j->segment->time_ns;
+        }
+        engine_move(j, j->sender, TCPSTATE_EVENT_snd_ack_fin, TCPSTATE_PROVED);
+        return;
+    }
+    if (!x->peer_fin_taken)
+        return;
+    if (!j->stale && !hindsight_says(j, y->fin_index, TCPSTATE_VERDICT_NOT_LOST) && seq_at_most(x->rnxt, y->fin)) {
+        x->peer_fin_taken = false; /* rebase() has found it lost */
+        j->fin_not_received = true;
+        engine_move(j, j->sender, TCPSTATE_EVENT_snd_nack_fin, TCPSTATE_PROVED);
+        return;
+    }
+    engine_show(j, cell(TCPSTATE_EVENT_snd_nack_fin, (enum tcpstate_state)x->state));
+}
+
+/* ---- FIN of x ------------------------------------------------------------------------------------------------- */
+
+static void judge_own_fin(struct judgement *j)
+{
+    struct tcpstate_endpoint *x = j->x, *y = j->y;
+    uint32_t fin = j->end - 1;
+
+    if (!x->has_fin || x->fin_inferred) {
+        bool plausible = !x->has_smax || seq_at_least(j->end, x->smax) || x->fin_inferred;
+        bool repeats_inferred = x->fin_inferred && x->fin == fin;
+
+        if (!plausible || j->ack_unsent || j->stale)
+            return; /* its nominal sender cannot have sent it */
+        if (x->fin_inferred && !repeats_inferred)
+            x->fin_inferred = false;
+        x->has_fin = true;
+        x->fin_inferred = false;
+        x->fin = fin;
+        x->fin_frame = j->segment->frame;
+        x->fin_index = j->index;
+        x->fin_ack = j->segment->ack;
+        x->fin_tsval = j->segment->tsval;
+        x->fin_ns = j->segment->time_ns;
+        x->state_before_fin = x->state;
+        j->first_fin = true;
+        if (repeats_inferred)
+            return;
+        if (y->has_fin && x->peer_fin_taken && seq_at_most(j->segment->ack, y->fin)) {
+            engine_move(j, j->sender, TCPSTATE_EVENT_snd_fin_x, TCPSTATE_PROVED); /* the FINs crossed */
+            engine_show(j, TCPSTATE_FIN_WAIT_1);
+            x->state_before_fin = TCPSTATE_ESTABLISHED;
+            hindsight_note(j, y->fin_index, y->fin_frame, TCPSTATE_VERDICT_CROSSED);
+        } else {
+            engine_move(j, j->sender, TCPSTATE_EVENT_snd_fin, TCPSTATE_PROVED);
+        }
+        return;
+    }
+    if (x->fin != fin)
+        return; /* FIN moved: a finding, no event */
+    j->fin_again = true;
+    if (!x->fin_acked)
+        return;
+    if (!later_than(j, x->fin_ack_ns) || j->stale) {
+        engine_show(j, cell(TCPSTATE_EVENT_snd_fin_again, (enum tcpstate_state)x->state));
+        return;
+    }
+    if (x->state == TCPSTATE_CLOSED || x->state == TCPSTATE_LAST_ACK)
+        j->last_ack_lost = true;
+    hindsight_note(j, x->fin_ack_index, x->fin_ack_frame, TCPSTATE_VERDICT_NOT_TAKEN);
+    x->fin_acked = false;
+    x->una = x->fin;
+    engine_move(j, j->sender, TCPSTATE_EVENT_snd_fin_again, TCPSTATE_PROVED);
+}
+
+/* ---- whoever speaks was not closed ---------------------------------------------------------------------------- */
+
+static bool is_challenge_ack(const struct judgement *j)
+{
+    const struct tcpstate_endpoint *x = j->x;
+
+    return j->pure_ack && j->segment->sack_count == 0 && x->has_acked && j->segment->ack == x->acked &&
+           j->segment->ack != x->undo.rst_seq && x->has_smax && seq_at_least(j->segment->seq, x->smax);
+}
+
+/* True if x may go on as if it had never been closed. */
+static bool revive(struct judgement *j)
+{
+    struct tcpstate_endpoint *x = j->x;
+    bool at_once;
+
+    switch ((enum tcpstate_undo_cause)x->undo.cause) {
+    case TCPSTATE_UNDO_NONE:
+        return false;
+    case TCPSTATE_UNDO_LAST_ACK:
+        if (!j->fin)
+            engine_show(j, TCPSTATE_LAST_ACK);
+        return j->fin; /* the table knows: snd_fin_again */
+    case TCPSTATE_UNDO_TIMER:
+        engine_show(j, TCPSTATE_TIME_WAIT);
+        return false;
+    case TCPSTATE_UNDO_RST_TAKEN:
+    case TCPSTATE_UNDO_RST_SENT:
+        break;
+    }
+    at_once = x->undo.cause == TCPSTATE_UNDO_RST_TAKEN &&
+              ((x->has_rnxt && j->ack && seq_after(j->segment->ack, x->undo.rnxt) && !j->ack_unsent) ||
+               is_challenge_ack(j));
+    if (j->stale || (!at_once && !later_than(j, x->undo.time_ns))) {
+        engine_show(j, (enum tcpstate_state)x->undo.state);
+        return false;
+    }
+    if (x->undo.cause == TCPSTATE_UNDO_RST_SENT)
+        hindsight_note(j, x->undo.index, x->undo.frame, TCPSTATE_VERDICT_NOT_SENT);
+    else
+        hindsight_note(j, x->undo.index, x->undo.frame, TCPSTATE_VERDICT_NOT_TAKEN);
+    engine_restore(j, j->sender, (enum tcpstate_state)x->undo.state, TCPSTATE_ASSUMED);
+    x->undo.cause = TCPSTATE_UNDO_NONE;
+    j->revived = true;
+    return true;
+}
+
+/* ---- SYN ------------------------------------------------------------------------------------------------------ */
+
+static void remember_syn_options(struct judgement *j)
+{
+    struct tcpstate_endpoint *x = j->x;
+
+    x->syn_options = j->segment->options;
+    x->syn_shift = j->segment->window_shift;
+    x->syn_mss = j->segment->mss;
+    x->syn_ttl = j->segment->ttl;
+    x->has_shift = (j->segment->options & TCPSTATE_OPT_WINDOW_SCALE) != 0;
+    x->shift = j->segment->window_shift > 14 ? 14 : j->segment->window_shift;
+    x->sent_ts = (j->segment->options & TCPSTATE_OPT_TIMESTAMPS) != 0;
+}
+
+static void judge_syn(struct judgement *j)
+{
+    struct tcpstate_endpoint *x = j->x, *y = j->y;
+    const struct tcpstate_segment *s = j->segment;
+
+    if (!x->sent_syn && !x->sent_synack) {
+        x->sent_syn = x->active_open = true;
+        x->has_iss = true;
+        x->iss_inferred = false;
+        x->iss = s->seq;
+        x->first_syn_ns = x->last_syn_ns = s->time_ns;
+        x->first_syn_tsval = s->tsval;
+        x->syn_length = s->length;
+        remember_syn_options(j);
+        engine_move(j, j->sender, TCPSTATE_EVENT_snd_syn, TCPSTATE_PROVED);
+        if (x->state == TCPSTATE_SYN_RECEIVED) { /* the SYNs crossed: figure 7 line 3 */
+            j->connection->simultaneous_open = true;
+            engine_show(j, TCPSTATE_SYN_SENT);
+        }
+        return;
+    }
+    j->syn_again = true;
+    x->last_syn_ns = s->time_ns;
+    if (x->spoke || x->sent_synack)
+        return; /* a late copy: it has got further since */
+    if (x->state == TCPSTATE_SYN_SENT)
+        return;
+    if (y->synack_frame != 0 && !later_than(j, y->synack_ns)) {
+        engine_show(j, TCPSTATE_SYN_SENT);
+        return;
+    }
+    if (y->synack_frame != 0)
+        hindsight_note(j, y->synack_index, y->synack_frame, TCPSTATE_VERDICT_NOT_TAKEN);
+    engine_move(j, j->sender, TCPSTATE_EVENT_snd_syn_again, TCPSTATE_PROVED);
+}
+
+static void judge_synack(struct judgement *j)
+{
+    struct tcpstate_endpoint *x = j->x, *y = j->y;
+    const struct tcpstate_segment *s = j->segment;
+    bool same = x->sent_synack && x->iss == s->seq && x->synack_ack == s->ack;
+
+    if (same) {
+        j->synack_again = true;
+        if (x->spoke)
+            return; /* a late copy */
+        if (x->state == TCPSTATE_ESTABLISHED || x->state == TCPSTATE_CLOSE_WAIT) {
+            if (!later_than(j, x->handshake_ack_ns) || j->stale) {
+                engine_show(j, TCPSTATE_SYN_RECEIVED);
+                return;
+            }
+            hindsight_note(j, x->handshake_ack_index, x->handshake_ack_frame, TCPSTATE_VERDICT_NOT_TAKEN);
+            x->peer_fin_taken = false;
+            x->synack_acked = false;
+            engine_move(j, j->sender, TCPSTATE_EVENT_snd_synack_again, TCPSTATE_PROVED);
+        } else {
+            engine_move(j, j->sender, TCPSTATE_EVENT_snd_synack_again, TCPSTATE_PROVED);
+        }
+        if (x->ignored_acks >= 2)
+            x->ignores_acks = true;
+        x->synack_index = j->index;
+        x->synack_frame = s->frame;
+        x->synack_ns = s->time_ns;
+        x->synack_tsval = s->tsval;
+        return;
+    }
+    if (state_is_synchronized((enum tcpstate_state)x->state) && (x->spoke || x->sent_synack) &&
+        !(x->sent_syn && !x->sent_synack && s->seq == x->iss)) {
+        j->stale = true; /* a SYN,ACK of some other connection: it proves nothing about this one */
+        return;
+    }
+    if (x->sent_syn && s->seq == x->iss && y->sent_syn) { /* simultaneous open, figure 7 line 5 */
+        bool was_established = x->state == TCPSTATE_ESTABLISHED;
+        if (x->state == TCPSTATE_SYN_SENT) /* y's SYN was taken back, or captured after all: bridge it */
+            engine_move(j, j->sender, TCPSTATE_EVENT_rcv_syn, TCPSTATE_PROVED);
+        engine_move(j, j->sender, TCPSTATE_EVENT_snd_synack, TCPSTATE_PROVED);
+        if (was_established)
+            engine_show(j, TCPSTATE_SYN_RECEIVED);
+    } else {
+        engine_move(j, j->sender, TCPSTATE_EVENT_snd_synack, TCPSTATE_PROVED);
+    }
+    x->sent_synack = true;
+    x->has_iss = true;
+    x->iss_inferred = false;
+    x->iss = s->seq;
+    x->smax = j->end;
+    x->has_smax = true;
+    x->synack_ack = s->ack;
+    x->synack_index = j->index;
+    x->synack_frame = s->frame;
+    x->synack_ns = s->time_ns;
+    x->synack_tsval = s->tsval;
+    if (x->first_syn_ns == 0)
+        x->first_syn_ns = s->time_ns;
+    remember_syn_options(j);
+    x->has_acked = x->has_rnxt = true;
+    x->acked = s->ack;
+    x->rnxt = ranges_reach(y, x);
+    if ((y->syn_options & TCPSTATE_OPT_FAST_OPEN_COOKIE) ||
+        (y->syn_length > 0 && y->has_iss && seq_after(s->ack, y->iss + 1)))
+        x->fast_open = true;
+    if (!y->has_iss && !y->captured) { /* the SYN was not captured */
+        y->has_iss = y->iss_inferred = true;
+        y->iss = s->ack - 1;
+        y->has_smax = true;
+        y->smax = s->ack;
+        y->active_open = true;
+    }
+    if (j->fin)
+        judge_own_fin(j);
+}
+
+/* ---- RST ------------------------------------------------------------------------------------------------------ */
+
+static void judge_rst(struct judgement *j)
+{
+    struct tcpstate_endpoint *x = j->x;
+    struct tcpstate_candidate *candidate = &j->conversation->candidate;
+    const struct tcpstate_segment *s = j->segment;
+    bool unproved = x->state == TCPSTATE_SYN_SENT || x->state == TCPSTATE_SYN_RECEIVED ||
+                    (x->state == TCPSTATE_ESTABLISHED && !x->spoke) || x->state == TCPSTATE_LISTEN;
+
+    if (candidate->pending && candidate->challenged && candidate->direction == s->direction && !j->ack &&
+        s->seq == candidate->challenge_ack) {
+        j->half_open_reset = true; /* figure 9 line 5: the old TCB of x was gone, x is in SYN-SENT with the new SYN */
+        engine_move(j, j->sender, TCPSTATE_EVENT_snd_rst, TCPSTATE_INFERRED);
+        engine_move(j, j->sender, TCPSTATE_EVENT_snd_syn, TCPSTATE_PROVED);
+        return;
+    }
+    if (!j->ack && unproved &&
+        ((x->has_bad_ack && s->seq == x->bad_ack) ||
+         (x->has_iss && x->has_smax && !seq_within(s->seq, x->iss, x->smax)))) {
+        j->rst_reply = true; /* RFC 9293 3.5.2 group 2 */
+        if (x->state == TCPSTATE_ESTABLISHED) { /* it was not: assumed too much */
+            if (x->sent_synack)
+                engine_move(j, j->sender, TCPSTATE_EVENT_snd_synack_again, TCPSTATE_ASSUMED);
+            else
+                engine_move(j, j->sender, TCPSTATE_EVENT_snd_syn_again, TCPSTATE_ASSUMED);
+        }
+        engine_move(j, j->sender, TCPSTATE_EVENT_snd_rst_reply, TCPSTATE_ASSUMED);
+        return;
+    }
+    if (x->state == TCPSTATE_CLOSED)
+        return;
+    x->undo = (struct tcpstate_undo){.cause = TCPSTATE_UNDO_RST_SENT, .state = x->state, .certainty = x->certainty,
+                                     .frame = s->frame, .index = j->index, .rnxt = x->rnxt, .rst_seq = s->seq,
+                                     .time_ns = s->time_ns};
+    engine_move(j, j->sender, TCPSTATE_EVENT_snd_rst, TCPSTATE_PROVED);
+}
+
+/* ---- ordinary segments ---------------------------------------------------------------------------------------- */
+
+/* x has sent an ordinary segment, so its handshake is behind it. Infer what was not captured. */
+static void judge_handshake_behind(struct judgement *j)
+{
+    struct tcpstate_endpoint *x = j->x, *y = j->y;
+    const struct tcpstate_segment *s = j->segment;
+    uint32_t base;
+
+    switch ((enum tcpstate_state)x->state) {
+    case TCPSTATE_SYN_SENT:
+        if (!x->has_iss || !seq_within(s->seq, x->iss + 1, x->iss + 1 + (1u << 24)))
+            return; /* not of this incarnation */
+        if (y->sent_synack || !y->captured) {
+            if (!y->has_iss) {
+                y->has_iss = y->iss_inferred = true;
+                y->iss = s->ack - 1;
+                if (!y->has_smax) {
+                    y->smax = s->ack;
+                    y->has_smax = true;
+                }
+            }
+            j->bridged = !y->sent_synack;
+            if (!y->sent_synack) {
+                engine_move(j, j->receiver, TCPSTATE_EVENT_snd_synack, TCPSTATE_INFERRED);
+                findings_tell(j, TCPSTATE_FINDING_synack_missing, 0, y->iss, 0);
+            }
+            engine_move(j, j->sender, TCPSTATE_EVENT_snd_ack_syn, TCPSTATE_PROVED);
+        }
+        return;
+    case TCPSTATE_SYN_RECEIVED:
+        if (x->fast_open || j->stale)
+            return;
+        base = x->has_iss ? x->iss + 1 : s->seq;
+        if (j->pure_ack && s->seq == base && x->has_bad_ack && y->captured && !x->ignores_acks)
+            return; /* an ACK that corrects the peer: RFC 9293 3.10.7.4 first */
+        if (x->sent_syn && y->sent_syn && !y->sent_synack && j->pure_ack && y->state != TCPSTATE_ESTABLISHED)
+            return;
+        engine_move(j, j->sender, TCPSTATE_EVENT_rcv_ack_s, TCPSTATE_PROVED);
+        x->ignores_acks = false;
+        if (!x->synack_acked) {
+            j->bridged = true;
+            findings_tell(j, TCPSTATE_FINDING_handshake_ack_missing, x->synack_frame, 0, 0);
+        }
+        x->synack_acked = true;
+        return;
+    case TCPSTATE_LISTEN:
+    case TCPSTATE_UNKNOWN:
+    case TCPSTATE_CLOSED:
+    case TCPSTATE_ESTABLISHED:
+    case TCPSTATE_FIN_WAIT_1:
+    case TCPSTATE_FIN_WAIT_2:
+    case TCPSTATE_CLOSE_WAIT:
+    case TCPSTATE_CLOSING:
+    case TCPSTATE_LAST_ACK:
+    case TCPSTATE_TIME_WAIT:
+    case TCPSTATE_STATES:
+        return;
+    }
+}
+
+/* x answers a SYN with an ACK that does not fit it: it still has an older connection (figure 9, or TIME-WAIT), which was
+ * not captured. */
+static bool judge_older_connection(struct judgement *j)
+{
+    struct tcpstate_endpoint *x = j->x, *y = j->y;
+
+    if (x->sent_syn || x->sent_synack || x->spoke || !y->sent_syn || y->spoke || !j->ack ||
+        (x->state != TCPSTATE_SYN_RECEIVED && x->state != TCPSTATE_LISTEN))
+        return false;
+    if (seq_within(j->segment->ack, y->iss + 1, y->smax))
+        return false;
+    engine_restore(j, j->sender, TCPSTATE_UNKNOWN, TCPSTATE_NOTHING_TELLS);
+    engine_move(j, j->sender, TCPSTATE_EVENT_pickup, TCPSTATE_INFERRED);
+    x->has_acked = x->has_rnxt = true;
+    x->acked = x->rnxt = j->segment->ack;
+    x->has_redge = false;
+    return true;
+}
+
+/* No segment of y but its SYN was captured: the ACK of x is the only witness. One that moves by exactly one, with
+ * nothing captured that explains it, covers a FIN. */
+static void judge_unseen_fin(struct judgement *j)
+{
+    struct tcpstate_endpoint *x = j->x, *y = j->y;
+    uint32_t ack = j->segment->ack;
+
+    if (y->fin_inferred && seq_after(ack, y->fin + 1)) { /* it was an octet */
+        y->has_fin = y->fin_inferred = false;
+        x->peer_fin_taken = false;
+        engine_move(j, j->sender, TCPSTATE_EVENT_snd_nack_fin, TCPSTATE_ASSUMED);
+        if (y->state == TCPSTATE_FIN_WAIT_1 || y->state == TCPSTATE_FIN_WAIT_2)
+            engine_restore(j, j->receiver, TCPSTATE_ESTABLISHED, TCPSTATE_INFERRED);
+        else if (y->state == TCPSTATE_LAST_ACK || y->state == TCPSTATE_CLOSED)
+            engine_restore(j, j->receiver, TCPSTATE_CLOSE_WAIT, TCPSTATE_INFERRED);
+        return;
+    }
+    if (y->spoke || y->has_fin || !x->has_acked || !state_is_synchronized((enum tcpstate_state)x->state) ||
+        !y->has_iss)
+        return;
+    if (x->has_fin && x->state == TCPSTATE_FIN_WAIT_1 && j->pure_ack && seq_after(ack, x->acked))
+        engine_move(j, j->sender, TCPSTATE_EVENT_rcv_ack_f, TCPSTATE_INFERRED);
+    if (ack != x->acked + 1 || x->acked == y->iss)
+        return;
+    y->has_fin = y->fin_inferred = true;
+    y->fin = x->acked;
+    y->fin_frame = 0;
+    y->state_before_fin = y->state;
+    engine_move(j, j->receiver, TCPSTATE_EVENT_snd_fin, TCPSTATE_INFERRED);
+    j->bridged = true;
+    findings_tell(j, TCPSTATE_FINDING_fin_inferred, 0, y->fin, 0);
+}
+
+/* A FIN was captured, but its nominal sender goes on as if it had sent none: data at or past it, or a newer pure ACK
+ * that does not count it. A probe of a closed window and a keep-alive repeat an old number and say nothing. */
+static bool goes_on_after_fin(const struct judgement *j)
+{
+    const struct tcpstate_endpoint *x = j->x;
+    const struct tcpstate_segment *s = j->segment;
+
+    if (s->length > 0 && seq_after(s->seq + s->length, x->fin))
+        return s->length > 1 || s->seq != x->fin || !x->fin_acked;
+    if (!j->pure_ack || !seq_at_most(s->seq, x->fin) || !(s->options & TCPSTATE_OPT_TIMESTAMPS) ||
+        !seq_after(s->tsval, x->fin_tsval))
+        return false;
+    if (x->has_una && s->seq + 1 == x->una)
+        return s->seq == x->fin && s->time_ns - x->last_sent_ns < KEEP_ALIVE_IDLE_NS;
+    return true;
+}
+
+static void judge_ordinary(struct judgement *j)
+{
+    struct tcpstate_endpoint *x = j->x, *y = j->y;
+    const struct tcpstate_segment *s = j->segment;
+
+    if (!j->ack)
+        return; /* every segment but a SYN and a RST carries an ACK: nobody's ordinary segment */
+    if (x->state == TCPSTATE_CLOSED && !revive(j))
+        return;
+    if (judge_older_connection(j))
+        return;
+    if (j->ack_unsent) {
+        if (x->state == TCPSTATE_SYN_SENT || x->state == TCPSTATE_SYN_RECEIVED)
+            return;
+    } else {
+        judge_handshake_behind(j);
+        if (x->state == TCPSTATE_SYN_SENT || x->state == TCPSTATE_LISTEN)
+            return;
+        judge_unseen_fin(j);
+        if (!j->stale)
+            rebase(j);
+        judge_knowledge_of_peer_fin(j);
+    }
+    if (x->has_fin && !x->fin_inferred && !j->stale && goes_on_after_fin(j)) {
+        hindsight_note(j, x->fin_index, x->fin_frame, TCPSTATE_VERDICT_NOT_SENT);
+        x->has_fin = x->fin_acked = false;
+        engine_restore(j, j->sender, x->peer_fin_taken ? TCPSTATE_CLOSE_WAIT : TCPSTATE_ESTABLISHED, TCPSTATE_PROVED);
+        j->revived = true;
+        x->smax = s->seq;
+    }
+    if (j->fin)
+        judge_own_fin(j);
+    /* its own FIN was sent before and not captured: SND.NXT is beyond all that was */
+    else if (!x->has_fin && j->pure_ack && s->sack_count == 0 && j->fin_ack_first && x->has_smax &&
+             s->seq == x->smax + 1 && x->captured && !j->stale) {
+        x->has_fin = x->fin_inferred = true;
+        x->fin = x->smax;
+        x->state_before_fin = TCPSTATE_ESTABLISHED;
+        engine_move(j, j->sender, TCPSTATE_EVENT_snd_fin_x, TCPSTATE_INFERRED);
+        j->bridged = true;
+        findings_tell(j, TCPSTATE_FINDING_fin_inferred, 0, x->fin, 0);
+    }
+    /* sent before its own FIN, captured after it */
+    if (j->stale && x->has_fin && !j->fin && x->sent_ts && seq_before(s->tsval, x->fin_tsval))
+        engine_show(j, (enum tcpstate_state)x->state_before_fin);
+    /* Fast Open: it may have sent this before it got the ACK of its SYN */
+    if (x->fast_open && x->state == TCPSTATE_ESTABLISHED && !x->spoke && x->handshake_ack_frame != 0 &&
+        !later_than(j, x->handshake_ack_ns) && seq_at_most(s->ack, y->iss + 1 + y->syn_length))
+        engine_show(j, TCPSTATE_SYN_RECEIVED);
+    if (!j->stale && !(x->fast_open && x->state == TCPSTATE_SYN_RECEIVED) && !j->has_shown &&
+        state_is_synchronized((enum tcpstate_state)x->state))
+        x->spoke = true;
+}
+
+/* What x has sent, whether it is believed or not: later ACKs must find it. */
+static void note_numbers(struct judgement *j)
+{
+    struct tcpstate_endpoint *x = j->x;
+    const struct tcpstate_segment *s = j->segment;
+    bool keep_alive;
+
+    x->captured = true;
+    x->last_sent_ns = s->time_ns;
+    if (j->rst)
+        return;
+    keep_alive = j->ordinary && !j->fin && x->has_smax && s->length <= 1 && s->seq + 1 == x->smax;
+    if (!x->has_smax) {
+        x->smax = j->end;
+        x->has_smax = true;
+    } else if (!keep_alive && (s->length > 0 || j->fin || j->syn) && seq_after(j->end, x->smax)) {
+        x->smax = j->end;
+    } else if (j->pure_ack && seq_after(s->seq, x->smax)) {
+        x->smax = s->seq;
+    }
+    if (s->length > 0 && !keep_alive && (!x->has_dmax || seq_after(s->seq + s->length + (j->syn ? 1 : 0), x->dmax))) {
+        x->dmax = s->seq + s->length + (j->syn ? 1 : 0);
+        x->has_dmax = true;
+    }
+    if ((s->options & TCPSTATE_OPT_TIMESTAMPS) &&
+        (!x->sent_ts || x->ts_newest == 0 || seq_after(s->tsval, x->ts_newest))) {
+        x->ts_newest = s->tsval;
+        x->sent_ts = true;
+    }
+    if (j->ack && !j->ack_unsent) {
+        bool known;
+        uint32_t window = unscaled_window(j, &known);
+        uint32_t edge = s->ack + window;
+        if (!x->has_redge || seq_after(edge, x->redge))
+            x->redge = edge;
+        x->has_redge = true;
+        if (window > x->max_window)
+            x->max_window = window;
+    }
+}
+
+void sender_judge(struct judgement *j)
+{
+    struct tcpstate_endpoint *x = j->x;
+    const struct tcpstate_segment *s = j->segment;
+
+    if (hindsight_says(j, j->index, TCPSTATE_VERDICT_NOT_SENT))
+        return;
+    if (!j->stale && (s->options & TCPSTATE_OPT_TIMESTAMPS) && x->sent_ts && x->ts_newest != 0 && !j->rst &&
+        seq_before(s->tsval, x->ts_newest))
+        j->stale = true;
+    if (!j->stale && j->ack && j->ordinary && x->has_acked && x->spoke && seq_before(s->ack, x->acked))
+        j->stale = true;
+    if (j->rst)
+        judge_rst(j);
+    else if (j->syn && j->ack)
+        judge_synack(j);
+    else if (j->syn)
+        judge_syn(j);
+    else
+        judge_ordinary(j);
+    note_numbers(j);
+}

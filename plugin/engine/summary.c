@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * What became of the connection so far: the textbook's step that a segment is, links, times, how it was opened and
+ * closed, and the outcome. Reads what the other modules have decided; moves no state.
+ */
+#include "judgement.h"
+
+#include <string.h>
+
+void summary_open(struct judgement *j)
+{
+    struct tcpstate_summary *s = &j->connection->summary;
+
+    s->first_frame = j->segment->frame;
+    s->first_ns = j->segment->time_ns;
+    s->syn_ns = s->last_syn_ns = s->synack_ns = s->handshake_ns = s->first_fin_ns = s->closed_ns = -1;
+    s->last_sent_ns[0] = s->last_sent_ns[1] = -1;
+    s->handshake_time_ns = s->handshake_server_ns = s->handshake_client_ns = s->close_time_ns = -1;
+}
+
+static void step(struct judgement *j, enum tcpstate_step which, bool again)
+{
+    j->report->step = (uint8_t)which;
+    j->report->step_again = again;
+}
+
+/* ---- handshake ------------------------------------------------------------------------------------------------ */
+
+/* The two parts of the handshake tell on which side the capture was taken. */
+static enum tcpstate_vantage vantage_of(int64_t server_ns, int64_t client_ns)
+{
+    if (server_ns < 0 || client_ns < 0 || server_ns + client_ns == 0)
+        return TCPSTATE_VANTAGE_UNKNOWN;
+    if (server_ns >= 10 * client_ns)
+        return TCPSTATE_VANTAGE_CLIENT_SIDE;
+    if (client_ns >= 10 * server_ns)
+        return TCPSTATE_VANTAGE_SERVER_SIDE;
+    return TCPSTATE_VANTAGE_MIDDLE;
+}
+
+static void complete_handshake(struct judgement *j)
+{
+    struct tcpstate_summary *s = &j->connection->summary;
+    int64_t now = j->segment->time_ns;
+
+    if (s->handshake_ns >= 0)
+        return;
+    s->handshake_ns = now;
+    s->handshake_ack_frame = j->segment->frame;
+    if (s->syn_ns >= 0)
+        s->handshake_time_ns = now - s->syn_ns;
+    if (s->synack_ns >= 0) {
+        s->handshake_client_ns = now - s->synack_ns;
+        if (s->handshake_server_ns >= 0)
+            s->vantage = (uint8_t)vantage_of(s->handshake_server_ns, s->handshake_client_ns);
+        if (!(j->segment->options & TCPSTATE_OPT_TIMESTAMPS))
+            capture_add_leg(j->sender == TCPSTATE_CLIENT ? j->x_path : j->y_path, s->handshake_client_ns);
+    }
+    j->report->completes_handshake = true;
+    findings_tell(j, TCPSTATE_FINDING_handshake_completed, s->synack_frame, 0, 0);
+    if (!j->pure_ack && !j->syn)
+        findings_tell(j, TCPSTATE_FINDING_handshake_completed_by_data, s->synack_frame, j->segment->length, 0);
+}
+
+static void note_syn(struct judgement *j)
+{
+    struct tcpstate_connection *c = j->connection;
+    struct tcpstate_summary *s = &c->summary;
+    bool second = j->sender == TCPSTATE_SERVER && c->end[TCPSTATE_CLIENT].sent_syn;
+
+    if (j->candidate)
+        return;
+    step(j, second ? TCPSTATE_STEP_SIM_OPEN_2 : TCPSTATE_STEP_HANDSHAKE_1, j->syn_again);
+    if (s->syn_frame == 0) {
+        s->syn_frame = j->segment->frame;
+        s->syn_ns = j->segment->time_ns;
+    }
+    if (!second)
+        s->last_syn_ns = j->segment->time_ns;
+    if (j->syn_again)
+        return;
+    findings_tell(j, TCPSTATE_FINDING_syn_sent, 0, 0, 0);
+    if (second) {
+        c->simultaneous_open = true;
+        findings_tell(j, TCPSTATE_FINDING_simultaneous_open, s->syn_frame, 0, 0);
+    }
+}
+
+static void note_synack(struct judgement *j)
+{
+    struct tcpstate_connection *c = j->connection;
+    struct tcpstate_summary *s = &c->summary;
+    struct tcpstate_endpoint *x = j->x, *y = j->y;
+    bool taken = y->has_iss && seq_within(j->segment->ack, y->iss + 1, y->smax);
+    bool simultaneous = c->simultaneous_open && x->sent_syn && x->iss == j->segment->seq;
+
+    if (j->stale || !taken)
+        return;
+    if (simultaneous) {
+        bool second = y->sent_synack;
+        step(j, second ? TCPSTATE_STEP_SIM_OPEN_4 : TCPSTATE_STEP_SIM_OPEN_3, j->synack_again);
+        if (second && !j->synack_again)
+            complete_handshake(j);
+    } else {
+        step(j, TCPSTATE_STEP_HANDSHAKE_2, j->synack_again);
+    }
+    if (s->synack_frame == 0) {
+        s->synack_frame = j->segment->frame;
+        s->synack_ns = j->segment->time_ns;
+        j->report->first_synack = true;
+        if (s->last_syn_ns >= 0) {
+            s->handshake_server_ns = j->segment->time_ns - s->last_syn_ns;
+            if (!(j->segment->options & TCPSTATE_OPT_TIMESTAMPS))
+                capture_add_leg(j->x_path, s->handshake_server_ns);
+        }
+    }
+    x->synack_repeated = j->synack_again;
+}
+
+static void note_handshake(struct judgement *j)
+{
+    struct tcpstate_endpoint *x = j->x, *y = j->y;
+
+    if (j->syn && !j->ack) {
+        note_syn(j);
+    } else if (j->syn) {
+        note_synack(j);
+    } else if (j->handshake_done && !j->connection->simultaneous_open) {
+        step(j, TCPSTATE_STEP_HANDSHAKE_3, j->connection->summary.handshake_ns >= 0);
+        complete_handshake(j);
+        y->synack_repeated = false;
+    } else if (y->synack_repeated && j->pure_ack && !x->has_dmax && y->has_iss && j->segment->ack == y->iss + 1) {
+        step(j, TCPSTATE_STEP_HANDSHAKE_3, true);
+        y->synack_repeated = false;
+    }
+}
+
+/* ---- close ---------------------------------------------------------------------------------------------------- */
+
+static void note_own_fin(struct judgement *j)
+{
+    struct tcpstate_connection *c = j->connection;
+    struct tcpstate_summary *s = &c->summary;
+    struct tcpstate_endpoint *x = j->x, *y = j->y;
+    bool second = c->any_fin && c->first_fin_role != j->sender;
+    bool covers = y->has_fin && j->ack && seq_after(j->segment->ack, y->fin);
+
+    if (j->fin_again) {
+        x->fin_repeated = true;
+        if (!second)
+            step(j, TCPSTATE_STEP_CLOSE_1, true);
+        else if (c->simultaneous_close)
+            step(j, TCPSTATE_STEP_SIM_CLOSE_2, true);
+        else
+            step(j, c->three_segment ? TCPSTATE_STEP_CLOSE_2_3 : TCPSTATE_STEP_CLOSE_3, true);
+        return;
+    }
+    s->fin_frame[j->sender] = j->segment->frame;
+    s->fin[j->sender] = x->fin;
+    s->fin_inferred[j->sender] = false;
+    if (!second) {
+        c->any_fin = true;
+        c->first_fin_role = (uint8_t)j->sender;
+        s->first_fin_ns = j->segment->time_ns;
+        step(j, TCPSTATE_STEP_CLOSE_1, false);
+        findings_tell(j, TCPSTATE_FINDING_active_close, 0, 0, 0);
+        return;
+    }
+    if (!covers) {
+        c->simultaneous_close = true;
+        step(j, TCPSTATE_STEP_SIM_CLOSE_2, false);
+        if (!j->fin_not_received)
+            findings_tell(j, TCPSTATE_FINDING_simultaneous_close, s->fin_frame[j->receiver], 0, 0);
+        return;
+    }
+    findings_tell(j, TCPSTATE_FINDING_passive_close, s->fin_frame[j->receiver], 0, 0);
+    if (j->fin_ack_first) {
+        c->three_segment = true;
+        step(j, TCPSTATE_STEP_CLOSE_2_3, false);
+        findings_tell(j, TCPSTATE_FINDING_three_segment_close, s->fin_frame[j->receiver], 0, 0);
+    } else {
+        step(j, TCPSTATE_STEP_CLOSE_3, false);
+    }
+}
+
+static void note_fin_acknowledged(struct judgement *j)
+{
+    struct tcpstate_connection *c = j->connection;
+    struct tcpstate_summary *s = &c->summary;
+    struct tcpstate_endpoint *x = j->x, *y = j->y;
+    bool first_of_two = c->any_fin && c->first_fin_role == j->receiver;
+
+    if (!j->fin_ack_first) {
+        if (y->fin_repeated && j->pure_ack && y->has_fin && seq_after(j->segment->ack, y->fin)) {
+            y->fin_repeated = false;
+            if (c->simultaneous_close)
+                step(j, x->fin_acked ? TCPSTATE_STEP_SIM_CLOSE_4 : TCPSTATE_STEP_SIM_CLOSE_3, true);
+            else
+                step(j, first_of_two ? TCPSTATE_STEP_CLOSE_2 : TCPSTATE_STEP_CLOSE_4, true);
+        }
+        return;
+    }
+    if (y->fin_frame == 0 && y->fin_inferred)
+        return; /* the FIN was not captured */
+    bool again = y->told_step_close_ack;
+    y->told_step_close_ack = true;
+    y->fin_repeated = false;
+    if (!again)
+        findings_tell(j, TCPSTATE_FINDING_fin_acknowledged, y->fin_frame, y->fin, 0);
+    if (!j->first_fin) {
+        if (c->simultaneous_close)
+            step(j, x->fin_acked ? TCPSTATE_STEP_SIM_CLOSE_4 : TCPSTATE_STEP_SIM_CLOSE_3, again);
+        else
+            step(j, first_of_two ? TCPSTATE_STEP_CLOSE_2 : TCPSTATE_STEP_CLOSE_4, again);
+    }
+    if (x->has_fin && x->fin_acked && y->has_fin) {
+        if (s->closed_ns < 0) {
+            s->closed_ns = j->segment->time_ns;
+            if (!c->reset && s->first_fin_ns >= 0) {
+                s->close_time_ns = s->closed_ns - s->first_fin_ns;
+                j->report->completes_close = true;
+            }
+            findings_tell(j, TCPSTATE_FINDING_close_completed, 0, 0, 0);
+        }
+        if (!c->reset && !c->closed) {
+            c->closed = true;
+            c->closed_ns = j->segment->time_ns;
+            s->close_kind = c->simultaneous_close ? TCPSTATE_CLOSE_SIMULTANEOUS
+                            : c->three_segment    ? TCPSTATE_CLOSE_THREE_SEGMENT
+                                                  : TCPSTATE_CLOSE_FOUR_WAY;
+        }
+    }
+}
+
+static void note_close(struct judgement *j)
+{
+    struct tcpstate_connection *c = j->connection;
+
+    for (unsigned role = 0; role < 2; role++) {
+        const struct tcpstate_endpoint *end = &c->end[role];
+        if (end->has_fin && end->fin_inferred && !c->summary.fin_inferred[role]) {
+            c->summary.fin_inferred[role] = true;
+            c->summary.fin[role] = end->fin;
+            if (!c->any_fin) {
+                c->any_fin = true;
+                c->first_fin_role = (uint8_t)role;
+            }
+        }
+    }
+    if (j->copy)
+        return;
+    if (j->first_fin || j->fin_again)
+        note_own_fin(j);
+    note_fin_acknowledged(j);
+}
+
+/* ---- outcome -------------------------------------------------------------------------------------------------- */
+
+static enum tcpstate_outcome outcome_of(const struct tcpstate_connection *c)
+{
+    const struct tcpstate_endpoint *client = &c->end[TCPSTATE_CLIENT], *server = &c->end[TCPSTATE_SERVER];
+    bool one_side = !client->captured || !server->captured;
+
+    if (c->refused)
+        return TCPSTATE_OUTCOME_REFUSED;
+    if (one_side && !client->spoke && !server->spoke && !c->reset && (client->sent_syn || server->sent_synack) &&
+        !server->captured)
+        return TCPSTATE_OUTCOME_UNANSWERED;
+    if (c->reset)
+        return TCPSTATE_OUTCOME_RESET;
+    if (c->closed)
+        return TCPSTATE_OUTCOME_CLOSED;
+    if (client->has_fin && server->has_fin)
+        return TCPSTATE_OUTCOME_CLOSING;
+    if (client->has_fin || server->has_fin)
+        return TCPSTATE_OUTCOME_HALF_CLOSED;
+    if (client->was_established && server->was_established)
+        return TCPSTATE_OUTCOME_ESTABLISHED;
+    if (server->sent_synack || client->sent_synack)
+        return TCPSTATE_OUTCOME_INCOMPLETE;
+    return TCPSTATE_OUTCOME_UNKNOWN;
+}
+
+static void note_outcome(struct judgement *j)
+{
+    struct tcpstate_connection *c = j->connection;
+    struct tcpstate_summary *s = &c->summary;
+    bool both_established = j->report->end[0].state == TCPSTATE_ESTABLISHED &&
+                            j->report->end[1].state == TCPSTATE_ESTABLISHED;
+    bool data_acked = j->ack && !j->ack_unsent && j->y->has_dmax && seq_at_least(j->segment->ack, j->y->dmax) &&
+                      j->ordinary && j->y->spoke;
+
+    if (both_established || data_acked)
+        c->end[0].was_established = c->end[1].was_established = true;
+    if (j->rst_accepted && !c->closed) {
+        if (!c->reset && s->rst_frame == 0)
+            s->rst_frame = j->segment->frame;
+        if (j->receiver_had == TCPSTATE_SYN_SENT && !j->x->sent_syn && !j->x->sent_synack) {
+            c->refused = true;
+        } else {
+            c->reset = true;
+            s->close_kind = c->any_fin ? TCPSTATE_CLOSE_FIN_RESET : TCPSTATE_CLOSE_RESET;
+        }
+    } else if (j->rst_accepted && s->rst_frame == 0) {
+        s->rst_frame = j->segment->frame;
+    }
+    if (j->revived && c->reset) { /* the RST was not taken after all */
+        c->reset = c->phase_reset = false;
+        s->rst_frame = 0;
+        s->close_kind = TCPSTATE_CLOSE_UNDECIDED;
+        if (s->closed_by != TCPSTATE_NOBODY && !c->any_fin)
+            s->closed_by = TCPSTATE_NOBODY;
+    }
+    if (c->any_fin)
+        s->closed_by = c->simultaneous_close                  ? TCPSTATE_BY_BOTH
+                       : c->first_fin_role == TCPSTATE_CLIENT ? TCPSTATE_BY_CLIENT
+                                                              : TCPSTATE_BY_SERVER;
+    else if (j->rst_accepted && s->closed_by == TCPSTATE_NOBODY)
+        s->closed_by = j->sender == TCPSTATE_CLIENT ? TCPSTATE_BY_CLIENT : TCPSTATE_BY_SERVER;
+    if (c->simultaneous_open)
+        s->opened_by = TCPSTATE_BY_BOTH;
+    else if (s->roles != TCPSTATE_ROLES_GUESS)
+        s->opened_by = TCPSTATE_BY_CLIENT;
+    s->outcome = (uint8_t)outcome_of(c);
+}
+
+void summary_note(struct judgement *j)
+{
+    struct tcpstate_connection *c = j->connection;
+    struct tcpstate_summary *s = &c->summary;
+    struct tcpstate_report *report = j->report;
+
+    s->last_frame = j->segment->frame;
+    s->last_ns = j->segment->time_ns;
+    if (!c->self) {
+        s->last_sent_ns[j->sender] = j->segment->time_ns;
+        s->segments[j->sender]++;
+        if (!j->bad_checksum) {
+            if (!j->copy)
+                note_handshake(j);
+            note_close(j);
+            note_outcome(j);
+        }
+        for (unsigned role = 0; role < 2; role++) {
+            s->has_iss[role] = c->end[role].has_iss;
+            s->iss_inferred[role] = c->end[role].iss_inferred;
+            s->iss[role] = c->end[role].iss;
+        }
+        zeek_note(j);
+    }
+    report->outcome = s->outcome;
+    report->closed_by = s->closed_by;
+    report->opened_by = s->opened_by;
+    report->close_kind = s->close_kind;
+    report->vantage = s->vantage;
+    report->conn_state = s->conn_state;
+    report->history_length = s->history_length;
+}
