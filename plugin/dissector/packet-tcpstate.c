@@ -68,6 +68,7 @@ static void begin_file(void) {
     };
     capture = capture_state_new(&settings);
     last_visited = 0;
+    present_begin_file();
 }
 
 static void end_file(void) { capture = NULL; }

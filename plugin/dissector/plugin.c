@@ -8,6 +8,9 @@
 #include <epan/proto.h>
 #include <gmodule.h>
 #include <ws_symbol_export.h>
+#if WIRESHARK_AT_LEAST(4, 4)
+#include <wsutil/plugins.h>
+#endif
 
 #ifndef TCPSTATE_VERSION
 #define TCPSTATE_VERSION "0"

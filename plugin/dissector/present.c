@@ -530,7 +530,6 @@ static void register_experts(void) {
         }
     }
     expert_register_field_array(expert_register_protocol(proto_tcpstate), experts, count);
-    expert_tap = find_tap_id("expert");
 }
 
 void present_register(int protocol) {
@@ -541,3 +540,5 @@ void present_register(int protocol) {
     proto_register_subtree_array(subtrees, array_length(subtrees));
     register_experts();
 }
+
+void present_begin_file(void) { expert_tap = find_tap_id("expert"); }

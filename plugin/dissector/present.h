@@ -19,6 +19,9 @@ struct presentation {
 /* Registers the fields and the expert information of the protocol. */
 void present_register(int protocol);
 
+/* Before the first frame of a file. */
+void present_begin_file(void);
+
 /* Shows the records `first` and following, `count` of them, which are those of the frame. `tree` may be NULL. */
 void present_frame(packet_info *pinfo, tvbuff_t *tvb, proto_tree *tree, struct capture_state *state, uint32_t first,
                    unsigned count, const struct presentation *presentation);
