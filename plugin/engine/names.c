@@ -84,10 +84,10 @@ static const char *const outcome_names[] = {
 };
 
 static const char *const conn_state_names[] = {
-    [TCPSTATE_CONN_S0] = "S0",       [TCPSTATE_CONN_S1] = "S1",         [TCPSTATE_CONN_SF] = "SF",
-    [TCPSTATE_CONN_REJ] = "REJ",     [TCPSTATE_CONN_S2] = "S2",         [TCPSTATE_CONN_S3] = "S3",
-    [TCPSTATE_CONN_RSTO] = "RSTO",   [TCPSTATE_CONN_RSTR] = "RSTR",     [TCPSTATE_CONN_RSTOS0] = "RSTOS0",
-    [TCPSTATE_CONN_RSTRH] = "RSTRH", [TCPSTATE_CONN_SH] = "SH",         [TCPSTATE_CONN_SHR] = "SHR",
+    [TCPSTATE_CONN_S0] = "S0",       [TCPSTATE_CONN_S1] = "S1",     [TCPSTATE_CONN_SF] = "SF",
+    [TCPSTATE_CONN_REJ] = "REJ",     [TCPSTATE_CONN_S2] = "S2",     [TCPSTATE_CONN_S3] = "S3",
+    [TCPSTATE_CONN_RSTO] = "RSTO",   [TCPSTATE_CONN_RSTR] = "RSTR", [TCPSTATE_CONN_RSTOS0] = "RSTOS0",
+    [TCPSTATE_CONN_RSTRH] = "RSTRH", [TCPSTATE_CONN_SH] = "SH",     [TCPSTATE_CONN_SHR] = "SHR",
     [TCPSTATE_CONN_OTH] = "OTH",
 };
 
@@ -143,24 +143,19 @@ const char *tcpstate_conn_state_name(enum tcpstate_conn_state state) { NAME(conn
 const char *tcpstate_kind_name(enum tcpstate_kind kind) { NAME(kind_names, kind); }
 const char *tcpstate_step_name(enum tcpstate_step step) { NAME(step_names, step); }
 
-const struct tcpstate_finding_info *tcpstate_finding_info(enum tcpstate_finding_id id)
-{
+const struct tcpstate_finding_info *tcpstate_finding_info(enum tcpstate_finding_id id) {
     assert((size_t)id < COUNT(finding_infos));
     return &finding_infos[id];
 }
 
-enum tcpstate_severity tcpstate_weak_severity(enum tcpstate_finding_id id)
-{
+enum tcpstate_severity tcpstate_weak_severity(enum tcpstate_finding_id id) {
     enum tcpstate_severity severity = tcpstate_finding_info(id)->severity;
 
     switch (severity) {
-    case TCPSTATE_ERROR:
-        return TCPSTATE_WARNING;
-    case TCPSTATE_WARNING:
-        return TCPSTATE_NOTE;
+    case TCPSTATE_ERROR: return TCPSTATE_WARNING;
+    case TCPSTATE_WARNING: return TCPSTATE_NOTE;
     case TCPSTATE_NOTE:
-    case TCPSTATE_CHAT:
-        break;
+    case TCPSTATE_CHAT: break;
     }
     return severity;
 }
