@@ -35,6 +35,7 @@ class Change:
     state: str | None
     cause: object
     flag: str = ""
+    restates: object = None     # the Change before, if this one only tells of it again
 
 
 @dataclass(slots=True, eq=False)
@@ -220,7 +221,8 @@ class Net:
                 why = before.cause
             else:
                 why = cause
-            endpoint.changes.append(Change(tick, state, why, flag))
+            restates = before if (state, flag) == (before.state, before.flag) else None
+            endpoint.changes.append(Change(tick, state, why, flag, restates))
         for segment in own:
             segment.change = self._at_emission(endpoint, segment.tcp, before, endpoint.now)
 

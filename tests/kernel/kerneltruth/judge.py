@@ -50,12 +50,21 @@ def truth_path(capture):
     return capture.with_name(capture.name.removesuffix(".pcap") + ".truth.tsv")
 
 
-def judge(runner, capture, also=(), first_pass=False):
+def judge_all(runner, captures, also=(), first_pass=False):
+    """The results of captures that are read together."""
+    twice = runner.read_batch(captures) if len(captures) > 1 else [runner.read_each(captures[0])]
+    once = [None] * len(captures)
+    if first_pass:
+        once = [frames for frames, _ in runner.read_batch(captures, passes=1)]
+    return [judge(capture, frames, expert, alone, also) for capture, (frames, expert), alone in zip(captures, twice, once)]
+
+
+def judge(capture, frames, expert, once, also):
+    """`frames` of a second pass; `once`: those of a first pass alone, or None."""
     header, truth = read_truth(truth_path(capture))
     name = capture.name.removesuffix(".pcap")
     scenario, _, view = name.rpartition(".")
-    result = Result(name, scenario, view, header["category"])
-    frames, result.expert = runner.read(capture)
+    result = Result(name, scenario, view, header["category"], expert=expert)
     for frame, sender, receiver, sender_state, receiver_state, sender_why, receiver_why in truth:
         shown = frames.get(int(frame), {})
         for role, endpoint, state, why in (("sender", sender, sender_state, sender_why),
@@ -65,8 +74,7 @@ def judge(runner, capture, also=(), first_pass=False):
             else:
                 result.left_out[why] = result.left_out.get(why, 0) + 1
     result.story = story(frames)
-    if first_pass:
-        once, _ = runner.read(capture, passes=1)
+    if once is not None:
         for number, cells in frames.items():
             for end in ("client", "server"):
                 key = f"tcpstate.{end}.state.name"

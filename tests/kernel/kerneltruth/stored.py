@@ -14,8 +14,8 @@ def unpack(directory):
     return directory
 
 
-def pack(directory, keep):
-    """Stores the captures of `directory` whose run name is in `keep`, bit for bit the same for the same input."""
+def pack(directory):
+    """Makes the captures of `directory` the stored set, bit for bit the same for the same input."""
     ARCHIVE.parent.mkdir(exist_ok=True)
 
     def plain(info):
@@ -26,5 +26,4 @@ def pack(directory, keep):
     with tarfile.open(ARCHIVE, "w:xz", preset=9) as archive:
         # Sorted by kind: truth beside truth compresses better.
         for path in sorted(directory.iterdir(), key=lambda p: (p.suffix, p.name)):
-            if keep(path.name.split(".")[0]):
-                archive.add(path, path.name, filter=plain)
+            archive.add(path, path.name, filter=plain)

@@ -15,6 +15,7 @@ SYNCHRONIZED = CLOSING_STATES | {"ESTABLISHED"}
 AWAITS_ACK = {"SYN-SENT", "SYN-RECEIVED", "FIN-WAIT-1", "CLOSING", "LAST-ACK"}
 # A segment emitted later than this after the capture of another shows that the other had not arrived.
 PATIENCE_NS = 20_000_000
+OLD_NS = 100_000_000
 
 
 @dataclass(slots=True, eq=False)
@@ -123,10 +124,18 @@ def _sender_row(net, view, frame, sender, receiver):
     if segment.forged:
         return _shown(_at(sender, segment.tick)), "forged"
     change = segment.change
+    if _is_old_copy(view, frame) and change.state != _at(sender, frame.tick).state:
+        return _shown(change), "old-copy"
     reason = (_unknowable(view, frame, sender, receiver, change)
               or _candidate(segment, frame.copy, sender, receiver, segment.tick)
               or _pending(view, frame, sender, segment.tick, is_sender=True))
     return _shown(change), reason or "yes"
+
+
+def _is_old_copy(view, frame):
+    """Captured before, long ago: whether to show the sender as it was or as it is, is a matter of taste."""
+    first = view.frames[view.first_index[id(frame.segment)]]
+    return frame.time_ns > first.time_ns + OLD_NS
 
 
 def _receiver_row(net, view, frame, sender, receiver):
@@ -164,6 +173,8 @@ def _unknowable(view, frame, endpoint, peer, change):
     if change.tick == 0:
         return "before-capture" if view.start_tick else ""
     if change.tick < view.start_tick and change.state == "ESTABLISHED":
+        return ""
+    if change.restates and not _unknowable(view, frame, endpoint, peer, change.restates):
         return ""
     if change.cause is None:
         return "silent"

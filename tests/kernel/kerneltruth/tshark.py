@@ -4,23 +4,18 @@ import os
 import re
 import shutil
 import subprocess
-from dataclasses import dataclass
+import tempfile
+
+from . import batch
 
 NOBODY = 65534
+FINDINGS = ["tcpstate.violation", "tcpstate.anomaly", "tcpstate.artifact"]
 FIELDS = ["frame.number", "tcpstate.connection"] + [
     f"tcpstate.{end}{what}" for end in ("client", "server")
     for what in ("", ".state.name", ".certainty.name", ".settled.name")] + [
-    "tcpstate.contradicted_in", "tcpstate.violation", "tcpstate.outcome.name", "tcpstate.close.kind.name",
+    "tcpstate.contradicted_in", *FINDINGS, "tcpstate.outcome.name", "tcpstate.close.kind.name",
     "tcpstate.opened_by.name", "tcpstate.closed_by.name"]
 SECONDS = 120
-
-
-@dataclass(slots=True)
-class Shown:
-    """One endpoint at one frame."""
-    state: str
-    certainty: str
-    settled: str
 
 
 class Runner:
@@ -51,16 +46,42 @@ class Runner:
     def assert_plugin(self):
         listed = self.run("-G", "plugins")
         if not re.search(r"^tcpstate", listed, re.M):
+            # Among the plugins that did load, or in a complaint about one that did not.
             raise SystemExit(f"tshark does not list tcpstate among its plugins (WIRESHARK_PLUGIN_DIR={self.plugins})")
 
-    def read(self, capture, passes=2):
+    def read_each(self, capture, passes=2):
         """(frames, expert): frame number -> dict of the fields; the Errors and Warnings of tcpstate."""
+        return self._parse(self._tshark(capture, passes))
+
+    def read_batch(self, captures, passes=2):
+        """The same for many captures in one run of tshark, in order.  Expert items do not tell their frame: captures
+        with anything that could be one are read again alone."""
+        with tempfile.NamedTemporaryFile(suffix=".pcap", dir=self.home) as merged:
+            counts = batch.merge(captures, merged.name)
+            os.chmod(merged.name, 0o644)
+            frames, expert = self._parse(self._tshark(merged.name, passes))
+        found, first = [], 1
+        for capture, count in zip(captures, counts):
+            own = {n - first + 1: frames[n] for n in range(first, first + count)}
+            first += count
+            for cells in own.values():
+                for end in ("tcpstate.client", "tcpstate.server"):
+                    cells[end] = batch.original_name(cells[end])
+            suspect = expert and any(cells[key] for cells in own.values() for key in FINDINGS)
+            found.append((own, self.read_each(capture)[1] if suspect and passes == 2 else []))
+        return found
+
+    def _tshark(self, capture, passes):
         words = ["-r", str(capture), *(["-2"] if passes == 2 else []), "-o", "tcp.check_checksum:TRUE",
                  "-T", "fields", "-E", "separator=/t", "-E", "occurrence=f", "-z", "expert,warn"]
         for field in FIELDS:
             words += ["-e", field]
+        return self.run(*words)
+
+    @staticmethod
+    def _parse(output):
         frames, expert, severity = {}, [], ""
-        for line in self.run(*words).splitlines():
+        for line in output.splitlines():
             cells = line.split("\t")
             if len(cells) == len(FIELDS) and cells[0].isdigit():
                 frames[int(cells[0])] = dict(zip(FIELDS, cells))

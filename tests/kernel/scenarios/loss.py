@@ -223,3 +223,41 @@ def capture_misses_syn_ack(play):
 def capture_misses_handshake_ack(play):
     play.rule(lambda s: s.side == "A" and s.tcp.is_("A"), times=1, miss=True)
     whole_life(play)
+
+
+@scenario("ordinary", "a copy of the SYN, captured again, arrives after everything was closed", sysctls=RTO,
+          variants=("v4", "nots"))
+def old_syn_captured_after_close(play):
+    play.rule(lambda s: s.side == "A" and s.tcp.bare_syn, duplicate=(1.9,))
+    whole_life(play, wait=1.4)
+    play.run(1)
+
+
+@scenario("ordinary", "a copy of the last FIN visits TIME-WAIT: the ACK draws a RST that ends it", sysctls=RTO)
+def old_fin_kills_time_wait(play):
+    play.rule(lambda s: s.side == "B" and s.tcp.is_("FA"), duplicate=(0.4,))
+    whole_life(play)
+
+
+@scenario("ordinary", "copies of the data visit after the close", sysctls=RTO)
+def old_data_after_close(play):
+    play.rule(lambda s: s.side == "A" and s.tcp.length > 0, duplicate=(0.9, 1.6))
+    whole_life(play)
+
+
+@scenario("ordinary", "a copy of the first FIN arrives in every later state", sysctls=RTO)
+def old_fin_again(play):
+    play.rule(lambda s: s.side == "A" and s.tcp.is_("FA"), duplicate=(0.1, 0.5, 0.8, 1.2))
+    whole_life(play)
+
+
+@scenario("ordinary", "a copy of the handshake's ACK arrives late", sysctls=RTO)
+def old_handshake_ack(play):
+    play.rule(lambda s: s.side == "A" and s.tcp.is_("A"), duplicate=(0.3, 0.9, 1.6))
+    whole_life(play)
+
+
+@scenario("ordinary", "a copy of the SYN/ACK arrives in ESTABLISHED and in TIME-WAIT", sysctls=RTO)
+def old_syn_ack_again(play):
+    play.rule(lambda s: s.side == "B" and s.tcp.is_("SA"), duplicate=(0.3, 1.6))
+    whole_life(play)

@@ -405,3 +405,71 @@ def data_before_handshake_ack(play):
     server = play.accept()
     play.quiet()
     finish(play, client, server)
+
+
+def two_for_one_place(play):
+    """Two clients whose handshakes end together, when the accept queue has one place left."""
+    play.listen(backlog=2)
+    others = [play.connect(), play.connect()]
+    play.quiet()
+    play.rule(wants("A", "A"), times=2, delay=0.02)
+    first, second = play.connect(), play.connect()
+    play.run(0.1)
+    return others + [first], second
+
+
+@scenario("ordinary", "two handshakes at once for one place in the accept queue: the second ACK is ignored",
+          variants=("v4", "v6", "plain"), sysctls={"tcp_syncookies": 0})
+def accept_queue_full_at_ack(play):
+    others, second = two_for_one_place(play)
+    second.send(100)
+    play.run(1.3)
+    accepted = [play.listener.accept(), play.listener.accept()]
+    play.run(2.5)
+    accepted += [play.listener.accept(), play.listener.accept()]
+    play.quiet()
+    for app in accepted + others + [second]:
+        if app:
+            app.recv()
+            app.close()
+            play.quiet(0.02)
+    play.quiet()
+
+
+@scenario("ordinary", "no place in the accept queue: the client sends nothing, the SYN/ACK is repeated",
+          sysctls={"tcp_synack_retries": 2, "tcp_syncookies": 0})
+def accept_queue_full_at_ack_silent(play):
+    two_for_one_place(play)
+    play.run(3.5)
+
+
+@scenario("ordinary", "no place in the accept queue: the client sends and closes, then there is one",
+          sysctls={"tcp_syncookies": 0})
+def accept_queue_full_at_ack_fin(play):
+    _, second = two_for_one_place(play)
+    second.send(100)
+    second.close()
+    play.run(0.5)
+    play.listener.accept()
+    play.run(3)
+
+
+@scenario("ordinary", "no place in the accept queue: the client aborts", sysctls={"tcp_syncookies": 0})
+def accept_queue_full_at_ack_abort(play):
+    _, second = two_for_one_place(play)
+    play.run(0.3)
+    second.abort()
+    play.run(1)
+
+
+@scenario("ordinary", "two handshakes at once for one place, and SYN cookies")
+def accept_queue_full_with_cookie(play):
+    play.listen(backlog=0)
+    play.rule(wants("A", "A"), times=2, delay=0.02)
+    play.connect()
+    second = play.connect()
+    play.run(0.1)
+    second.send(100)
+    play.run(1.3)
+    play.listener.accept()
+    play.run(2.5)
