@@ -133,12 +133,12 @@ void capture_state_frame(struct capture_state *state, int64_t time_ns) {
 /* ---- facts ---------------------------------------------------------------------------------------------------- */
 
 static uint32_t keep_facts(struct capture_state *state, const struct tcpstate_segment *segment) {
+    uint64_t octets[(sizeof(*segment) + 7) / 8] = {0};
     const size_t size = tcpstate_segment_size(segment);
-    assert(size % sizeof(uint64_t) == 0 && size <= sizeof(*segment) + sizeof(uint64_t));
-    uint64_t octets[sizeof(*segment) / sizeof(uint64_t) + 1] = {0};
-    memcpy(octets, segment, size < sizeof(*segment) ? size : sizeof(*segment));
+    assert(size <= sizeof(*segment));
+    memcpy(octets, segment, size);
     const uint32_t index = wmem_array_get_count(state->facts);
-    wmem_array_append(state->facts, octets, (guint)(size / sizeof(uint64_t)));
+    wmem_array_append(state->facts, octets, (guint)((size + 7) / 8));
     return index;
 }
 
