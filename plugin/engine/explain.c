@@ -569,7 +569,9 @@ static enum explain_situation choose_ordinary(const struct view *v) {
     if (v->report->acceptable == TCPSTATE_SURELY_NOT)
         return EXPLAIN_UNACCEPTABLE;
     if (!v->data)
-        return EXPLAIN_PURE_ACK;
+        return v->report->acceptable == TCPSTATE_YES && (state == TCPSTATE_ESTABLISHED || state == TCPSTATE_CLOSE_WAIT)
+                   ? EXPLAIN_PURE_ACK_BEFORE_DATA
+                   : EXPLAIN_PURE_ACK;
     if (state == TCPSTATE_CLOSE_WAIT)
         return EXPLAIN_HALF_CLOSE_DATA;
     return state > TCPSTATE_ESTABLISHED ? EXPLAIN_DATA_AFTER_OWN_FIN : EXPLAIN_DATA;
@@ -612,6 +614,12 @@ static void add(struct explain_writer *writer, enum explain_situation situation,
     explain_expand(writer, facts->language == TCPSTATE_CHINESE ? text->chinese : text->english, facts);
 }
 
+/* The text already tells that the arrival is not known, or it is no matter. */
+static bool says_it_itself(enum explain_situation situation) {
+    return situation == EXPLAIN_LAST_ACK || situation == EXPLAIN_RST_ENDS_TIME_WAIT ||
+           situation == EXPLAIN_RST_ORPHAN || situation == EXPLAIN_MIDSTREAM;
+}
+
 static void add_notes(struct explain_writer *writer, enum explain_situation situation,
                       const struct explain_facts *facts) {
     const struct tcpstate_report *report = facts->report;
@@ -630,9 +638,8 @@ static void add_notes(struct explain_writer *writer, enum explain_situation situ
     else if ((is_moved(receiver) && receiver->certainty == TCPSTATE_INFERRED) ||
              (is_moved(sender) && sender->certainty == TCPSTATE_INFERRED))
         add(writer, EXPLAIN_NOTE_INFERRED, facts);
-    else if (is_moved(receiver) && receiver->certainty == TCPSTATE_ASSUMED && situation != EXPLAIN_LAST_ACK &&
-             situation != EXPLAIN_RST_ENDS_TIME_WAIT)
-        add(writer, EXPLAIN_NOTE_ASSUMED, facts);
+    else if (is_moved(receiver) && receiver->certainty == TCPSTATE_ASSUMED && !says_it_itself(situation))
+        add(writer, receiver->state == TCPSTATE_CLOSED ? EXPLAIN_NOTE_ASSUMED_CLOSED : EXPLAIN_NOTE_ASSUMED, facts);
 }
 
 void tcpstate_explain(const struct tcpstate_segment *segment, const struct tcpstate_report *report,
