@@ -262,15 +262,18 @@ static void print_end(const struct tcpstate_end_report *end, const char *role) {
         printf("\t%s.event=%s", role, tcpstate_event_name(end->events[i]));
 }
 
-static void print_finding(const struct tcpstate_finding *finding) {
+/* A cause that is also the cause of the finding before is told once. */
+static void print_finding(const struct tcpstate_finding *finding, uint32_t *last_cause) {
     const struct tcpstate_finding_info *info = tcpstate_finding_info(finding->id);
 
     word("finding", info->id);
     word(tcpstate_kind_name(info->kind), info->id);
-    number("cause_frame", finding->cause_frame);
+    if (finding->cause_frame != *last_cause)
+        number("cause_frame", finding->cause_frame);
+    *last_cause = finding->cause_frame;
 }
 
-static void print_final_findings(const struct row *row) {
+static void print_final_findings(const struct row *row, uint32_t *last_cause) {
     const struct connection *connection = &connections[row->connection];
     struct tcpstate_final_finding findings[TCPSTATE_FINAL_FINDINGS];
     int64_t end_ns = connection->end_ns >= 0 ? connection->end_ns : rows[row_count - 1].segment.time_ns;
@@ -278,14 +281,15 @@ static void print_final_findings(const struct row *row) {
 
     for (unsigned i = 0; i < count; i++)
         if (findings[i].frame == row->segment.frame)
-            print_finding(&findings[i].finding);
+            print_finding(&findings[i].finding, last_cause);
 }
 
 static void print_row(const struct row *row, bool settled) {
     static const char *const roles[] = {"client", "server"};
     const struct tcpstate_report *report = &row->report;
-    const struct tcpstate_summary *summary = &row->summary;
-    const struct tcpstate_summary *final = settled ? &connections[row->connection].summary : NULL;
+    /* A later pass knows the rest of the capture: it links to later frames and has the last word on the outcome. */
+    const struct tcpstate_summary *summary = settled ? &connections[row->connection].summary : &row->summary;
+    uint32_t last_cause = 0;
     char text[2048];
 
     printf("frame=%" PRIu32 "\tconnection=%zu", row->segment.frame, row->connection);
@@ -301,13 +305,13 @@ static void print_row(const struct row *row, bool settled) {
     if (report->step != TCPSTATE_STEP_NONE)
         printf("\tstep=%s%s", tcpstate_step_name(report->step), report->step_again ? " again" : "");
     for (unsigned i = 0; i < report->finding_count; i++)
-        print_finding(&report->findings[i]);
+        print_finding(&report->findings[i], &last_cause);
     if (settled)
-        print_final_findings(row);
+        print_final_findings(row, &last_cause);
     printf("\tuncertain=%d", report->uncertain);
 
-    word("outcome", tcpstate_outcome_name(final ? final->outcome : report->outcome));
-    word("conn_state", tcpstate_conn_state_name(final ? final->conn_state : report->conn_state));
+    word("outcome", tcpstate_outcome_name(settled ? summary->outcome : report->outcome));
+    word("conn_state", tcpstate_conn_state_name(settled ? summary->conn_state : report->conn_state));
     snprintf(text, sizeof text, "%.*s", (int)report->history_length, summary->history);
     word("history", text);
     word("opened_by", tcpstate_party_name(report->opened_by));
