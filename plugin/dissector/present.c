@@ -176,7 +176,7 @@ static void add_experts(const struct page *page, proto_item *item, const struct 
                         const struct presentation *presentation) {
     for (unsigned i = 0; i < finding_count(view); i++) {
         const struct tcpstate_finding *finding = finding_at(view, i);
-        char text[TEXT_MAX];
+        char text[ITEM_LABEL_LENGTH]; /* what is longer Wireshark cuts, not always between characters */
         if (!has_expert(finding->id))
             continue;
         finding_text(view, finding, presentation, text, sizeof(text));
