@@ -74,6 +74,7 @@ class Endpoint:
         self.iss = None
         self.fin_end = None         # the number after our FIN, once it was emitted
         self.close_was_hidden = False
+        self.peer_fins = set()      # the numbers after the FINs that arrived here, real or forged
         self.cookie = False
         self.scripted = False       # no kernel behind it: its state is nobody's
         self.snd_nxt = self.rcv_nxt = self.window = 0
@@ -243,8 +244,7 @@ class Net:
         """The state that a segment shows, when its step led from `before` to `after`."""
         if tcp.flags & (RST | SYN) or before is after:
             return after
-        peer_fin = self.peer_of(endpoint).fin_end
-        knows_fin = peer_fin is not None and tcp.flags & ACK and seq_diff(tcp.ack, peer_fin) >= 0
+        knows_fin = tcp.flags & ACK and tcp.ack in endpoint.peer_fins
         if after.state in AFTER_PEER_FIN and before.state not in AFTER_PEER_FIN and not knows_fin:
             # Retransmitted, or sent from the queue, while the acknowledgment of the peer's FIN was being processed:
             # the FIN itself was not yet.
@@ -305,6 +305,8 @@ class Net:
             self.settle(emitted, sample_all=True)
         copy.delivered_ns = self.now_ns()
         before = endpoint.now.state if endpoint else None
+        if endpoint and segment.tcp.flags & FIN:
+            endpoint.peer_fins.add(segment.tcp.end)
         os.write(self.hosts[side].tun, segment.raw)
         self.settle(self.read(), cause=copy)
         copy.delivered_tick = self.tick

@@ -1,5 +1,7 @@
 """The tables that a person reads."""
 
+from .judge import is_innocent
+
 COUNTS = ("rows", "first_right", "settled_right", "proved_wrong", "assumed_wrong", "unknown")
 HEADING = (f"{'':44}{'captures':>9}{'rows':>8}{'first %':>9}{'settled %':>11}{'proved':>8}{'assumed':>9}{'unknown':>9}\n"
            f"{'':44}{'':9}{'':8}{'':9}{'':11}{'wrong':>8}{'wrong':>9}")
@@ -59,7 +61,7 @@ def misses(results):
 
 def _innocent_warnings(results):
     """Errors and Warnings in captures in which nobody forged anything."""
-    return [(result.name, *item) for result in results if result.category in ("ordinary", "random")
+    return [(result.name, *item) for result in results if is_innocent(result.category)
             for item in result.expert]
 
 
@@ -109,5 +111,6 @@ def below(results, min_first, min_settled, max_proved_wrong, max_warnings):
     number = sum(count for _, _, count, _ in _innocent_warnings(results))
     if max_warnings is not None and number > max_warnings:
         failed.append(f"Errors and Warnings without forgery: {number} > {max_warnings}")
+    failed += [f"tshark failed on {r.name}: {r.failure}" for r in results if r.failure]
     failed += [f"first pass and second differ: {r.name}" for r in results if r.pass_differences]
     return failed

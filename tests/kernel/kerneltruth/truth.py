@@ -178,9 +178,27 @@ def _unknowable(view, frame, endpoint, peer, change):
         return ""
     if change.cause is None:
         return "silent"
-    if _captured(view, frame, endpoint, peer, change.cause):
-        return ""
-    return "unseen" if change.tick >= view.start_tick else "before-capture"
+    if not _captured(view, frame, endpoint, peer, change.cause):
+        return "unseen" if change.tick >= view.start_tick else "before-capture"
+    if change.state and not all(_captured(view, frame, endpoint, peer, cause)
+                                for cause in _fins_before(view, endpoint, change)):
+        return "unseen"
+    return ""
+
+
+def _fins_before(view, endpoint, change):
+    """The FINs, sent and received, on which the state rests besides its last cause: CLOSING rests on both."""
+    found = []
+    for earlier in endpoint.changes:
+        if earlier.tick >= change.tick:
+            break
+        if earlier.state in (None, "SYN-SENT", "SYN-RECEIVED") or earlier.tick < view.start_tick:
+            found = []
+        elif earlier.cause is not None:
+            tcp = (earlier.cause if hasattr(earlier.cause, "raw") else earlier.cause.segment).tcp
+            if tcp and tcp.flags & FIN:
+                found.append(earlier.cause)
+    return found
 
 
 def _closing_before(view, frame, endpoint, peer):

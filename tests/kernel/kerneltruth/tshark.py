@@ -53,9 +53,9 @@ class Runner:
         """(frames, expert): frame number -> dict of the fields; the Errors and Warnings of tcpstate."""
         return self._parse(self._tshark(capture, passes))
 
-    def read_batch(self, captures, passes=2):
-        """The same for many captures in one run of tshark, in order.  Expert items do not tell their frame: captures
-        with anything that could be one are read again alone."""
+    def read_batch(self, captures, passes=2, want_expert=True):
+        """The same for many captures in one run of tshark, in order.  Expert items do not tell their frame: if wanted,
+        captures with anything that could be one are read again alone."""
         with tempfile.NamedTemporaryFile(suffix=".pcap", dir=self.home) as merged:
             counts = batch.merge(captures, merged.name)
             os.chmod(merged.name, 0o644)
@@ -67,8 +67,8 @@ class Runner:
             for cells in own.values():
                 for end in ("tcpstate.client", "tcpstate.server"):
                     cells[end] = batch.original_name(cells[end])
-            suspect = expert and any(cells[key] for cells in own.values() for key in FINDINGS)
-            found.append((own, self.read_each(capture)[1] if suspect and passes == 2 else []))
+            suspect = want_expert and expert and any(cells[key] for cells in own.values() for key in FINDINGS)
+            found.append((own, self.read_each(capture)[1] if suspect else []))
         return found
 
     def _tshark(self, capture, passes):
