@@ -168,7 +168,7 @@ void capture_read_clocks(struct judgement *j)
     int64_t leg;
 
     j->emitted_ns = s->time_ns;
-    if (has_ts && !j->copy && !j->bad_checksum) {
+    if (has_ts && !j->copy && !j->bad_checksum && !j->alien) {
         struct tcpstate_path *x = j->x_path, *y = j->y_path;
         unsigned newest = (x->tick_next + TCPSTATE_TICKS - 1u) % TCPSTATE_TICKS;
 
@@ -194,4 +194,27 @@ void capture_read_clocks(struct judgement *j)
         j->tolerance_ns = NO_SAMPLE;
     else if (leg * 3 / 2 > j->tolerance_ns)
         j->tolerance_ns = leg * 3 / 2;
+}
+
+/* Segments that x cannot have sent: once both ends have agreed on timestamps, every segment but a RST carries one (RFC
+ * 7323 3.2), and x's clock does not run ahead of the time that has passed. */
+bool capture_is_alien(const struct judgement *j)
+{
+    const struct tcpstate_segment *s = j->segment;
+    const struct tcpstate_endpoint *x = j->x, *y = j->y;
+    const struct tcpstate_path *path = j->x_path;
+
+    if (j->syn || j->rst || !x->sent_ts || !y->sent_ts || !(x->sent_syn || x->sent_synack) ||
+        !(y->sent_syn || y->sent_synack))
+        return false;
+    if (!(x->syn_options & y->syn_options & TCPSTATE_OPT_TIMESTAMPS))
+        return false;
+    if (!(s->options & TCPSTATE_OPT_TIMESTAMPS))
+        return !(s->traits & TCPSTATE_TRUNCATED_HEADER);
+    if (path->has_first_tick && path->best_ratio > 0.75 && path->best_ratio < 1.33) {
+        int64_t ahead = (int64_t)seq_distance(s->tsval, path->first_tsval) * MS - (s->time_ns - path->first_tick_ns);
+        if (ahead > 2000 * (int64_t)MS)
+            return true;
+    }
+    return false;
 }

@@ -188,6 +188,28 @@ static void settle_report(struct judgement *j)
     }
 }
 
+/* An ACK of what y was not seen to send: the capture missed something, or the ACK is false. It is believed when x says
+ * it a second time. */
+static void judge_unsent_ack(struct judgement *j)
+{
+    struct tcpstate_endpoint *x = j->x, *y = j->y;
+    uint32_t ack = j->segment->ack;
+
+    if (!j->ack || !y->captured || !y->has_smax || !seq_after(ack, y->smax))
+        return;
+    j->ack_refused = true;
+    j->ack_unsent = !x->has_rnxt || seq_after(ack, x->rnxt);
+    if (!j->ack_unsent || j->alien || j->syn || j->rst)
+        return;
+    if (x->has_unsent_ack && seq_at_least(ack, x->unsent_ack) && seq_distance(ack, x->unsent_ack) < (1 << 24)) {
+        y->smax = ack;
+        x->has_unsent_ack = j->ack_unsent = j->ack_refused = false;
+        return;
+    }
+    x->has_unsent_ack = true;
+    x->unsent_ack = ack;
+}
+
 static enum tcpstate_phase phase_of(const struct judgement *j)
 {
     uint8_t a = j->report->end[0].state, b = j->report->end[1].state;
@@ -213,7 +235,7 @@ static bool transmission_proves(const struct judgement *j)
 {
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
 
-    if (j->copy || j->stale || j->bad_checksum)
+    if (j->copy || j->stale || j->bad_checksum || j->alien)
         return false;
     if (j->syn)
         return true;
@@ -318,13 +340,14 @@ void tcpstate_segment(struct tcpstate_conversation *conversation, const struct t
         conversation->index++;
         return;
     }
+    j.alien = !j.copy && !j.candidate && capture_is_alien(&j);
     capture_read_clocks(&j);
     if (j.bad_checksum) {
         settle_report(&j);
     } else {
         if (report->started_connection && j.connection->summary.roles == TCPSTATE_ROLES_GUESS)
             pick_up(&j);
-        j.ack_unsent = j.ack && j.y->captured && j.y->has_smax && seq_after(segment->ack, j.y->smax);
+        judge_unsent_ack(&j);
         resolve_unknown(&j);
         if (j.candidate) {
             incarnation_note_candidate(&j);

@@ -6,6 +6,9 @@
 #ifndef TCPSTATE_CONVERSATION_H
 #define TCPSTATE_CONVERSATION_H
 
+#include "evidence_end.h"
+#include "evidence_open.h"
+
 enum {
     TCPSTATE_RANGES = 16,   /* captured, not yet acknowledged runs of one sender */
     TCPSTATE_COPIES = 16,   /* recent segments of one sender, to recognise copies */
@@ -47,11 +50,15 @@ struct tcpstate_endpoint {
 
     /* what it sent */
     bool has_iss, has_smax, has_dmax, has_fin, fin_inferred, iss_inferred, sent_syn, sent_synack, synack_acked;
+    uint32_t smax_tsval;
     uint32_t iss, smax, dmax; /* smax: end of the highest octet, SYN and FIN counted; dmax: data only */
     uint32_t fin;             /* sequence number of its FIN */
     uint32_t fin_frame, fin_index, fin_ack, fin_tsval;
     int64_t fin_ns;
     uint8_t state_before_fin;
+    /* a FIN of its that was captured, whoever sent it: what y can have received */
+    bool has_wire_fin;
+    uint32_t wire_fin, wire_fin_frame, wire_fin_index;
     uint32_t una;         /* highest acceptable ACK from y, assumed delivered */
     bool has_una, fin_acked;
     uint32_t fin_ack_frame, fin_ack_index; /* the segment of y that acknowledged the FIN */
@@ -78,6 +85,8 @@ struct tcpstate_endpoint {
     uint32_t max_window;  /* largest window it announced, octets */
     uint32_t peer_fin_frame, peer_fin_index; /* the segment that completed y's FIN here */
     int64_t peer_fin_ns;
+    bool has_unsent_ack;
+    uint32_t unsent_ack; /* it acknowledged what y was not seen to send: believed the second time */
     bool has_bad_ack;
     uint32_t bad_ack; /* last unacceptable ACK that it got: it answers with a RST of that number */
     uint32_t bad_ack_frame;
@@ -88,6 +97,8 @@ struct tcpstate_endpoint {
     int64_t handshake_ack_ns;
     struct tcpstate_undo undo;
     int64_t last_sent_ns;
+    struct tcpstate_evidence_open evidence_open; /* of the findings of groups H and E */
+    struct tcpstate_evidence_end evidence_end;   /* of groups C, R, T and F */
     uint32_t once[(TCPSTATE_FINDINGS + 31) / 32]; /* findings told once already */
 };
 

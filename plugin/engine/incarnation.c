@@ -261,6 +261,11 @@ void incarnation_open(struct judgement *j, enum incarnation how)
         } else {
             end->state = role == TCPSTATE_CLIENT ? TCPSTATE_CLOSED : TCPSTATE_LISTEN;
         }
+        if (role == TCPSTATE_CLIENT && c->summary.roles == TCPSTATE_ROLES_SYN_ACK) {
+            end->state = TCPSTATE_SYN_SENT; /* there must have been a SYN */
+            end->certainty = TCPSTATE_INFERRED;
+            end->active_open = true;
+        }
     }
     summary_open(j);
     if (first_is_candidate) { /* the SYN was captured before: its own report is not rewritten */

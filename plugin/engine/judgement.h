@@ -11,7 +11,7 @@
  *   summary.c         steps, outcome, times, history
  *   zeek.c            conn_state and history in the words of Zeek
  *   hindsight.c       verdicts on earlier segments
- *   findings.c        everything else that is worth telling
+ *   findings.c        everything else that is worth telling; findings_*.c: one file for each group of finding.def
  */
 #ifndef TCPSTATE_JUDGEMENT_H
 #define TCPSTATE_JUDGEMENT_H
@@ -40,7 +40,9 @@ struct judgement {
     bool bad_checksum;
     bool stale;             /* older than something already captured of x */
     bool candidate;         /* a SYN that may open another connection, or was sent by nobody */
-    bool ack_unsent;        /* acknowledges what y never sent */
+    bool alien;             /* its nominal sender did not send it: it says nothing about x */
+    bool ack_unsent;        /* acknowledges what y was never seen to send: x cannot know that */
+    bool ack_refused;       /* ... nor did y send it: y drops the segment */
     bool first_fin, fin_again, synack_again, syn_again, covers_fin_first;
     bool handshake_done;    /* this segment established y, or both */
     bool fin_ack_first;     /* this segment is the first to acknowledge y's FIN */
@@ -78,7 +80,8 @@ void incarnation_bind(struct judgement *j);
 bool capture_is_copy(struct judgement *j, uint8_t *shown_state, uint8_t *shown_certainty);
 void capture_remember(struct judgement *j, uint8_t shown_state, uint8_t shown_certainty);
 bool capture_checksum_is_bad(struct judgement *j);
-void capture_read_clocks(struct judgement *j);
+bool capture_is_alien(const struct judgement *j);
+void capture_read_clocks(struct judgement *j); /* after `alien` was decided */
 int64_t capture_leg_ns(const struct tcpstate_path *path); /* -1: no sample */
 void capture_add_leg(struct tcpstate_path *path, int64_t sample_ns);
 void capture_new_incarnation(struct tcpstate_path *path);
@@ -114,6 +117,12 @@ void zeek_note(struct judgement *j);
 void findings_tell(struct judgement *j, enum tcpstate_finding_id id, uint32_t cause_frame, uint32_t value1,
                    uint32_t value2);
 void findings_judge(struct judgement *j);
+void findings_handshake(struct judgement *j);
+void findings_synchronized(struct judgement *j);
+void findings_close(struct judgement *j);
+void findings_reset(struct judgement *j);
+void findings_time_wait(struct judgement *j);
+void findings_capture(struct judgement *j);
 
 static inline bool state_is_synchronized(enum tcpstate_state state)
 {

@@ -43,7 +43,7 @@ void receiver_take_fin_if_reached(struct judgement *j, enum tcpstate_role receiv
     struct tcpstate_endpoint *to = &j->connection->end[receiver];
     struct tcpstate_endpoint *from = &j->connection->end[1 - receiver];
 
-    if (!from->has_fin || from->fin_inferred || to->peer_fin_taken || !to->has_rnxt || !seq_after(to->rnxt, from->fin))
+    if (!from->has_wire_fin || to->peer_fin_taken || !to->has_rnxt || !seq_after(to->rnxt, from->wire_fin))
         return;
     if (to->state == TCPSTATE_SYN_SENT || to->state == TCPSTATE_CLOSED || to->state == TCPSTATE_LISTEN)
         return;
@@ -59,14 +59,19 @@ static void take_text(struct judgement *j)
 {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
     const struct tcpstate_segment *s = j->segment;
-    bool own_fin = j->fin && x->has_fin && x->fin == j->end - 1;
     uint32_t left = s->seq + (j->syn ? 1 : 0);
-    uint32_t right = left + s->length + (own_fin ? 1 : 0);
+    uint32_t right = left + s->length + (j->fin ? 1 : 0);
 
     if (!y->has_rnxt)
         return;
     if (right != left && seq_after(right, y->acked))
         ranges_add(x, left, right, j);
+    if (j->fin && !x->has_wire_fin) {
+        x->has_wire_fin = true;
+        x->wire_fin = j->end - 1;
+        x->wire_fin_frame = s->frame;
+        x->wire_fin_index = j->index;
+    }
     if ((s->options & TCPSTATE_OPT_TIMESTAMPS) && seq_at_most(s->seq, y->acked) &&
         (!y->has_ts_recent || seq_after(s->tsval, y->ts_recent))) { /* RFC 7323 4.3 */
         y->ts_recent = s->tsval;
@@ -116,7 +121,7 @@ static bool take_ack(struct judgement *j)
             return false;
         return true;
     }
-    if (j->ack_unsent)
+    if (j->ack_refused)
         return false;
     if (y->state == TCPSTATE_FIN_WAIT_1 && y->sent_synack && !y->synack_acked && seq_after(ack, y->iss)) {
         y->synack_acked = true; /* Fast Open: the FIN left SYN-RECEIVED before this ACK came */

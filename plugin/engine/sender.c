@@ -112,10 +112,10 @@ static void judge_knowledge_of_peer_fin(struct judgement *j)
 {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
 
-    if (!y->has_fin)
+    if (!y->has_fin && !y->has_wire_fin)
         return;
-    if (seq_after(j->segment->ack, y->fin)) {
-        if (!y->fin_acked) {
+    if (seq_after(j->segment->ack, y->has_wire_fin ? y->wire_fin : y->fin)) {
+        if (y->has_fin && !y->fin_acked && seq_after(j->segment->ack, y->fin)) {
             y->fin_acked = true; /* by its peer's word; taken back if y repeats it */
             y->fin_ack_frame = j->segment->frame;
             y->fin_ack_index = j->index;
@@ -132,7 +132,7 @@ static void judge_knowledge_of_peer_fin(struct judgement *j)
     }
     if (!x->peer_fin_taken)
         return;
-    if (!j->stale && !hindsight_says(j, y->fin_index, TCPSTATE_VERDICT_NOT_LOST) && seq_at_most(x->rnxt, y->fin)) {
+    if (!j->stale && seq_at_most(x->rnxt, y->has_wire_fin ? y->wire_fin : y->fin)) {
         x->peer_fin_taken = false; /* rebase() has found it lost */
         j->fin_not_received = true;
         engine_move(j, j->sender, TCPSTATE_EVENT_snd_nack_fin, TCPSTATE_PROVED);
@@ -152,8 +152,10 @@ static void judge_own_fin(struct judgement *j)
         bool plausible = !x->has_smax || seq_at_least(j->end, x->smax) || x->fin_inferred;
         bool repeats_inferred = x->fin_inferred && x->fin == fin;
 
-        if (!plausible || j->ack_unsent || j->stale)
-            return; /* its nominal sender cannot have sent it */
+        if (!plausible || j->ack_unsent || j->stale) { /* its nominal sender cannot have sent it */
+            j->alien = true;
+            return;
+        }
         if (x->fin_inferred && !repeats_inferred)
             x->fin_inferred = false;
         x->has_fin = true;
@@ -325,7 +327,7 @@ static void judge_synack(struct judgement *j)
     }
     if (state_is_synchronized((enum tcpstate_state)x->state) && (x->spoke || x->sent_synack) &&
         !(x->sent_syn && !x->sent_synack && s->seq == x->iss)) {
-        j->stale = true; /* a SYN,ACK of some other connection: it proves nothing about this one */
+        j->alien = true; /* a SYN,ACK of some other connection: it proves nothing about this one */
         return;
     }
     if (x->sent_syn && s->seq == x->iss && y->sent_syn) { /* simultaneous open, figure 7 line 5 */
@@ -420,6 +422,8 @@ static void judge_handshake_behind(struct judgement *j)
     case TCPSTATE_SYN_SENT:
         if (!x->has_iss || !seq_within(s->seq, x->iss + 1, x->iss + 1 + (1u << 24)))
             return; /* not of this incarnation */
+        if (!y->sent_synack && x->sent_ts && !(s->options & TCPSTATE_OPT_TIMESTAMPS))
+            return; /* it offered timestamps and echoes none: nothing shows that a SYN,ACK reached it */
         if (y->sent_synack || !y->captured) {
             if (!y->has_iss) {
                 y->has_iss = y->iss_inferred = true;
@@ -606,10 +610,16 @@ static void note_numbers(struct judgement *j)
     if (!x->has_smax) {
         x->smax = j->end;
         x->has_smax = true;
+        x->smax_tsval = s->tsval;
     } else if (!keep_alive && (s->length > 0 || j->fin || j->syn) && seq_after(j->end, x->smax)) {
         x->smax = j->end;
-    } else if (j->pure_ack && seq_after(s->seq, x->smax)) {
-        x->smax = s->seq;
+        x->smax_tsval = s->tsval;
+    } else if (j->pure_ack && !keep_alive && !j->stale && seq_before(s->seq, x->smax) && x->has_una &&
+               seq_at_least(s->seq, x->una) && (s->options & TCPSTATE_OPT_TIMESTAMPS) &&
+               seq_after(s->tsval, x->smax_tsval)) {
+        x->smax = s->seq; /* SND.NXT: what was captured beyond it is not x's */
+        if (x->has_dmax && seq_after(x->dmax, s->seq))
+            x->dmax = s->seq;
     }
     if (s->length > 0 && !keep_alive && (!x->has_dmax || seq_after(s->seq + s->length + (j->syn ? 1 : 0), x->dmax))) {
         x->dmax = s->seq + s->length + (j->syn ? 1 : 0);
@@ -638,6 +648,8 @@ void sender_judge(struct judgement *j)
     const struct tcpstate_segment *s = j->segment;
 
     if (hindsight_says(j, j->index, TCPSTATE_VERDICT_NOT_SENT))
+        j->alien = true;
+    if (j->alien)
         return;
     if (!j->stale && (s->options & TCPSTATE_OPT_TIMESTAMPS) && x->sent_ts && x->ts_newest != 0 && !j->rst &&
         seq_before(s->tsval, x->ts_newest))
@@ -652,5 +664,6 @@ void sender_judge(struct judgement *j)
         judge_syn(j);
     else
         judge_ordinary(j);
-    note_numbers(j);
+    if (!j->alien)
+        note_numbers(j);
 }

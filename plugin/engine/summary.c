@@ -94,7 +94,7 @@ static void note_synack(struct judgement *j)
     bool taken = y->has_iss && seq_within(j->segment->ack, y->iss + 1, y->smax);
     bool simultaneous = c->simultaneous_open && x->sent_syn && x->iss == j->segment->seq;
 
-    if (j->stale || !taken)
+    if (j->stale || j->alien || !taken)
         return;
     if (simultaneous) {
         bool second = y->sent_synack;
