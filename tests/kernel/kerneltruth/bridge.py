@@ -313,7 +313,7 @@ class Net:
         if endpoint:
             copy.change = endpoint.now
             copy.moved = endpoint.now.state != before
-            copy.syn_without_effect = (segment.tcp.bare_syn and endpoint.now.state == before
+            copy.syn_without_effect = (segment.tcp.flags & (SYN | ACK | RST) == SYN and endpoint.now.state == before
                                        and before != "SYN-RECEIVED")
 
     def inject(self, side, raw, missed=False):

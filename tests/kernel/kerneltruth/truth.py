@@ -7,7 +7,7 @@ still under way, beyond the capture point.  Otherwise the row carries the reason
 
 from dataclasses import dataclass, field, replace
 
-from .bridge import OTHER
+from .bridge import AFTER_PEER_FIN, OTHER
 from .packet import ACK, FIN, RST, SYN, seq_diff
 
 CLOSING_STATES = {"FIN-WAIT-1", "FIN-WAIT-2", "CLOSE-WAIT", "CLOSING", "LAST-ACK", "TIME-WAIT"}
@@ -183,7 +183,18 @@ def _unknowable(view, frame, endpoint, peer, change):
     if change.state and not all(_captured(view, frame, endpoint, peer, cause)
                                 for cause in _fins_before(view, endpoint, change)):
         return "unseen"
+    if change.state in AFTER_PEER_FIN and not _peer_fin_known(view, frame, endpoint, peer):
+        return "unseen"
     return ""
+
+
+def _peer_fin_known(view, frame, endpoint, peer):
+    """The FIN that took effect is captured up to here (it may have been queued until this frame filled a hole), or the
+    endpoint has acknowledged it."""
+    return any(f.index <= frame.index and (f.segment.tcp.flags & FIN and f.segment.tcp.end in endpoint.peer_fins)
+               for f in _sent(view, peer)) or any(
+               f.index <= frame.index and f.segment.tcp.flags & ACK and f.segment.tcp.ack in endpoint.peer_fins
+               for f in _sent(view, endpoint))
 
 
 def _fins_before(view, endpoint, change):

@@ -30,8 +30,9 @@ def refused(play):
 @scenario("ordinary", "refused twice, then a listener is there")
 def refused_then_accepted(play):
     for _ in range(2):
-        play.connect(local_port=40100).close()
+        client = play.connect(local_port=40100)
         play.quiet()
+        client.close()
     client, server = play.open(local_port=40100)
     finish(play, client, server)
 
