@@ -7,9 +7,11 @@ plugin with `rows()`.
 
 import ipaddress
 import itertools
+import re
 import struct
 import subprocess
 import xml.etree.ElementTree as xml
+from pathlib import Path
 
 from support import frames, pcap
 from support.frames import ACK, FIN, PSH, SYN
@@ -24,6 +26,8 @@ MILLISECOND = 10**6
 LINK_ETHERNET, LINK_RAW, LINK_80211 = 1, 101, 105
 ETHERNET_HEADER, IPV4_HEADER, TCP_HEADER = 14, 20, 20
 
+ENGINE = Path(__file__).resolve().parents[2] / "plugin" / "engine"
+
 HANDSHAKE_STATES = [("SYN-SENT", "SYN-RECEIVED"), ("ESTABLISHED", "SYN-RECEIVED"), ("ESTABLISHED", "ESTABLISHED")]
 
 
@@ -33,8 +37,9 @@ HANDSHAKE_STATES = [("SYN-SENT", "SYN-RECEIVED"), ("ESTABLISHED", "SYN-RECEIVED"
 class Peers:
     """Segments between a client and a server, as IP packets. Numbers are relative to the sender's and peer's ISN."""
 
-    def __init__(self, client=CLIENT, server=SERVER, client_port=CLIENT_PORT, server_port=SERVER_PORT):
+    def __init__(self, client=CLIENT, server=SERVER, client_port=CLIENT_PORT, server_port=SERVER_PORT, isn=0):
         self.client, self.server = client, server
+        self.isn = isn  # added to both
         self.client_port, self.server_port = client_port, server_port
         self.identification = itertools.count(1)
 
@@ -45,8 +50,8 @@ class Peers:
         ports = (self.client_port, self.server_port) if from_client else (self.server_port, self.client_port)
         isns = (CLIENT_ISN, SERVER_ISN) if from_client else (SERVER_ISN, CLIENT_ISN)
         more.setdefault("window", 64240)
-        return frames.tcp_segment(source, destination, *ports, seq=isns[0] + seq,
-                                  ack=isns[1] + ack if flags & ACK else 0, flags=flags, **more)
+        return frames.tcp_segment(source, destination, *ports, seq=self.isn + isns[0] + seq,
+                                  ack=self.isn + isns[1] + ack if flags & ACK else 0, flags=flags, **more)
 
     def packet(self, sender, flags, seq, ack=0, **more):
         return self.ip(sender, self.tcp(sender, flags, seq, ack, **more))
@@ -282,5 +287,18 @@ def summaries(tshark, path, *arguments, **options):
     return tshark("-n", "-r", path, *arguments, **options).stdout.splitlines()
 
 
-def editcap(*arguments):
-    subprocess.run(["editcap", *map(str, arguments)], check=True, capture_output=True)
+def _finding_rows():
+    """(id, KIND, SEVERITY, FREQUENCY) of each row of finding.def."""
+    return re.findall(r"^FINDING\((\w+), (\w+), (\w+), (\w+),", (ENGINE / "finding.def").read_text(), re.M)
+
+
+def findings():
+    return {name: kind.lower() for name, kind, _, _ in _finding_rows()}
+
+
+def frequencies():
+    return {name: frequency for name, _, _, frequency in _finding_rows()}
+
+
+def text2pcap(*arguments):
+    subprocess.run(["text2pcap", *map(str, arguments)], check=True, capture_output=True)
