@@ -284,10 +284,16 @@ static void print_final_findings(const struct row *row, uint32_t *last_cause) {
             print_finding(&findings[i].finding, last_cause);
 }
 
+/* Later frames are not linked: in a first pass nobody knew of them. */
+static void link_back(const struct row *row, const char *name, uint32_t frame) {
+    if (frame <= row->segment.frame)
+        number(name, frame);
+}
+
 static void print_row(const struct row *row, bool settled) {
     static const char *const roles[] = {"client", "server"};
     const struct tcpstate_report *report = &row->report;
-    /* A later pass knows the rest of the capture: it links to later frames and has the last word on the outcome. */
+    /* A later pass knows the rest of the capture, and has the last word on the outcome. */
     const struct tcpstate_summary *summary = settled ? &connections[row->connection].summary : &row->summary;
     uint32_t last_cause = 0;
     char text[2048];
@@ -319,12 +325,12 @@ static void print_row(const struct row *row, bool settled) {
     word("close.kind", tcpstate_close_kind_name(report->close_kind));
     word("vantage", tcpstate_vantage_name(report->vantage));
 
-    number("syn_frame", summary->syn_frame);
-    number("synack_frame", summary->synack_frame);
-    number("handshake_ack_frame", summary->handshake_ack_frame);
-    number("client.fin_frame", summary->fin_frame[TCPSTATE_CLIENT]);
-    number("server.fin_frame", summary->fin_frame[TCPSTATE_SERVER]);
-    number("rst_frame", summary->rst_frame);
+    link_back(row, "syn_frame", summary->syn_frame);
+    link_back(row, "synack_frame", summary->synack_frame);
+    link_back(row, "handshake_ack_frame", summary->handshake_ack_frame);
+    link_back(row, "client.fin_frame", summary->fin_frame[TCPSTATE_CLIENT]);
+    link_back(row, "server.fin_frame", summary->fin_frame[TCPSTATE_SERVER]);
+    link_back(row, "rst_frame", summary->rst_frame);
     if (report->completes_handshake) {
         seconds("handshake.time", summary->handshake_time_ns);
         seconds("handshake.client_time", summary->handshake_client_ns);

@@ -100,8 +100,7 @@ def run_engine(scenario, later_pass=False):
         ends = [segment.sender.endpoint, segment.receiver.endpoint]
         if row.get("sender") == ["server"]:
             ends.reverse()
-        if "sender" in row:
-            row["client"], row["server"] = [ends[0]], [ends[1]]
+        row["client"], row["server"] = [ends[0]], [ends[1]]
         rows.append(row)
     return rows
 
