@@ -21,6 +21,7 @@ from . import packet as pkt
 from .diag import Diag
 from .namespace import Namespace
 from .packet import ACK, FIN, RST, SYN, seq_diff
+from .trace import Trace, disagreement
 
 ADDRESSES = {"A": ("192.0.2.1", "2001:db8::1"), "B": ("192.0.2.2", "2001:db8::2")}
 OTHER = {"A": "B", "B": "A"}
@@ -118,8 +119,11 @@ class Endpoint:
 class Net:
     """The two hosts, the bridge and the log of one run.  `legs`: seconds from A, and from B, to the middle."""
 
-    def __init__(self, family=4, legs=(0.001, 0.001), sysctls=None):
+    def __init__(self, family=4, legs=(0.001, 0.001), sysctls=None, witness=False):
+        """With `witness` the tracepoint is held against the samples: see `disagreements` at the end."""
         self.family = family
+        self.trace = Trace() if witness else None
+        self.disagreements = []
         self.hosts = {side: Namespace(*ADDRESSES[side]) for side in "AB"}
         self.diag = {side: Diag(self.hosts[side]) for side in "AB"}
         self.legs = dict(zip("AB", legs))
@@ -195,8 +199,14 @@ class Net:
         if sample_all or (cause and not cause.segment.tcp):
             for endpoint in self.endpoints.values():
                 touched.setdefault(endpoint, [])
+        events = self.trace.read() if self.trace else {}
         for endpoint, own in touched.items():
+            before = endpoint.kernel
             self._settle_endpoint(endpoint, own, cause, tick)
+            if self.trace:
+                wrong = disagreement(events.get((endpoint.local, endpoint.remote), ()), before, endpoint.kernel)
+                if wrong:
+                    self.disagreements.append(f"step {tick}, {endpoint.local}: {wrong}")
         for segment in emitted:
             (self.segments if segment.tcp else self.icmp).append(segment)
             self._to_middle(segment)
@@ -360,6 +370,8 @@ class Net:
     def close(self):
         for sock in self.opened:
             sock.close()
+        if self.trace:
+            self.trace.close()
         for side in "AB":
             self.diag[side].socket.close()
             self.hosts[side].close()
