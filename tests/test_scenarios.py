@@ -183,3 +183,13 @@ def test_frames_hold_what_the_scenario_says():
     pseudo = frame[26:34] + b"\0\6" + (len(frame) - 34).to_bytes(2, "big")
     assert frames.checksum(pseudo + frame[34:]) == 0
     assert frame[54:] == bytes.fromhex("020405b4 030307 0402 080a0000000100000002 01".replace(" ", ""))
+
+
+@pytest.mark.parametrize("text, message", [
+    ("0 0 1 1 0 0x02 7\n", "line 1: not a number, or too large"),
+    ("# comment\n0 2 1 1 0 0x02" + " 0" * 17 + "\n", "line 2: not a number, or too large"),
+    ("0 0 1 1 0 0x02" + " 0" * 17 + " 9\n", "line 1: more words than expected"),
+])
+def test_run_segments_refuses_what_it_cannot_read(text, message):
+    done = run.subprocess.run([run.engine_runner()], input=text, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"run-segments: {message}\n")

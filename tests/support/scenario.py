@@ -361,7 +361,7 @@ class Parser:
             case "transition":
                 found = re.fullmatch(r"([A-Z]) ([A-Z0-9-]+) -> ([A-Z0-9-]+)( \(taken back\))?", text)
                 if text != "none" and not (found and found[2] in STATES and found[3] in STATES):
-                    self.fail("a transition is written 'transition A STATE -> STATE [(taken back)]' or 'transition none'")
+                    self.fail("write 'transition A STATE -> STATE [(taken back)]' or 'transition none'")
                 if found:
                     self.peer(found[1])
                 value = text

@@ -316,6 +316,7 @@ def ladder(scenario, rows):
         roles = roles_of(segment, row)
         letters = "".join(letter for letter, bit in language.FLAGS.items() if segment.flags & bit) or "none"
         states = [row.get(f"{roles[peer.name]}.state", ["?"])[0] for peer in segment.peers]
-        lines.append(f"{frame:3} {segment.sender.name}>{segment.receiver.name} {letters:4} {states[0]:13} {states[1]:13}"
+        direction = f"{segment.sender.name}>{segment.receiver.name}"
+        lines.append(f"{frame:3} {direction} {letters:4} {states[0]:13} {states[1]:13}"
                      f" {row.get('step', [''])[0]:22} {' '.join(row.get('finding', []))}")
     return "\n".join(lines)
