@@ -98,7 +98,7 @@ static void ranges_make_room(struct tcpstate_endpoint *x)
 {
     for (unsigned i = 0; i + 1 < x->range_count; i++) {
         struct tcpstate_range *a = &x->ranges[i], *b = &x->ranges[i + 1];
-        if (a->right == b->left && a->lost == b->lost && a->sacked == b->sacked) {
+        if (a->right == b->left && a->lost == b->lost && a->sacked == b->sacked && !a->fin) {
             b->left = a->left;
             if (a->time_ns > b->time_ns)
                 b->time_ns = a->time_ns;
@@ -112,7 +112,7 @@ static void ranges_make_room(struct tcpstate_endpoint *x)
 void ranges_add(struct tcpstate_endpoint *x, uint32_t left, uint32_t right, const struct judgement *j)
 {
     struct tcpstate_range fresh = {.left = left, .right = right, .frame = j->segment->frame, .index = j->index,
-                                   .tsval = j->segment->tsval, .time_ns = j->segment->time_ns, .copies = 1};
+                                   .tsval = j->segment->tsval, .time_ns = j->segment->time_ns, .copies = 1, .fin = j->fin};
     unsigned at;
 
     for (unsigned i = 0; i < x->range_count;) { /* an older copy gives way */
@@ -144,12 +144,49 @@ void ranges_drop_acknowledged(struct tcpstate_endpoint *x, uint32_t acked)
             i++;
 }
 
+/* A FIN counts only when its own run is the next one: a run that reaches past it has taken its place in the queue. */
 uint32_t ranges_reach(const struct tcpstate_endpoint *sender, const struct tcpstate_endpoint *receiver)
 {
     uint32_t reach = receiver->acked;
 
-    for (unsigned i = 0; i < sender->range_count; i++) /* sorted by left */
-        if (!sender->ranges[i].lost && seq_at_most(sender->ranges[i].left, reach))
-            reach = seq_max(reach, sender->ranges[i].right);
+    for (unsigned i = 0; i < sender->range_count; i++) { /* sorted by left */
+        const struct tcpstate_range *range = &sender->ranges[i];
+        if (range->lost || seq_after(range->left, reach) || !seq_after(range->right, reach))
+            continue;
+        reach = range->right;
+        if (range->fin)
+            break;
+    }
     return reach;
+}
+
+/* RFC 5961 5.2, with Linux's lower bound: nothing was ever sent before the SYN. */
+bool acceptable_old_ack(const struct judgement *j)
+{
+    const struct tcpstate_endpoint *x = j->x, *y = j->y;
+    uint32_t behind, sent;
+
+    if (!j->ack || !y->has_una || !seq_before(j->segment->ack, y->una))
+        return true;
+    behind = y->una - j->segment->ack;
+    sent = y->has_iss ? y->una - (y->iss + 1) : behind;
+    return behind <= (x->has_redge && x->max_window < sent ? x->max_window : sent);
+}
+
+/* A RST that x may have sent: SEG.SEQ is SND.NXT, or something in flight, or the ACK number of a segment that it
+ * answers, or the edge of the window. Anything else came from somebody who guessed. */
+bool plausible_rst(const struct judgement *j)
+{
+    const struct tcpstate_endpoint *x = j->x, *y = j->y;
+    uint32_t seq = j->segment->seq;
+
+    if (!x->captured || !x->has_smax || !x->has_iss || !state_is_synchronized((enum tcpstate_state)x->state))
+        return true;
+    if (seq_within(seq, x->has_una ? x->una - 1 : x->iss, x->smax) || (y->has_redge && seq == y->redge))
+        return true;
+    if (!j->ack)
+        for (unsigned i = 0; i < j->x_path->ack_count; i++)
+            if (j->x_path->acks[i].ack == seq)
+                return true;
+    return false;
 }

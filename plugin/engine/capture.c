@@ -26,7 +26,7 @@ bool capture_is_copy(struct judgement *j, uint8_t *shown_state, uint8_t *shown_c
 {
     const struct tcpstate_segment *s = j->segment;
     const struct tcpstate_path *path = j->x_path;
-    bool notable = (s->flags & (TCPSTATE_SYN | TCPSTATE_FIN | TCPSTATE_RST)) || s->length > 0;
+    bool notable = (s->flags & (TCPSTATE_SYN | TCPSTATE_FIN)) || s->length > 0;
 
     for (unsigned i = 0; i < path->copy_count; i++) {
         if (path->copies[i].digest != s->header_digest || path->copies[i].length != s->length)

@@ -167,6 +167,8 @@ static void settle_report(struct judgement *j)
         told->certainty = end->certainty;
         if (stored == TCPSTATE_UNKNOWN)
             told->certainty = TCPSTATE_NOTHING_TELLS;
+        if (role == j->receiver && end->crossed && stored == TCPSTATE_CLOSE_WAIT)
+            told->state = TCPSTATE_CLOSING; /* hindsight: its own FIN is on its way to the capture point */
         if (role == j->sender && j->has_shown && !j->copy) {
             told->state = j->shown;
             told->certainty = TCPSTATE_ASSUMED;
@@ -201,6 +203,10 @@ static void judge_unsent_ack(struct judgement *j)
     j->ack_unsent = !x->has_rnxt || seq_after(ack, x->rnxt);
     if (!j->ack_unsent || j->alien || j->syn || j->rst)
         return;
+    if (ack == y->smax + 1 && !y->has_fin && !y->has_wire_fin && state_is_synchronized((enum tcpstate_state)y->state)) {
+        j->ack_unsent = j->ack_refused = false; /* a FIN that was not captured: sender.c infers it */
+        return;
+    }
     if (x->has_unsent_ack && seq_at_least(ack, x->unsent_ack) && seq_distance(ack, x->unsent_ack) < (1 << 24)) {
         y->smax = ack;
         x->has_unsent_ack = j->ack_unsent = j->ack_refused = false;

@@ -15,7 +15,7 @@ enum {
     TCPSTATE_TICKS = 16,    /* recent distinct timestamps of one sender */
     TCPSTATE_LEGS = 8,      /* recent samples of the way from the capture point to one end and back */
     TCPSTATE_VERDICTS = 48, /* what hindsight has found out about single segments */
-    TCPSTATE_ACKS = 4       /* recent segments of one end that acknowledged, for resets that answer them */
+    TCPSTATE_ACKS = 12      /* recent segments of one end that acknowledged, for resets that answer them */
 };
 
 /* Octets that were captured and can have arrived, [left, right); SYN and FIN count. */
@@ -24,7 +24,7 @@ struct tcpstate_range {
     uint32_t tsval, frame, index;
     int64_t time_ns;    /* of the newest copy */
     uint8_t copies;
-    bool sacked, lost;
+    bool sacked, lost, fin; /* fin: its last number is a FIN */
 };
 
 /* Why an endpoint is believed CLOSED, so that it can be believed alive again: whoever speaks was not closed. */
@@ -60,7 +60,11 @@ struct tcpstate_endpoint {
     bool has_wire_fin;
     uint32_t wire_fin, wire_fin_frame, wire_fin_index;
     uint32_t una;         /* highest acceptable ACK from y, assumed delivered */
-    bool has_una, fin_acked;
+    bool has_una, fin_acked, doubtful_fin_ack;
+    bool has_pure;           /* its newest pure ACK: SEG.SEQ was SND.NXT */
+    uint32_t pure_seq, pure_ack, pure_tsval;
+    bool crossed; /* y's FIN reached it only after it had sent its own, not captured yet */
+    uint32_t fin_inferred_index, fin_inferred_frame;
     uint32_t fin_ack_frame, fin_ack_index; /* the segment of y that acknowledged the FIN */
     int64_t fin_ack_ns;
     uint32_t synack_frame, synack_index, synack_ack, synack_tsval;
@@ -159,7 +163,8 @@ enum tcpstate_verdict_kind {
     TCPSTATE_VERDICT_TAKEN,         /* a RST that looked too low was accepted */
     TCPSTATE_VERDICT_REFUSED,       /* its receiver had no connection any more */
     TCPSTATE_VERDICT_NOT_LOST,      /* it arrived late */
-    TCPSTATE_VERDICT_CROSSED        /* a FIN that was taken only after the receiver's own FIN */
+    TCPSTATE_VERDICT_CROSSED,       /* a FIN that was taken only after the receiver's own FIN */
+    TCPSTATE_VERDICT_NO_FIN         /* it acknowledges an octet, not a FIN */
 };
 struct tcpstate_verdict {
     uint32_t index; /* of the segment within the conversation, from 0 */

@@ -67,6 +67,10 @@ static enum incarnation of_syn(const struct judgement *j)
     if (j->connection->phase_reset && j->connection->rst_ns != 0 &&
         s->time_ns - j->connection->rst_ns > j->tolerance_ns && at_rest((enum tcpstate_state)x->state))
         return INCARNATION_NEW;
+    if (!y->captured && x->spoke)
+        return INCARNATION_NEW; /* one direction only: no answer will be seen, and x opens only what it has closed */
+    if (x->state == TCPSTATE_LAST_ACK && at_rest((enum tcpstate_state)y->state))
+        return INCARNATION_NEW; /* the last ACK was not captured */
     if (!x->sent_syn && !x->sent_synack) {
         if (y->sent_syn && !y->spoke && !x->spoke)
             return INCARNATION_CURRENT; /* the SYNs cross */
@@ -115,7 +119,8 @@ enum incarnation incarnation_of(struct judgement *j)
         }
         if (j->y->has_smax && seq_within(s->ack, j->y->iss + 1, j->y->smax) && j->y->has_iss)
             return INCARNATION_CURRENT;
-        if (incarnation_over(conversation, s->time_ns) && !fits(j))
+        if ((incarnation_over(conversation, s->time_ns) || (!j->y->captured && j->x->spoke)) &&
+            !(j->x->has_iss && s->seq == j->x->iss))
             return INCARNATION_NEW;
         return INCARNATION_CURRENT;
     }

@@ -52,6 +52,7 @@ struct judgement {
     bool fin_not_received, last_ack_lost, revived;
     uint8_t receiver_had;   /* y's state before */
     /* what the sender is shown as, where that differs from what is believed now */
+    int64_t newest_acked_ns; /* capture time of the newest octet of y that this segment is the first to acknowledge */
     bool has_shown;
     uint8_t shown, shown_before;
     bool proves;            /* the transmission proves the state shown */
@@ -90,6 +91,8 @@ void capture_new_incarnation(struct tcpstate_path *path);
 enum tcpstate_answer acceptable_segment(const struct judgement *j);
 bool acceptable_by_timestamp(const struct judgement *j);
 bool acceptable_rst(struct judgement *j);
+bool acceptable_old_ack(const struct judgement *j);
+bool plausible_rst(const struct judgement *j);
 void ranges_add(struct tcpstate_endpoint *x, uint32_t left, uint32_t right, const struct judgement *j);
 void ranges_drop_acknowledged(struct tcpstate_endpoint *x, uint32_t acked);
 /* RCV.NXT of `receiver` if every range of `sender` that is not lost arrived. */

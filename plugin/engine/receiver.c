@@ -45,12 +45,17 @@ void receiver_take_fin_if_reached(struct judgement *j, enum tcpstate_role receiv
 
     if (!from->has_wire_fin || to->peer_fin_taken || !to->has_rnxt || !seq_after(to->rnxt, from->wire_fin))
         return;
+    if (to->rnxt != from->wire_fin + 1) { /* text has gone past it: it was no FIN of this stream */
+        from->has_wire_fin = false;
+        return;
+    }
     if (to->state == TCPSTATE_SYN_SENT || to->state == TCPSTATE_CLOSED || to->state == TCPSTATE_LISTEN)
         return;
     to->peer_fin_taken = true;
     to->peer_fin_frame = j->segment->frame;
     to->peer_fin_index = j->index;
     to->peer_fin_ns = j->segment->time_ns;
+    to->crossed = hindsight_says(j, from->wire_fin_index, TCPSTATE_VERDICT_CROSSED);
     engine_move(j, receiver, TCPSTATE_EVENT_rcv_fin, certainty);
 }
 
@@ -123,6 +128,10 @@ static bool take_ack(struct judgement *j)
     }
     if (j->ack_refused)
         return false;
+    if (!acceptable_old_ack(j)) {
+        j->acceptable = TCPSTATE_SURELY_NOT;
+        return false;
+    }
     if (y->state == TCPSTATE_FIN_WAIT_1 && y->sent_synack && !y->synack_acked && seq_after(ack, y->iss)) {
         y->synack_acked = true; /* Fast Open: the FIN left SYN-RECEIVED before this ACK came */
         y->handshake_ack_frame = j->segment->frame;

@@ -94,6 +94,10 @@ static void rebase(struct judgement *j)
     for (unsigned i = 0; i < y->range_count; i++)
         if (y->ranges[i].lost && y->ranges[i].copies < 2 && seq_at_most(y->ranges[i].right, s->ack))
             hindsight_note(j, y->ranges[i].index, y->ranges[i].frame, TCPSTATE_VERDICT_NOT_LOST);
+    for (unsigned i = 0; i < y->range_count; i++)
+        if (y->ranges[i].copies == 1 && seq_at_most(y->ranges[i].right, s->ack) &&
+            y->ranges[i].time_ns > j->newest_acked_ns)
+            j->newest_acked_ns = y->ranges[i].time_ns;
     note_sacked(j);
     if (x->has_rnxt)
         note_lost(j);
@@ -152,7 +156,16 @@ static void judge_own_fin(struct judgement *j)
         bool plausible = !x->has_smax || seq_at_least(j->end, x->smax) || x->fin_inferred;
         bool repeats_inferred = x->fin_inferred && x->fin == fin;
 
-        if (!plausible || j->ack_unsent || j->stale) { /* its nominal sender cannot have sent it */
+        bool after_last_data = !j->stale || !(j->segment->options & TCPSTATE_OPT_TIMESTAMPS) ||
+                               (x->has_smax && !seq_before(j->segment->tsval, x->smax_tsval));
+
+        /* a pure ACK that knew more and had not counted a FIN was sent later than this, or there was no FIN */
+        bool older_than_ack = x->has_pure && seq_at_most(x->pure_seq, fin) &&
+                              (seq_before(j->segment->ack, x->pure_ack) ||
+                               ((j->segment->options & TCPSTATE_OPT_TIMESTAMPS) && x->sent_ts &&
+                                seq_before(j->segment->tsval, x->pure_tsval)));
+
+        if (!plausible || j->ack_unsent || !after_last_data || older_than_ack) { /* its nominal sender cannot have sent it */
             j->alien = true;
             return;
         }
@@ -229,9 +242,11 @@ static bool revive(struct judgement *j)
     }
     at_once = x->undo.cause == TCPSTATE_UNDO_RST_TAKEN &&
               ((x->has_rnxt && j->ack && seq_after(j->segment->ack, x->undo.rnxt) && !j->ack_unsent) ||
-               is_challenge_ack(j));
+               is_challenge_ack(j) || (x->undo.state == TCPSTATE_UNKNOWN && j->segment->ack != x->undo.rst_seq));
     if (j->stale || (!at_once && !later_than(j, x->undo.time_ns))) {
-        engine_show(j, (enum tcpstate_state)x->undo.state);
+        enum tcpstate_state then = (enum tcpstate_state)x->undo.state;
+        bool knew_fin = j->y->has_fin && seq_after(j->segment->ack, j->y->fin);
+        engine_show(j, knew_fin ? then : cell(TCPSTATE_EVENT_snd_nack_fin, then));
         return false;
     }
     if (x->undo.cause == TCPSTATE_UNDO_RST_SENT)
@@ -239,6 +254,8 @@ static bool revive(struct judgement *j)
     else
         hindsight_note(j, x->undo.index, x->undo.frame, TCPSTATE_VERDICT_NOT_TAKEN);
     engine_restore(j, j->sender, (enum tcpstate_state)x->undo.state, TCPSTATE_ASSUMED);
+    if (x->state == TCPSTATE_UNKNOWN)
+        engine_move(j, j->sender, TCPSTATE_EVENT_pickup, TCPSTATE_INFERRED);
     x->undo.cause = TCPSTATE_UNDO_NONE;
     j->revived = true;
     return true;
@@ -330,6 +347,13 @@ static void judge_synack(struct judgement *j)
         j->alien = true; /* a SYN,ACK of some other connection: it proves nothing about this one */
         return;
     }
+    if (x->sent_syn && s->seq == x->iss && !y->captured) { /* only a SYN of y can have drawn it: not captured */
+        y->sent_syn = y->active_open = y->has_iss = y->iss_inferred = y->has_smax = true;
+        y->iss = s->ack - 1;
+        y->smax = s->ack;
+        j->connection->simultaneous_open = true;
+        engine_move(j, j->receiver, TCPSTATE_EVENT_snd_syn, TCPSTATE_INFERRED);
+    }
     if (x->sent_syn && s->seq == x->iss && y->sent_syn) { /* simultaneous open, figure 7 line 5 */
         bool was_established = x->state == TCPSTATE_ESTABLISHED;
         if (x->state == TCPSTATE_SYN_SENT) /* y's SYN was taken back, or captured after all: bridge it */
@@ -403,6 +427,10 @@ static void judge_rst(struct judgement *j)
     }
     if (x->state == TCPSTATE_CLOSED)
         return;
+    if (!plausible_rst(j)) {
+        j->alien = true;
+        return;
+    }
     x->undo = (struct tcpstate_undo){.cause = TCPSTATE_UNDO_RST_SENT, .state = x->state, .certainty = x->certainty,
                                      .frame = s->frame, .index = j->index, .rnxt = x->rnxt, .rst_seq = s->seq,
                                      .time_ns = s->time_ns};
@@ -491,6 +519,14 @@ static bool judge_older_connection(struct judgement *j)
     return true;
 }
 
+static bool sacks_beyond(const struct tcpstate_segment *s, uint32_t edge)
+{
+    for (unsigned b = 0; b < s->sack_count; b++)
+        if (seq_after(s->sack[b].right, edge))
+            return true;
+    return false;
+}
+
 /* No segment of y but its SYN was captured: the ACK of x is the only witness. One that moves by exactly one, with
  * nothing captured that explains it, covers a FIN. */
 static void judge_unseen_fin(struct judgement *j)
@@ -498,7 +534,8 @@ static void judge_unseen_fin(struct judgement *j)
     struct tcpstate_endpoint *x = j->x, *y = j->y;
     uint32_t ack = j->segment->ack;
 
-    if (y->fin_inferred && seq_after(ack, y->fin + 1)) { /* it was an octet */
+    if (y->fin_inferred && (seq_after(ack, y->fin + 1) || sacks_beyond(j->segment, y->fin + 1))) { /* it was an octet */
+        hindsight_note(j, y->fin_inferred_index, y->fin_inferred_frame, TCPSTATE_VERDICT_NO_FIN);
         y->has_fin = y->fin_inferred = false;
         x->peer_fin_taken = false;
         engine_move(j, j->sender, TCPSTATE_EVENT_snd_nack_fin, TCPSTATE_ASSUMED);
@@ -508,16 +545,22 @@ static void judge_unseen_fin(struct judgement *j)
             engine_restore(j, j->receiver, TCPSTATE_CLOSE_WAIT, TCPSTATE_INFERRED);
         return;
     }
-    if (y->spoke || y->has_fin || !x->has_acked || !state_is_synchronized((enum tcpstate_state)x->state) ||
+    if (y->has_fin || y->has_wire_fin || !x->has_acked || !state_is_synchronized((enum tcpstate_state)x->state) ||
         !y->has_iss)
         return;
-    if (x->has_fin && x->state == TCPSTATE_FIN_WAIT_1 && j->pure_ack && seq_after(ack, x->acked))
+    if (!y->spoke && x->has_fin && x->state == TCPSTATE_FIN_WAIT_1 && j->pure_ack && seq_after(ack, x->acked) &&
+        (!x->doubtful_fin_ack || ack == x->acked + 1))
         engine_move(j, j->sender, TCPSTATE_EVENT_rcv_ack_f, TCPSTATE_INFERRED);
-    if (ack != x->acked + 1 || x->acked == y->iss)
+    uint32_t known = y->spoke ? y->smax : x->acked;
+    if (ack != known + 1 || known == y->iss || hindsight_says(j, j->index, TCPSTATE_VERDICT_NO_FIN))
         return;
+    y->fin_inferred_index = j->index;
+    y->fin_inferred_frame = j->segment->frame;
     y->has_fin = y->fin_inferred = true;
-    y->fin = x->acked;
+    y->fin = known;
     y->fin_frame = 0;
+    if (y->has_smax && seq_after(ack, y->smax))
+        y->smax = ack;
     y->state_before_fin = y->state;
     engine_move(j, j->receiver, TCPSTATE_EVENT_snd_fin, TCPSTATE_INFERRED);
     j->bridged = true;
@@ -533,8 +576,11 @@ static bool goes_on_after_fin(const struct judgement *j)
 
     if (s->length > 0 && seq_after(s->seq + s->length, x->fin))
         return s->length > 1 || s->seq != x->fin || !x->fin_acked;
-    if (!j->pure_ack || !seq_at_most(s->seq, x->fin) || !(s->options & TCPSTATE_OPT_TIMESTAMPS) ||
-        !seq_after(s->tsval, x->fin_tsval))
+    if (!j->pure_ack || !seq_at_most(s->seq, x->fin))
+        return false;
+    if (j->newest_acked_ns > x->fin_ns)
+        return true; /* it knows what was captured after the FIN */
+    if (!(s->options & TCPSTATE_OPT_TIMESTAMPS) || !seq_after(s->tsval, x->fin_tsval))
         return false;
     if (x->has_una && s->seq + 1 == x->una)
         return s->seq == x->fin && s->time_ns - x->last_sent_ns < KEEP_ALIVE_IDLE_NS;
@@ -606,6 +652,12 @@ static void note_numbers(struct judgement *j)
     x->last_sent_ns = s->time_ns;
     if (j->rst)
         return;
+    if (j->pure_ack && !j->stale) {
+        x->has_pure = true;
+        x->pure_seq = s->seq;
+        x->pure_ack = s->ack;
+        x->pure_tsval = s->tsval;
+    }
     keep_alive = j->ordinary && !j->fin && x->has_smax && s->length <= 1 && s->seq + 1 == x->smax;
     if (!x->has_smax) {
         x->smax = j->end;
