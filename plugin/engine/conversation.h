@@ -8,6 +8,7 @@
 
 #include "evidence_end.h"
 #include "evidence_open.h"
+#include "evidence_zeek.h"
 
 enum {
     TCPSTATE_RANGES = 16,   /* captured, not yet acknowledged runs of one sender */
@@ -126,6 +127,7 @@ struct tcpstate_connection {
     bool any_fin;
     int64_t rst_ns, closed_ns, time_wait_ns; /* time_wait_ns: last restart of the 2MSL timer */
     struct tcpstate_summary summary;
+    struct tcpstate_zeek zeek; /* zeek.c */
 };
 
 /* The path and the clocks: these outlive a connection. By direction. */
