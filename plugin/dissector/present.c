@@ -262,7 +262,7 @@ static void show_links(const struct page *page, const struct capture_view *view)
     add_frame(page, hf_handshake_ack_frame, summary->handshake_ack_frame);
     for (int role = TCPSTATE_CLIENT; role <= TCPSTATE_SERVER; role++)
         add_frame(page, hf_end[role].fin_frame, summary->fin_frame[role]);
-    add_frame(page, hf_rst_frame, summary->rst_frame);
+    add_frame(page, hf_rst_frame, tcpstate_rst_frame(summary, view->segment.frame));
 }
 
 static void show_times(const struct page *page, const struct capture_view *view) {

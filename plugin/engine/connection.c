@@ -41,6 +41,10 @@ void engine_move(struct judgement *j, enum tcpstate_role role, enum tcpstate_eve
     note_event(&j->report->end[role], event);
     if (impossible)
         return;
+    if (next != (enum tcpstate_state)end->state &&
+        (event == TCPSTATE_EVENT_snd_syn_again || event == TCPSTATE_EVENT_snd_synack_again ||
+         event == TCPSTATE_EVENT_snd_fin_again || event == TCPSTATE_EVENT_snd_nack_fin))
+        j->report->end[role].taken_back = true;
     end->state = (uint8_t)next;
     end->certainty = (uint8_t)certainty;
 }
@@ -140,6 +144,12 @@ static void resolve_unknown(struct judgement *j)
     struct tcpstate_endpoint *x = j->x, *y = j->y;
     bool more = j->ordinary && j->ack && !j->stale && (j->segment->length > 0 || j->fin);
 
+    if (x->state == TCPSTATE_UNKNOWN && j->ordinary && j->ack && !j->fin && !y->has_fin && !y->has_wire_fin &&
+        !x->has_fin) { /* after a lone RST that closed nothing */
+        engine_move(j, j->sender, TCPSTATE_EVENT_pickup, TCPSTATE_INFERRED);
+        engine_move(j, j->receiver, TCPSTATE_EVENT_pickup, TCPSTATE_INFERRED);
+        return;
+    }
     if (x->state != TCPSTATE_UNKNOWN || y->state != TCPSTATE_UNKNOWN || !more || !y->has_fin || x->has_fin)
         return;
     engine_move(j, j->sender, TCPSTATE_EVENT_pickup, TCPSTATE_INFERRED);
@@ -216,6 +226,19 @@ static void judge_unsent_ack(struct judgement *j)
     x->unsent_ack = ack;
 }
 
+/* A challenge ACK reaches an opener that looks genuine: it is in SYN-SENT with the new SYN, figure 9 line 4. */
+static void show_genuine_opener(struct judgement *j)
+{
+    const struct tcpstate_candidate *candidate = &j->conversation->candidate;
+    struct tcpstate_end_report *opener = &j->report->end[j->receiver];
+
+    if (!candidate->pending || !candidate->genuine || j->candidate || j->segment->direction == candidate->direction ||
+        !j->pure_ack || (candidate->challenged && candidate->challenge_ack != j->segment->ack))
+        return;
+    opener->before = opener->state = TCPSTATE_SYN_SENT;
+    opener->certainty = TCPSTATE_ASSUMED;
+}
+
 static enum tcpstate_phase phase_of(const struct judgement *j)
 {
     uint8_t a = j->report->end[0].state, b = j->report->end[1].state;
@@ -253,7 +276,8 @@ static bool transmission_proves(const struct judgement *j)
     switch ((enum tcpstate_state)(j->has_shown ? j->shown : x->state)) {
     case TCPSTATE_ESTABLISHED:
         return !j->has_shown && x->spoke && !x->has_fin && x->has_iss && !x->fast_open &&
-               (x->sent_syn || j->segment->length > 0 || !x->sent_synack);
+               (x->sent_syn || j->segment->length > 0 || !x->sent_synack ||
+                (y->has_iss && seq_after(x->acked, y->iss + 1))); /* data is taken in ESTABLISHED only */
     case TCPSTATE_FIN_WAIT_1:
         return j->fin && !x->fin_acked && x->has_iss && !(y->has_fin && seq_after(j->segment->ack, y->fin));
     case TCPSTATE_CLOSE_WAIT:
@@ -296,7 +320,7 @@ static void grade(struct judgement *j)
         if (receiver->certainty == TCPSTATE_PROVED &&
             !(untouched && receiver->state == TCPSTATE_ESTABLISHED && !j->rst && !j->syn))
             receiver->certainty = TCPSTATE_ASSUMED;
-        if (!y->has_iss && !j->syn && receiver->certainty > TCPSTATE_INFERRED)
+        if ((y->iss_inferred ? !y->captured : !y->has_iss && !j->syn) && receiver->certainty > TCPSTATE_INFERRED)
             receiver->certainty = TCPSTATE_INFERRED;
         y->certainty = receiver->certainty;
     }
@@ -357,7 +381,8 @@ void tcpstate_segment(struct tcpstate_conversation *conversation, const struct t
         resolve_unknown(&j);
         if (j.candidate) {
             incarnation_note_candidate(&j);
-            engine_show(&j, TCPSTATE_SYN_SENT);
+            if (conversation->candidate.genuine) /* figure 9 line 3 */
+                engine_show(&j, TCPSTATE_SYN_SENT);
         } else if (!j.copy) {
             sender_judge(&j);
         }
@@ -368,7 +393,8 @@ void tcpstate_segment(struct tcpstate_conversation *conversation, const struct t
             report->end[j.sender].certainty = copy_certainty;
         }
         grade(&j);
-        if (j.rst_accepted) {
+        show_genuine_opener(&j);
+        if (j.rst_accepted && !j.rst_reply) {
             j.connection->phase_reset = true;
             j.connection->rst_ns = segment->time_ns;
         }

@@ -60,6 +60,9 @@ static enum incarnation of_syn(const struct judgement *j)
             return INCARNATION_NEW; /* tried again after a refusal, with the same ISN as Windows does */
         if (over && x->undo.cause == TCPSTATE_UNDO_RST_SENT && !x->spoke)
             return INCARNATION_NEW;
+        if (over && s->time_ns - j->connection->summary.last_ns > SECOND_NS &&
+            (j->connection->reset || y->state != TCPSTATE_TIME_WAIT))
+            return INCARNATION_NEW; /* too late for a copy that was under way */
         return INCARNATION_CURRENT;
     }
     if (over)
@@ -175,19 +178,19 @@ void incarnation_note_candidate(struct judgement *j)
     candidate->direction = s->direction;
     memcpy(&candidate->segment_head, s, offsetof(struct tcpstate_segment, sack));
     candidate->segment_head.sack_count = 0;
-    candidate->genuine = x->sent_syn || x->sent_synack
-                             ? s->options == x->syn_options && s->mss == x->syn_mss && s->ttl == x->syn_ttl
-                             : (s->options & TCPSTATE_OPT_MSS) != 0;
+    candidate->genuine = (s->options & TCPSTATE_OPT_MSS) &&
+                         (!(x->sent_syn || x->sent_synack) ||
+                          (s->options == x->syn_options && s->mss == x->syn_mss && s->ttl == x->syn_ttl));
 }
 
 /* What an endpoint brings from the connection before. */
-static uint8_t inherited_state(const struct tcpstate_endpoint *old, bool opens, bool listened)
+static uint8_t inherited_state(const struct tcpstate_endpoint *old, bool opens, bool refused)
 {
     if (old->state == TCPSTATE_TIME_WAIT)
         return TCPSTATE_TIME_WAIT;
     if (opens)
-        return TCPSTATE_CLOSED;
-    return old->state == TCPSTATE_CLOSED && !listened ? TCPSTATE_CLOSED : TCPSTATE_LISTEN;
+        return old->state == TCPSTATE_LISTEN ? TCPSTATE_LISTEN : TCPSTATE_CLOSED;
+    return refused ? TCPSTATE_CLOSED : TCPSTATE_LISTEN;
 }
 
 void incarnation_open(struct judgement *j, enum incarnation how)
@@ -215,7 +218,7 @@ void incarnation_open(struct judgement *j, enum incarnation how)
         capture_new_incarnation(&conversation->path[0]);
         capture_new_incarnation(&conversation->path[1]);
     }
-    bool after_reset = had_old && c->phase_reset;
+    bool after_reset = had_old && c->phase_reset, was_refused = had_old && c->refused;
     memset(c, 0, sizeof *c);
     c->exists = true;
     c->reopened_after_reset = after_reset;
@@ -252,7 +255,7 @@ void incarnation_open(struct judgement *j, enum incarnation how)
             end->state = TCPSTATE_UNKNOWN;
             end->certainty = TCPSTATE_NOTHING_TELLS;
         } else if (had_old) {
-            end->state = inherited_state(&old[direction], role == TCPSTATE_CLIENT, old[direction].sent_synack);
+            end->state = inherited_state(&old[direction], role == TCPSTATE_CLIENT, was_refused);
             end->entered_captured = end->state == old[direction].state && old[direction].entered_captured;
             end->entered_ns = old[direction].entered_ns;
             if (end->state == TCPSTATE_TIME_WAIT) { /* what TIME-WAIT is for: it remembers the numbers */

@@ -278,7 +278,8 @@ void receiver_judge(struct judgement *j)
         return;
     case TCPSTATE_UNKNOWN:
         if (j->rst) {
-            take_rst(j);
+            if (!j->report->started_connection) /* the first segment that is seen tells nothing of its receiver */
+                take_rst(j);
             return;
         }
         if (j->syn && !j->ack) {

@@ -112,10 +112,34 @@ static void rebase(struct judgement *j)
 
 /* ---- the peer's FIN ------------------------------------------------------------------------------------------- */
 
+/* The FIN of `end` was never sent by it: back to where it was. */
+static void forget_fin(struct judgement *j, struct tcpstate_endpoint *end, enum tcpstate_role role,
+                       enum tcpstate_certainty certainty)
+{
+    hindsight_note(j, end->fin_index, end->fin_frame, TCPSTATE_VERDICT_NOT_SENT);
+    end->has_fin = end->fin_inferred = end->fin_acked = false;
+    engine_restore(j, role, end->peer_fin_taken ? TCPSTATE_CLOSE_WAIT : TCPSTATE_ESTABLISHED, certainty);
+}
+
 static void judge_knowledge_of_peer_fin(struct judgement *j)
 {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
 
+    if (!y->has_fin && !y->has_wire_fin)
+        return;
+    if (y->has_wire_fin && seq_after(j->segment->ack, y->wire_fin + 1)) { /* text went past it: x took no FIN there */
+        hindsight_note(j, y->wire_fin_index, y->wire_fin_frame, TCPSTATE_VERDICT_NOT_TAKEN);
+        y->has_wire_fin = false;
+        if (x->peer_fin_taken) {
+            x->peer_fin_taken = false;
+            engine_move(j, j->sender, TCPSTATE_EVENT_snd_nack_fin, TCPSTATE_PROVED);
+        }
+    }
+    if (y->has_fin && !y->fin_inferred && seq_after(j->segment->ack, y->fin + 1)) { /* nor did y send one */
+        forget_fin(j, y, j->receiver, TCPSTATE_INFERRED);
+        if (x->state == TCPSTATE_UNKNOWN)
+            engine_move(j, j->sender, TCPSTATE_EVENT_pickup, TCPSTATE_INFERRED);
+    }
     if (!y->has_fin && !y->has_wire_fin)
         return;
     if (seq_after(j->segment->ack, y->has_wire_fin ? y->wire_fin : y->fin)) {
@@ -477,6 +501,8 @@ static void judge_handshake_behind(struct judgement *j)
             return; /* an ACK that corrects the peer: RFC 9293 3.10.7.4 first */
         if (x->sent_syn && y->sent_syn && !y->sent_synack && j->pure_ack && y->state != TCPSTATE_ESTABLISHED)
             return;
+        if (!x->sent_synack && j->pure_ack && y->has_iss && s->ack == y->iss + 1 && y->captured && !y->spoke)
+            return; /* an ACK before the SYN,ACK: nobody has acknowledged its SYN */
         engine_move(j, j->sender, TCPSTATE_EVENT_rcv_ack_s, TCPSTATE_PROVED);
         x->ignores_acks = false;
         if (!x->synack_acked) {
@@ -611,9 +637,9 @@ static void judge_ordinary(struct judgement *j)
         judge_knowledge_of_peer_fin(j);
     }
     if (x->has_fin && !x->fin_inferred && !j->stale && goes_on_after_fin(j)) {
-        hindsight_note(j, x->fin_index, x->fin_frame, TCPSTATE_VERDICT_NOT_SENT);
-        x->has_fin = x->fin_acked = false;
-        engine_restore(j, j->sender, x->peer_fin_taken ? TCPSTATE_CLOSE_WAIT : TCPSTATE_ESTABLISHED, TCPSTATE_PROVED);
+        forget_fin(j, x, j->sender, TCPSTATE_PROVED);
+        if (y->state == TCPSTATE_UNKNOWN)
+            engine_move(j, j->receiver, TCPSTATE_EVENT_pickup, TCPSTATE_INFERRED);
         j->revived = true;
         x->smax = s->seq;
     }
@@ -632,6 +658,20 @@ static void judge_ordinary(struct judgement *j)
     /* sent before its own FIN, captured after it */
     if (j->stale && x->has_fin && !j->fin && x->sent_ts && seq_before(s->tsval, x->fin_tsval))
         engine_show(j, (enum tcpstate_state)x->state_before_fin);
+    /* simultaneous close: its ACK was under way when the peer's ACK of its FIN was captured, figure 13 line 3 */
+    if (j->fin_ack_first && x->has_fin && x->fin_acked && x->state == TCPSTATE_TIME_WAIT && !j->has_shown &&
+        y->has_fin && seq_at_most(x->fin_ack, y->fin) && seq_at_most(y->fin_ack, x->fin) &&
+        !later_than(j, x->fin_ack_ns))
+        engine_show(j, TCPSTATE_CLOSING);
+    /* it goes on where a FIN was inferred: it was an octet */
+    if (x->has_fin && x->fin_inferred && !j->stale && s->length > 0 && seq_after(s->seq + s->length, x->fin)) {
+        hindsight_note(j, x->fin_inferred_index, x->fin_inferred_frame, TCPSTATE_VERDICT_NO_FIN);
+        x->has_fin = x->fin_inferred = x->fin_acked = y->peer_fin_taken = false;
+        engine_restore(j, j->sender, x->peer_fin_taken ? TCPSTATE_CLOSE_WAIT : TCPSTATE_ESTABLISHED, TCPSTATE_PROVED);
+        if (y->state == TCPSTATE_CLOSE_WAIT || y->state == TCPSTATE_CLOSING || y->state == TCPSTATE_TIME_WAIT ||
+            y->state == TCPSTATE_LAST_ACK)
+            engine_move(j, j->receiver, TCPSTATE_EVENT_snd_nack_fin, TCPSTATE_ASSUMED);
+    }
     /* Fast Open: it may have sent this before it got the ACK of its SYN */
     if (x->fast_open && x->state == TCPSTATE_ESTABLISHED && !x->spoke && x->handshake_ack_frame != 0 &&
         !later_than(j, x->handshake_ack_ns) && seq_at_most(s->ack, y->iss + 1 + y->syn_length))

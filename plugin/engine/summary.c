@@ -281,6 +281,26 @@ static enum tcpstate_outcome outcome_of(const struct tcpstate_connection *c)
     return TCPSTATE_OUTCOME_UNKNOWN;
 }
 
+/* The first accepted RST; if it turned out not to have been taken, the next one. */
+static void note_rst_frame(struct judgement *j)
+{
+    struct tcpstate_summary *s = &j->connection->summary;
+
+    if (s->rst_frame == 0)
+        s->rst_frame = j->segment->frame;
+    else if (s->rst_void_frame != 0 && s->rst_next_frame == 0)
+        s->rst_next_frame = j->segment->frame;
+}
+
+uint32_t tcpstate_rst_frame(const struct tcpstate_summary *summary, uint32_t frame)
+{
+    uint32_t linked = summary->rst_frame;
+
+    if (summary->rst_void_frame != 0 && frame >= summary->rst_void_frame)
+        linked = summary->rst_next_frame;
+    return linked <= frame ? linked : 0;
+}
+
 static void note_outcome(struct judgement *j)
 {
     struct tcpstate_connection *c = j->connection;
@@ -293,20 +313,20 @@ static void note_outcome(struct judgement *j)
     if (both_established || data_acked)
         c->end[0].was_established = c->end[1].was_established = true;
     if (j->rst_accepted && !c->closed) {
-        if (!c->reset && s->rst_frame == 0)
-            s->rst_frame = j->segment->frame;
+        note_rst_frame(j);
         if (j->receiver_had == TCPSTATE_SYN_SENT && !j->x->sent_syn && !j->x->sent_synack) {
             c->refused = true;
-        } else {
+            s->close_kind = TCPSTATE_CLOSE_RESET;
+        } else if (!(j->rst_reply && j->y->state == TCPSTATE_LISTEN)) { /* figure 8 line 5: the opener still waits */
             c->reset = true;
             s->close_kind = c->any_fin ? TCPSTATE_CLOSE_FIN_RESET : TCPSTATE_CLOSE_RESET;
         }
-    } else if (j->rst_accepted && s->rst_frame == 0) {
-        s->rst_frame = j->segment->frame;
+    } else if (j->rst_accepted) {
+        note_rst_frame(j);
     }
     if (j->revived && c->reset) { /* the RST was not taken after all */
         c->reset = c->phase_reset = false;
-        s->rst_frame = 0;
+        s->rst_void_frame = j->segment->frame;
         s->close_kind = TCPSTATE_CLOSE_UNDECIDED;
         if (s->closed_by != TCPSTATE_NOBODY && !c->any_fin)
             s->closed_by = TCPSTATE_NOBODY;

@@ -228,7 +228,9 @@ struct tcpstate_summary {
     uint8_t outcome, opened_by, closed_by, close_kind, vantage, conn_state;
     uint16_t history_length;
     char history[TCPSTATE_HISTORY];
-    uint32_t first_frame, last_frame, syn_frame, synack_frame, handshake_ack_frame, fin_frame[2], rst_frame;
+    uint32_t first_frame, last_frame, syn_frame, synack_frame, handshake_ack_frame, fin_frame[2];
+    /* the first accepted RST; from rst_void_frame on it is known not to have been taken: see tcpstate_rst_frame() */
+    uint32_t rst_frame, rst_void_frame, rst_next_frame;
     uint32_t fin[2]; /* sequence number of the FIN, where fin_frame or fin_inferred */
     bool fin_inferred[2];
     uint32_t segments[2];
@@ -255,6 +257,8 @@ void tcpstate_segment(struct tcpstate_conversation *conversation, const struct t
 /* Summary of the newest connection, and of the one before it, valid when a report says started_connection and its
  * number is above 0. */
 const struct tcpstate_summary *tcpstate_summary(const struct tcpstate_conversation *conversation);
+/* The accepted RST that is known at `frame`, 0 if none. */
+uint32_t tcpstate_rst_frame(const struct tcpstate_summary *summary, uint32_t frame);
 const struct tcpstate_summary *tcpstate_previous_summary(const struct tcpstate_conversation *conversation);
 
 /* The findings that only the end can tell (TCPSTATE_FINAL), of a connection whose capture ended at `end_ns` (when the
