@@ -308,6 +308,8 @@ void capture_state_segment(struct capture_state *state, const struct sourced_seg
     conversation->segment_count++;
 }
 
+uint32_t capture_state_count(const struct capture_state *state) { return wmem_array_get_count(state->records); }
+
 /* ---- every visit ---------------------------------------------------------------------------------------------- */
 
 /* A read filter (-R) makes Wireshark number frames by those that passed: several frames then have one number, and the

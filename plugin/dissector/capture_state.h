@@ -21,7 +21,10 @@ void capture_state_frame(struct capture_state *state, int64_t time_ns);
 /* For each segment on the first visit of its frame, in capture order: has the engine judge it and keeps the report. */
 void capture_state_segment(struct capture_state *state, const struct sourced_segment *sourced);
 
-/* The records of a frame are `*first` and the following; returns how many. */
+/* How many segments there are so far: the record that the next one will have. */
+uint32_t capture_state_count(const struct capture_state *state);
+
+/* On later visits: the records of a frame are `*first` and the following; returns how many. */
 unsigned capture_state_find(const struct capture_state *state, uint32_t frame, uint32_t *first);
 
 /* The findings of one record, as the first visit found them; returns how many. */

@@ -75,13 +75,16 @@ static void end_file(void) { capture = NULL; }
 
 /* ---- frames --------------------------------------------------------------------------------------------------- */
 
-static void visit_first(const packet_info *pinfo, const proto_tree *tree) {
+/* Returns how many segments the frame has; the record of the first is in `*first`. */
+static unsigned visit_first(const packet_info *pinfo, const proto_tree *tree, uint32_t *first) {
     struct sourced_segment segments[SEGMENTS_PER_FRAME];
     const unsigned count = tree ? segment_source(pinfo, tree, segments) : 0;
+    *first = capture_state_count(capture);
     for (unsigned i = 0; i < count; i++)
         capture_state_segment(capture, &segments[i]);
     if (pinfo->presence_flags & PINFO_HAS_TS)
         capture_state_frame(capture, segment_source_time_ns(pinfo));
+    return count;
 }
 
 static int dissect_tcpstate(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_) {
@@ -91,13 +94,15 @@ static int dissect_tcpstate(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree,
         .info_column = preference_info_column,
     };
     uint32_t first;
+    unsigned count;
     if (!capture)
         return 0;
     if (!pinfo->fd->visited && pinfo->num >= last_visited) {
         last_visited = pinfo->num;
-        visit_first(pinfo, tree);
+        count = visit_first(pinfo, tree, &first);
+    } else {
+        count = capture_state_find(capture, pinfo->num, &first);
     }
-    const unsigned count = capture_state_find(capture, pinfo->num, &first);
     if (count)
         present_frame(pinfo, tvb, tree, capture, first, count, &presentation);
     return (int)tvb_captured_length(tvb);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * One walk over the tree of the frame collects the items of the IP and TCP headers in the order in which they were
- * dissected. Each item knows the data source that it lies in (the frame, a reassembled datagram, a decrypted frame) and
- * its offset there, so the octets of a header are read from the source itself: that is right for fragments, aggregated
- * frames and tunnels, where pinfo only knows the last header, and does not depend on TCP's preferences.
+ * The items of the IP and TCP headers are taken from the tree of the frame in the order in which they were dissected.
+ * Each item knows the data source that it lies in (the frame, a reassembled datagram, a decrypted frame) and its offset
+ * there, so the octets of a header are read from the source itself: that is right for fragments, aggregated frames and
+ * tunnels, where pinfo only knows the last header, and does not depend on TCP's preferences.
  *
  *   frame      | Eth | IP . . . . . . . . . . . . . . . | FCS |
  *                      | GRE | IP . . . . . . . . . . . |
@@ -71,34 +71,23 @@ enum { ITEMS = 4 * SEGMENTS_PER_FRAME };
 
 struct items {
     const field_info *headers[ITEMS]; /* ip, ipv6 and tcp, as they were dissected */
-    const field_info *lengths[ITEMS]; /* tcp.len */
-    const field_info *statuses[ITEMS]; /* tcp.checksum.status */
-    unsigned header_count, length_count, status_count;
+    unsigned header_count;
+    const GPtrArray *lengths, *statuses; /* tcp.len, tcp.checksum.status; NULL: none */
 };
 
-static void collect(struct items *items, const field_info *field) {
+static unsigned count_of(const GPtrArray *fields) { return fields ? fields->len : 0; }
+
+static bool is_header(const field_info *field) {
     const int id = field->hfinfo->id;
-    if (!field->ds_tvb)
-        return;
-    if (id == hf_ip || id == hf_ipv6 || id == hf_tcp) {
-        if (items->header_count < ITEMS)
-            items->headers[items->header_count++] = field;
-    } else if (id == hf_tcp_len) {
-        if (items->length_count < ITEMS)
-            items->lengths[items->length_count++] = field;
-    } else if (id == hf_tcp_checksum_status) {
-        if (items->status_count < ITEMS)
-            items->statuses[items->status_count++] = field;
-    }
+    return (id == hf_ip || id == hf_ipv6 || id == hf_tcp) && field->ds_tvb;
 }
 
-/* Depth first, which is the order of dissection, without recursion: trees can be deep. */
+/* The headers in the order of dissection, which is that of the tree, depth first. Without recursion: trees are deep. */
 static void walk(const proto_tree *tree, struct items *items) {
-    items->header_count = items->length_count = items->status_count = 0;
     const proto_node *node = tree->first_child;
-    while (node) {
-        if (node->finfo)
-            collect(items, node->finfo);
+    while (node && items->header_count < ITEMS) {
+        if (node->finfo && is_header(node->finfo))
+            items->headers[items->header_count++] = node->finfo;
         if (node->first_child) {
             node = node->first_child;
             continue;
@@ -109,11 +98,34 @@ static void walk(const proto_tree *tree, struct items *items) {
     }
 }
 
+/* Wireshark has the items of each wanted field in an array. Most frames have one IP header and one TCP header, in the same
+ * source; in all others the arrays do not tell how the headers lie in each other, so the tree must. */
+static void collect(const proto_tree *tree, struct items *items) {
+    const GPtrArray *tcp = proto_get_finfo_ptr_array(tree, hf_tcp);
+    items->header_count = 0;
+    if (!count_of(tcp))
+        return;
+    const GPtrArray *ip = proto_get_finfo_ptr_array(tree, hf_ip), *ipv6 = proto_get_finfo_ptr_array(tree, hf_ipv6);
+    items->lengths = proto_get_finfo_ptr_array(tree, hf_tcp_len);
+    items->statuses = proto_get_finfo_ptr_array(tree, hf_tcp_checksum_status);
+    if (count_of(tcp) == 1 && count_of(ip) + count_of(ipv6) == 1) {
+        const field_info *outer = g_ptr_array_index(count_of(ip) ? ip : ipv6, 0), *inner = g_ptr_array_index(tcp, 0);
+        if (is_header(outer) && outer->ds_tvb == inner->ds_tvb) {
+            items->headers[items->header_count++] = outer;
+            items->headers[items->header_count++] = inner;
+            return;
+        }
+    }
+    walk(tree, items);
+}
+
 /* The item of a field that belongs to `offset` of the TCP header `tcp`, NULL if there is none. */
-static const field_info *item_at(const field_info *const *items, unsigned count, const field_info *tcp, int offset) {
-    for (unsigned i = 0; i < count; i++)
-        if (items[i]->ds_tvb == tcp->ds_tvb && items[i]->start == tcp->start + offset)
-            return items[i];
+static const field_info *item_at(const GPtrArray *fields, const field_info *tcp, int offset) {
+    for (unsigned i = 0; i < count_of(fields); i++) {
+        const field_info *field = g_ptr_array_index(fields, i);
+        if (field->ds_tvb == tcp->ds_tvb && field->start == tcp->start + offset)
+            return field;
+    }
     return NULL;
 }
 
@@ -406,14 +418,14 @@ static bool read_segment(const packet_info *pinfo, const struct items *items, un
 
     /* Wireshark knows the length of the data unless it gave up before (a quoted header, also in other than ICMP
      * errors), the header is cut off by the capture, or the rest is in other fragments. */
-    const field_info *data_length = item_at(items->lengths, items->length_count, tcp, 0);
+    const field_info *data_length = item_at(items->lengths, tcp, 0);
     const bool is_first_fragment = around.headers && around.inner_is_here && around.inner.is_fragment;
     if (!data_length && length >= TCP_WINDOW_END && !is_first_fragment)
         return false;
 
     struct tcpstate_segment *segment = &out->segment;
     const uint32_t present = length < header_length ? length : header_length;
-    const field_info *checksum = item_at(items->statuses, items->status_count, tcp, 16);
+    const field_info *checksum = item_at(items->statuses, tcp, 16);
     *segment = (struct tcpstate_segment){
         .time_ns = segment_source_time_ns(pinfo),
         .frame = pinfo->num,
@@ -454,7 +466,7 @@ unsigned segment_source(const packet_info *pinfo, const proto_tree *tree,
                         struct sourced_segment found[SEGMENTS_PER_FRAME]) {
     struct items items;
     unsigned count = 0;
-    walk(tree, &items);
+    collect(tree, &items);
     for (unsigned i = 0; i < items.header_count && count < SEGMENTS_PER_FRAME; i++) {
         if (items.headers[i]->hfinfo->id != hf_tcp || !read_segment(pinfo, &items, i, &found[count]))
             continue;
