@@ -18,6 +18,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "evidence_end.h" /* struct tcpstate_end_facts */
+
 enum tcpstate_state {
 #define STATE(id, name, alias) TCPSTATE_##id,
 #include "state.def"
@@ -238,6 +240,7 @@ struct tcpstate_summary {
     uint32_t violations;
     int64_t first_ns, last_ns, last_sent_ns[2], syn_ns, last_syn_ns, synack_ns, handshake_ns, first_fin_ns, closed_ns;
     int64_t handshake_time_ns, handshake_server_ns, handshake_client_ns, close_time_ns; /* -1: none */
+    struct tcpstate_end_facts end_facts; /* findings_final.c */
 };
 
 /* ---- the engine ----------------------------------------------------------------------------------------------- */
