@@ -106,8 +106,9 @@ static void judge_octets(struct judgement *j)
     judge_order(j);
     if (!numbers_count(j) || findings_is_keep_alive(j))
         return;
-    if (!e->has_contig) {
+    if (!e->has_contig || j->syn) { /* a SYN begins the numbers, whatever came before */
         e->has_contig = true;
+        e->in_hole = false;
         e->contig = j->end;
         return;
     }

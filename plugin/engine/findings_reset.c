@@ -170,7 +170,7 @@ static void remember_rst(struct judgement *j)
     e->rst_frame = j->segment->frame;
     if (e->rst_count < 255)
         e->rst_count++;
-    if (j->rst_accepted) {
+    if (j->rst_accepted && !j->rst_reply && !j->half_open_reset) { /* those do not end x */
         e->reset_sent = true;
         e->reset_frame = j->segment->frame;
         e->reset_seq = j->segment->seq;
@@ -272,6 +272,8 @@ void findings_reset(struct judgement *j)
     } else if (j->ordinary && j->ack && (mine->reset_sent || other->reset_sent)) {
         judge_after_reset(j);
     }
+    if (j->syn) /* both begin anew */
+        mine->reset_sent = other->reset_sent = false;
     if (mine->reset_sent || other->reset_sent)
         note_what_a_reset_may_cross(j);
     other->others_since_peer = false;
