@@ -132,7 +132,8 @@ static void pick_up(struct judgement *j)
         y->has_una = y->has_smax = true;
         y->una = y->smax = s->ack;
     }
-    if (!j->ordinary || j->fin || !j->ack)
+    j->connection->pickup_index = j->index;
+    if (!j->ordinary || (j->fin && !hindsight_says(j, j->index, TCPSTATE_VERDICT_FIRST_FIN)) || !j->ack)
         return;
     engine_move(j, j->sender, TCPSTATE_EVENT_pickup, TCPSTATE_INFERRED);
     engine_move(j, j->receiver, TCPSTATE_EVENT_pickup, TCPSTATE_INFERRED);
@@ -152,6 +153,8 @@ static void resolve_unknown(struct judgement *j)
     }
     if (x->state != TCPSTATE_UNKNOWN || y->state != TCPSTATE_UNKNOWN || !more || !y->has_fin || x->has_fin)
         return;
+    if (y->fin_index == j->connection->pickup_index)
+        hindsight_note(j, y->fin_index, y->fin_frame, TCPSTATE_VERDICT_FIRST_FIN);
     engine_move(j, j->sender, TCPSTATE_EVENT_pickup, TCPSTATE_INFERRED);
     engine_move(j, j->receiver, TCPSTATE_EVENT_pickup, TCPSTATE_INFERRED);
     engine_move(j, j->receiver, TCPSTATE_EVENT_snd_fin, TCPSTATE_INFERRED);
@@ -209,6 +212,10 @@ static void judge_unsent_ack(struct judgement *j)
 
     if (!j->ack || !y->captured || !y->has_smax || !seq_after(ack, y->smax))
         return;
+    if (!y->has_iss && !j->alien) { /* mid-stream: the ACK tells what y had sent before */
+        y->smax = ack;
+        return;
+    }
     j->ack_refused = true;
     j->ack_unsent = !x->has_rnxt || seq_after(ack, x->rnxt);
     if (!j->ack_unsent || j->alien || j->syn || j->rst)
@@ -275,7 +282,7 @@ static bool transmission_proves(const struct judgement *j)
         return false;
     switch ((enum tcpstate_state)(j->has_shown ? j->shown : x->state)) {
     case TCPSTATE_ESTABLISHED:
-        return !j->has_shown && x->spoke && !x->has_fin && x->has_iss && !x->fast_open &&
+        return !j->has_shown && x->spoke && !x->has_fin && x->has_iss && !x->fast_open && y->captured &&
                (x->sent_syn || j->segment->length > 0 || !x->sent_synack ||
                 (y->has_iss && seq_after(x->acked, y->iss + 1))); /* data is taken in ESTABLISHED only */
     case TCPSTATE_FIN_WAIT_1:

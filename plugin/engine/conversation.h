@@ -62,12 +62,15 @@ struct tcpstate_endpoint {
     uint32_t wire_fin, wire_fin_frame, wire_fin_index;
     uint32_t una;         /* highest acceptable ACK from y, assumed delivered */
     bool has_una, fin_acked, doubtful_fin_ack;
+    bool maybe_fin; /* y acknowledged one number beyond smax: a FIN or an octet, at `maybe` */
+    uint32_t maybe;
     bool has_pure;           /* its newest pure ACK: SEG.SEQ was SND.NXT */
     uint32_t pure_seq, pure_ack, pure_tsval;
     bool crossed; /* y's FIN reached it only after it had sent its own, not captured yet */
     uint32_t fin_inferred_index, fin_inferred_frame;
     uint32_t fin_ack_frame, fin_ack_index; /* the segment of y that acknowledged the FIN */
     int64_t fin_ack_ns;
+    uint32_t first_synack_index;
     uint32_t synack_frame, synack_index, synack_ack, synack_tsval;
     bool synack_repeated, fin_repeated; /* ... and not acknowledged again since */
     bool synack_taken;                  /* its SYN,ACK had an ACK that the peer could take */
@@ -123,6 +126,7 @@ struct tcpstate_connection {
     bool phase_reset;                /* an accepted RST was seen */
     bool refused, reset, closed;     /* reset: before both FINs were acknowledged; closed: both were */
     bool simultaneous_open, simultaneous_close, three_segment;
+    uint32_t pickup_index;
     uint8_t first_fin_role;          /* of a captured or inferred FIN */
     bool any_fin;
     int64_t rst_ns, closed_ns, time_wait_ns; /* time_wait_ns: last restart of the 2MSL timer */
@@ -166,11 +170,14 @@ enum tcpstate_verdict_kind {
     TCPSTATE_VERDICT_REFUSED,       /* its receiver had no connection any more */
     TCPSTATE_VERDICT_NOT_LOST,      /* it arrived late */
     TCPSTATE_VERDICT_CROSSED,       /* a FIN that was taken only after the receiver's own FIN */
-    TCPSTATE_VERDICT_NO_FIN         /* it acknowledges an octet, not a FIN */
+    TCPSTATE_VERDICT_NO_FIN,        /* it acknowledges an octet, not a FIN */
+    TCPSTATE_VERDICT_FIRST_FIN,     /* the capture starts with this FIN, and no other FIN was before it */
+    TCPSTATE_VERDICT_ESTABLISHES    /* the first segment that an endpoint in SYN-RECEIVED took: nothing before it was */
 };
 struct tcpstate_verdict {
     uint32_t index; /* of the segment within the conversation, from 0 */
     uint32_t frame, by_frame;
+    uint32_t from_index; /* ESTABLISHES: the SYN,ACK */
     uint8_t kind;
 };
 

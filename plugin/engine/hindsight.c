@@ -36,6 +36,30 @@ void hindsight_note(struct judgement *j, uint32_t index, uint32_t frame, enum tc
     c->new_verdicts = true;
 }
 
+/* The endpoint that had sent its SYN,ACK as segment `from_index` took nothing before segment `index`. */
+void hindsight_note_established(struct judgement *j, uint32_t from_index, uint32_t index, uint32_t frame)
+{
+    struct tcpstate_verdict *verdict = find(j->conversation, index, TCPSTATE_VERDICT_ESTABLISHES);
+
+    if (verdict != NULL)
+        return;
+    hindsight_note(j, index, frame, TCPSTATE_VERDICT_ESTABLISHES);
+    verdict = find(j->conversation, index, TCPSTATE_VERDICT_ESTABLISHES);
+    if (verdict != NULL)
+        verdict->from_index = from_index;
+}
+
+bool hindsight_too_early(const struct judgement *j, uint32_t from_index)
+{
+    for (unsigned i = 0; i < j->conversation->verdict_count; i++) {
+        const struct tcpstate_verdict *verdict = &j->conversation->verdicts[i];
+        if (verdict->kind == TCPSTATE_VERDICT_ESTABLISHES && verdict->from_index == from_index &&
+            j->index < verdict->index)
+            return true;
+    }
+    return false;
+}
+
 /* Found to be wrong by a later segment still. The entry stays, so that it is not given again, but acts on nothing. */
 void hindsight_withdraw(struct judgement *j, uint32_t index, enum tcpstate_verdict_kind kind)
 {

@@ -190,7 +190,7 @@ static uint8_t inherited_state(const struct tcpstate_endpoint *old, bool opens, 
         return TCPSTATE_TIME_WAIT;
     if (opens)
         return old->state == TCPSTATE_LISTEN ? TCPSTATE_LISTEN : TCPSTATE_CLOSED;
-    return refused ? TCPSTATE_CLOSED : TCPSTATE_LISTEN;
+    return refused || (old->active_open && !old->sent_synack) ? TCPSTATE_CLOSED : TCPSTATE_LISTEN;
 }
 
 void incarnation_open(struct judgement *j, enum incarnation how)

@@ -107,6 +107,8 @@ void receiver_take_fin_if_reached(struct judgement *j, enum tcpstate_role receiv
 /* hindsight.c */
 bool hindsight_says(const struct judgement *j, uint32_t index, enum tcpstate_verdict_kind kind);
 void hindsight_note(struct judgement *j, uint32_t index, uint32_t frame, enum tcpstate_verdict_kind kind);
+void hindsight_note_established(struct judgement *j, uint32_t from_index, uint32_t index, uint32_t frame);
+bool hindsight_too_early(const struct judgement *j, uint32_t from_index);
 void hindsight_withdraw(struct judgement *j, uint32_t index, enum tcpstate_verdict_kind kind);
 
 /* summary.c */

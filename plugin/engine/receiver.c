@@ -120,6 +120,8 @@ static bool take_ack(struct judgement *j)
         }
         y->una = ack;
         y->has_una = true;
+        if (y->sent_synack && hindsight_too_early(j, y->first_synack_index))
+            return false;
         if (!y->ignores_acks)
             engine_move(j, j->receiver, TCPSTATE_EVENT_rcv_ack_s, TCPSTATE_ASSUMED);
         else
@@ -269,6 +271,10 @@ void receiver_judge(struct judgement *j)
         return;
     switch ((enum tcpstate_state)y->state) {
     case TCPSTATE_CLOSED: /* 3.10.7.1: a RST at most */
+        if (j->syn && !j->ack && !j->rst && !y->active_open && y->undo.cause == TCPSTATE_UNDO_RST_TAKEN) {
+            engine_move(j, j->receiver, TCPSTATE_EVENT_open_passive, TCPSTATE_ASSUMED);
+            in_listen(j);
+        }
         return;
     case TCPSTATE_LISTEN:
         in_listen(j);

@@ -81,6 +81,20 @@ static void note_lost(struct judgement *j)
     }
 }
 
+/* The first words of a server acknowledge data that the client had to send again, and echo the repetition: everything
+ * before it was ignored, or the data would have been acknowledged within half a second (RFC 9293 3.8.6.3). */
+static void judge_what_established(struct judgement *j)
+{
+    const struct tcpstate_segment *s = j->segment;
+    const struct tcpstate_endpoint *x = j->x, *y = j->y;
+
+    for (unsigned i = 0; i < y->range_count; i++) {
+        const struct tcpstate_range *range = &y->ranges[i];
+        if (range->copies >= 2 && seq_at_most(range->right, s->ack) && range->tsval == s->tsecr)
+            hindsight_note_established(j, x->first_synack_index, range->index, range->frame);
+    }
+}
+
 /* Takes the ACK and SACK of x for what they say about what x has received. */
 static void rebase(struct judgement *j)
 {
@@ -98,6 +112,8 @@ static void rebase(struct judgement *j)
         if (y->ranges[i].copies == 1 && seq_at_most(y->ranges[i].right, s->ack) &&
             y->ranges[i].time_ns > j->newest_acked_ns)
             j->newest_acked_ns = y->ranges[i].time_ns;
+    if (x->sent_synack && !x->spoke && (s->options & TCPSTATE_OPT_TIMESTAMPS))
+        judge_what_established(j);
     note_sacked(j);
     if (x->has_rnxt)
         note_lost(j);
@@ -389,6 +405,7 @@ static void judge_synack(struct judgement *j)
         engine_move(j, j->sender, TCPSTATE_EVENT_snd_synack, TCPSTATE_PROVED);
     }
     x->sent_synack = true;
+    x->first_synack_index = j->index;
     x->has_iss = true;
     x->iss_inferred = false;
     x->iss = s->seq;
@@ -577,8 +594,13 @@ static void judge_unseen_fin(struct judgement *j)
     if (!y->spoke && x->has_fin && x->state == TCPSTATE_FIN_WAIT_1 && j->pure_ack && seq_after(ack, x->acked) &&
         (!x->doubtful_fin_ack || ack == x->acked + 1))
         engine_move(j, j->sender, TCPSTATE_EVENT_rcv_ack_f, TCPSTATE_INFERRED);
-    uint32_t known = y->spoke ? y->smax : x->acked;
-    if (ack != known + 1 || known == y->iss || hindsight_says(j, j->index, TCPSTATE_VERDICT_NO_FIN))
+    if (y->spoke && ack == y->smax + 1) { /* not yet: y itself will tell */
+        y->maybe_fin = true;
+        y->maybe = y->smax;
+        return;
+    }
+    uint32_t known = x->acked;
+    if (y->spoke || ack != known + 1 || known == y->iss || hindsight_says(j, j->index, TCPSTATE_VERDICT_NO_FIN))
         return;
     y->fin_inferred_index = j->index;
     y->fin_inferred_frame = j->segment->frame;
@@ -591,6 +613,29 @@ static void judge_unseen_fin(struct judgement *j)
     engine_move(j, j->receiver, TCPSTATE_EVENT_snd_fin, TCPSTATE_INFERRED);
     j->bridged = true;
     findings_tell(j, TCPSTATE_FINDING_fin_inferred, 0, y->fin, 0);
+}
+
+/* y acknowledged one number beyond all that was captured of x. It was x's FIN if x now counts it and has nothing more to
+ * say, or if y goes on to close. */
+static void judge_maybe_fin(struct judgement *j, struct tcpstate_endpoint *end, enum tcpstate_role role)
+{
+    struct tcpstate_endpoint *other = &j->connection->end[1 - role];
+
+    end->maybe_fin = false;
+    if (end->has_fin || end->maybe != end->smax)
+        return;
+    end->has_fin = end->fin_inferred = end->fin_acked = true;
+    end->fin = end->maybe;
+    end->smax = end->maybe + 1;
+    end->fin_inferred_index = j->index;
+    end->fin_inferred_frame = j->segment->frame;
+    end->state_before_fin = end->state;
+    engine_move(j, role, TCPSTATE_EVENT_snd_fin, TCPSTATE_INFERRED);
+    engine_move(j, role, TCPSTATE_EVENT_rcv_ack_f, TCPSTATE_INFERRED);
+    other->peer_fin_taken = true;
+    engine_move(j, (enum tcpstate_role)(1 - role), TCPSTATE_EVENT_snd_ack_fin, TCPSTATE_INFERRED);
+    j->bridged = true;
+    findings_tell(j, TCPSTATE_FINDING_fin_inferred, 0, end->fin, 0);
 }
 
 /* A FIN was captured, but its nominal sender goes on as if it had sent none: data at or past it, or a newer pure ACK
@@ -632,6 +677,10 @@ static void judge_ordinary(struct judgement *j)
         if (x->state == TCPSTATE_SYN_SENT || x->state == TCPSTATE_LISTEN)
             return;
         judge_unseen_fin(j);
+        if (x->maybe_fin && j->pure_ack && s->seq == x->maybe + 1)
+            judge_maybe_fin(j, x, j->sender);
+        else if (y->maybe_fin && j->fin && s->ack == y->maybe + 1)
+            judge_maybe_fin(j, y, j->receiver);
         if (!j->stale)
             rebase(j);
         judge_knowledge_of_peer_fin(j);

@@ -68,6 +68,8 @@ ROW(rcv_rst)           = { sCL, sCL, sLI, sCL, sOR, sCL, sCL, sCL, sCL, sCL, sCL
 	sTW -> sCL	The RFC and Linux; FreeBSD stays (RFC 1337): assumed. */
 ROW(pickup)            = { sES, sCL, sLI, sSS, sSR, sES, sF1, sF2, sCW, sCG, sLA, sTW },
 /*	sUN -> sES	The capture starts in the middle. Not for a segment with FIN or RST. */
+ROW(open_passive)      = { sUN, sLI, sLI, sSS, sSR, sES, sF1, sF2, sCW, sCG, sLA, sTW },
+/*	sCL -> sLI	3.10.1: a server whose connection was reset is assumed to listen when a new SYN comes. */
 ROW(time_2msl)         = { sUN, sCL, sLI, sSS, sSR, sES, sF1, sF2, sCW, sCG, sLA, sCL },
 /*	sTW -> sCL	3.10.8. */
 };
