@@ -26,7 +26,7 @@ def home(wireshark):
 @pytest.fixture(scope="module")
 def session(tmp_path_factory):
     peers = Peers()
-    packets = [*peers.handshake(), *peers.four_way_close(), Peers(client_port=50000).packet("client", SYN, 0),
+    packets = [*peers.handshake(), *peers.data(), *peers.four_way_close(4), Peers(client_port=50000).packet("client", SYN, 0),
                Peers(client_port=50000).packet("server", RST | ACK, 0, 1)]
     return capture(tmp_path_factory.mktemp("profile") / "x.pcap", list(map(ethernet, packets)))
 
@@ -43,11 +43,11 @@ def test_colours(tshark, home, session):
     names = tshark("-C", "TCP State", "--color", "-r", session, "-T", "fields", "-e", "frame.coloring_rule.name",
                    home=home).stdout.splitlines()
     assert names[:2] == ["TCP State: opening"] * 2
-    assert names[2] == "TCP State: open"
-    assert names[3:6] == ["TCP State: closing"] * 3
-    assert names[6] == "TCP State: closed"
-    assert len(names) == 9
-    assert names[8].startswith("TCP State: ")
+    assert names[2:5] == ["TCP State: open"] * 3
+    assert names[5:8] == ["TCP State: closing"] * 3
+    assert names[8] == "TCP State: closed"
+    assert len(names) == 11
+    assert names[10] == "TCP State: reset"
 
 
 def colour_rules():
@@ -81,5 +81,5 @@ def test_colour_rules_mean_what_they_say(tshark, session):
 
 def test_without_the_plugin_it_does_no_harm(tshark, home, session):
     result = tshark("-C", "TCP State", "-r", session, home=home, plugin=False)
-    assert len(result.stdout.splitlines()) == 9
+    assert len(result.stdout.splitlines()) == 11
     assert wire.HANDSHAKE_STATES[0][0] not in result.stdout

@@ -67,17 +67,18 @@ class Peers:
             self.packet("client", ACK, 1, 1),
         ]
 
-    def four_way_close(self):
+    def data(self):
+        """Four octets from the client, and their ACK."""
+        return [self.packet("client", ACK | PSH, 1, 1, payload=b"data"), self.packet("server", ACK, 1, 5)]
+
+    def four_way_close(self, sent=0):
+        """By the client, which has sent that many octets."""
         return [
-            self.packet("client", FIN | ACK, 1, 1),
-            self.packet("server", ACK, 1, 2),
-            self.packet("server", FIN | ACK, 1, 2),
-            self.packet("client", ACK, 2, 2),
+            self.packet("client", FIN | ACK, 1 + sent, 1),
+            self.packet("server", ACK, 1, 2 + sent),
+            self.packet("server", FIN | ACK, 1, 2 + sent),
+            self.packet("client", ACK, 2 + sent, 2),
         ]
-
-
-def data(octets):
-    return {"payload": bytes(octets)}
 
 
 # ---- around IP ------------------------------------------------------------------------------------------------------
