@@ -145,17 +145,23 @@ void ranges_drop_acknowledged(struct tcpstate_endpoint *x, uint32_t acked)
 }
 
 /* A FIN counts only when its own run is the next one: a run that reaches past it has taken its place in the queue. */
-uint32_t ranges_reach(const struct tcpstate_endpoint *sender, const struct tcpstate_endpoint *receiver)
+uint32_t ranges_reach(const struct tcpstate_endpoint *sender, const struct tcpstate_endpoint *receiver, bool *fin)
 {
     uint32_t reach = receiver->acked;
+
+    if (fin != NULL)
+        *fin = false;
 
     for (unsigned i = 0; i < sender->range_count; i++) { /* sorted by left */
         const struct tcpstate_range *range = &sender->ranges[i];
         if (range->lost || seq_after(range->left, reach) || !seq_after(range->right, reach))
             continue;
         reach = range->right;
-        if (range->fin)
+        if (range->fin) {
+            if (fin != NULL)
+                *fin = true;
             break;
+        }
     }
     return reach;
 }

@@ -196,7 +196,7 @@ void capture_read_clocks(struct judgement *j)
         j->tolerance_ns = leg * 3 / 2;
 }
 
-/* Segments that x cannot have sent: once both ends have agreed on timestamps, every segment but a RST carries one (RFC
+/* Segments that x cannot have sent: numbers of no part of this connection; and once both ends have agreed on timestamps, every segment but a RST carries one (RFC
  * 7323 3.2), and x's clock does not run ahead of the time that has passed. */
 bool capture_is_alien(const struct judgement *j)
 {
@@ -204,6 +204,11 @@ bool capture_is_alien(const struct judgement *j)
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
     const struct tcpstate_path *path = j->x_path;
 
+    if (j->ordinary && j->ack && y->has_iss && !y->iss_inferred && y->captured && seq_at_most(s->ack, y->iss))
+        return true; /* it acknowledges nothing of this connection */
+    if (j->ordinary && (s->length > 0 || j->fin) && y->has_redge && x->has_iss && y->has_iss && !y->iss_inferred &&
+        !x->iss_inferred && seq_after(s->seq, y->redge + y->max_window))
+        return true; /* far beyond what it may send */
     if (j->syn || j->rst || !x->sent_ts || !y->sent_ts || !(x->sent_syn || x->sent_synack) ||
         !(y->sent_syn || y->sent_synack))
         return false;

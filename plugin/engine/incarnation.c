@@ -70,7 +70,7 @@ static enum incarnation of_syn(const struct judgement *j)
     if (j->connection->phase_reset && j->connection->rst_ns != 0 &&
         s->time_ns - j->connection->rst_ns > j->tolerance_ns && at_rest((enum tcpstate_state)x->state))
         return INCARNATION_NEW;
-    if (!y->captured && x->spoke)
+    if (!y->captured && (x->spoke || (j->connection->summary.roles == TCPSTATE_ROLES_GUESS && !x->sent_syn)))
         return INCARNATION_NEW; /* one direction only: no answer will be seen, and x opens only what it has closed */
     if (x->state == TCPSTATE_LAST_ACK && at_rest((enum tcpstate_state)y->state))
         return INCARNATION_NEW; /* the last ACK was not captured */

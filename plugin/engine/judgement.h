@@ -95,14 +95,13 @@ bool acceptable_old_ack(const struct judgement *j);
 bool plausible_rst(const struct judgement *j);
 void ranges_add(struct tcpstate_endpoint *x, uint32_t left, uint32_t right, const struct judgement *j);
 void ranges_drop_acknowledged(struct tcpstate_endpoint *x, uint32_t acked);
-/* RCV.NXT of `receiver` if every range of `sender` that is not lost arrived. */
-uint32_t ranges_reach(const struct tcpstate_endpoint *sender, const struct tcpstate_endpoint *receiver);
+/* RCV.NXT of `receiver` if every range of `sender` that is not lost arrived; `*fin`: what it reached is a FIN. */
+uint32_t ranges_reach(const struct tcpstate_endpoint *sender, const struct tcpstate_endpoint *receiver, bool *fin);
 uint32_t unscaled_window(const struct judgement *j, bool *known);
 
 /* sender.c, receiver.c */
 void sender_judge(struct judgement *j);
 void receiver_judge(struct judgement *j);
-void receiver_take_fin_if_reached(struct judgement *j, enum tcpstate_role receiver, enum tcpstate_certainty certainty);
 
 /* hindsight.c */
 bool hindsight_says(const struct judgement *j, uint32_t index, enum tcpstate_verdict_kind kind);

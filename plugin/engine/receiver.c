@@ -37,26 +37,29 @@ static void take_syn(struct judgement *j)
     }
 }
 
-/* y's FIN moves `receiver` as soon as every octet before it has arrived; the FIN may have been captured long before. */
-void receiver_take_fin_if_reached(struct judgement *j, enum tcpstate_role receiver, enum tcpstate_certainty certainty)
+/* A FIN moves y as soon as every octet before it has arrived; it may have been captured long before. Whoever sent it. */
+static void take_fin(struct judgement *j)
 {
-    struct tcpstate_endpoint *to = &j->connection->end[receiver];
-    struct tcpstate_endpoint *from = &j->connection->end[1 - receiver];
+    struct tcpstate_endpoint *x = j->x, *y = j->y;
 
-    if (!from->has_wire_fin || to->peer_fin_taken || !to->has_rnxt || !seq_after(to->rnxt, from->wire_fin))
+    if (y->peer_fin_taken || y->state == TCPSTATE_SYN_SENT || y->state == TCPSTATE_CLOSED ||
+        y->state == TCPSTATE_LISTEN)
         return;
-    if (to->rnxt != from->wire_fin + 1) { /* text has gone past it: it was no FIN of this stream */
-        from->has_wire_fin = false;
-        return;
-    }
-    if (to->state == TCPSTATE_SYN_SENT || to->state == TCPSTATE_CLOSED || to->state == TCPSTATE_LISTEN)
-        return;
-    to->peer_fin_taken = true;
-    to->peer_fin_frame = j->segment->frame;
-    to->peer_fin_index = j->index;
-    to->peer_fin_ns = j->segment->time_ns;
-    to->crossed = hindsight_says(j, from->wire_fin_index, TCPSTATE_VERDICT_CROSSED);
-    engine_move(j, receiver, TCPSTATE_EVENT_rcv_fin, certainty);
+    y->peer_fin_taken = true;
+    y->peer_fin_frame = j->segment->frame;
+    y->peer_fin_index = j->index;
+    y->peer_fin_ns = j->segment->time_ns;
+    x->has_wire_fin = true;
+    x->wire_fin = y->rnxt - 1;
+    x->wire_fin_frame = j->segment->frame;
+    x->wire_fin_index = j->index;
+    for (unsigned i = 0; i < x->range_count; i++)
+        if (x->ranges[i].fin && x->ranges[i].right == y->rnxt) {
+            x->wire_fin_frame = x->ranges[i].frame;
+            x->wire_fin_index = x->ranges[i].index;
+        }
+    y->crossed = hindsight_says(j, x->wire_fin_index, TCPSTATE_VERDICT_CROSSED);
+    engine_move(j, j->receiver, TCPSTATE_EVENT_rcv_fin, TCPSTATE_ASSUMED);
 }
 
 /* RFC 9293 3.10.7.4 seventh and eighth: data and FIN. */
@@ -65,25 +68,24 @@ static void take_text(struct judgement *j)
     struct tcpstate_endpoint *x = j->x, *y = j->y;
     const struct tcpstate_segment *s = j->segment;
     uint32_t left = s->seq + (j->syn ? 1 : 0);
-    uint32_t right = left + s->length + (j->fin ? 1 : 0);
+    uint32_t right = left + s->length + (j->fin ? 1 : 0), reach;
+    bool fin_reached;
 
     if (!y->has_rnxt)
         return;
     if (right != left && seq_after(right, y->acked))
         ranges_add(x, left, right, j);
-    if (j->fin && !x->has_wire_fin) {
-        x->has_wire_fin = true;
-        x->wire_fin = j->end - 1;
-        x->wire_fin_frame = s->frame;
-        x->wire_fin_index = j->index;
-    }
     if ((s->options & TCPSTATE_OPT_TIMESTAMPS) && seq_at_most(s->seq, y->acked) &&
         (!y->has_ts_recent || seq_after(s->tsval, y->ts_recent))) { /* RFC 7323 4.3 */
         y->ts_recent = s->tsval;
         y->has_ts_recent = true;
     }
-    y->rnxt = seq_max(y->rnxt, ranges_reach(x, y));
-    receiver_take_fin_if_reached(j, j->receiver, TCPSTATE_ASSUMED);
+    reach = ranges_reach(x, y, &fin_reached);
+    if (seq_at_least(reach, y->rnxt)) {
+        y->rnxt = reach;
+        if (fin_reached)
+            take_fin(j);
+    }
 }
 
 /* RFC 9293 3.10.7.4 fifth. True if the segment may be looked at further. */

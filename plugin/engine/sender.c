@@ -114,11 +114,18 @@ static void rebase(struct judgement *j)
             j->newest_acked_ns = y->ranges[i].time_ns;
     if (x->sent_synack && !x->spoke && (s->options & TCPSTATE_OPT_TIMESTAMPS))
         judge_what_established(j);
+    for (unsigned i = 0; i < y->range_count; i++)
+        if (y->ranges[i].fin && y->ranges[i].right == s->ack && !y->has_wire_fin) { /* it has taken this FIN */
+            y->has_wire_fin = true;
+            y->wire_fin = s->ack - 1;
+            y->wire_fin_frame = y->ranges[i].frame;
+            y->wire_fin_index = y->ranges[i].index;
+        }
     note_sacked(j);
     if (x->has_rnxt)
         note_lost(j);
     ranges_drop_acknowledged(y, x->acked);
-    x->rnxt = ranges_reach(y, x);
+    x->rnxt = ranges_reach(y, x, NULL);
     x->has_rnxt = true;
     if (!y->captured) { /* the ACK is the only witness of what y sent */
         y->smax = y->has_smax ? seq_max(y->smax, s->ack) : s->ack;
@@ -193,7 +200,7 @@ static void judge_own_fin(struct judgement *j)
     uint32_t fin = j->end - 1;
 
     if (!x->has_fin || x->fin_inferred) {
-        bool plausible = !x->has_smax || seq_at_least(j->end, x->smax) || x->fin_inferred;
+        bool plausible = !x->has_smax || seq_after(j->end, x->smax) || x->fin_inferred;
         bool repeats_inferred = x->fin_inferred && x->fin == fin;
 
         bool after_last_data = !j->stale || !(j->segment->options & TCPSTATE_OPT_TIMESTAMPS) ||
@@ -283,7 +290,7 @@ static bool revive(struct judgement *j)
     at_once = x->undo.cause == TCPSTATE_UNDO_RST_TAKEN &&
               ((x->has_rnxt && j->ack && seq_after(j->segment->ack, x->undo.rnxt) && !j->ack_unsent) ||
                is_challenge_ack(j) || (x->undo.state == TCPSTATE_UNKNOWN && j->segment->ack != x->undo.rst_seq));
-    if (j->stale || (!at_once && !later_than(j, x->undo.time_ns))) {
+    if (j->stale || j->ack_unsent || (!at_once && !later_than(j, x->undo.time_ns))) {
         enum tcpstate_state then = (enum tcpstate_state)x->undo.state;
         bool knew_fin = j->y->has_fin && seq_after(j->segment->ack, j->y->fin);
         engine_show(j, knew_fin ? then : cell(TCPSTATE_EVENT_snd_nack_fin, then));
@@ -421,7 +428,7 @@ static void judge_synack(struct judgement *j)
     remember_syn_options(j);
     x->has_acked = x->has_rnxt = true;
     x->acked = s->ack;
-    x->rnxt = ranges_reach(y, x);
+    x->rnxt = ranges_reach(y, x, NULL);
     if ((y->syn_options & TCPSTATE_OPT_FAST_OPEN_COOKIE) ||
         (y->syn_length > 0 && y->has_iss && seq_after(s->ack, y->iss + 1)))
         x->fast_open = true;
@@ -665,6 +672,9 @@ static void judge_ordinary(struct judgement *j)
 
     if (!j->ack)
         return; /* every segment but a SYN and a RST carries an ACK: nobody's ordinary segment */
+    if (x->state == TCPSTATE_CLOSED && x->undo.cause == TCPSTATE_UNDO_LAST_ACK && x->has_fin && !x->fin_inferred &&
+        !j->stale && goes_on_after_fin(j))
+        forget_fin(j, x, j->sender, TCPSTATE_PROVED);
     if (x->state == TCPSTATE_CLOSED && !revive(j))
         return;
     if (judge_older_connection(j))
@@ -755,12 +765,14 @@ static void note_numbers(struct judgement *j)
     } else if (!keep_alive && (s->length > 0 || j->fin || j->syn) && seq_after(j->end, x->smax)) {
         x->smax = j->end;
         x->smax_tsval = s->tsval;
-    } else if (j->pure_ack && !keep_alive && !j->stale && seq_before(s->seq, x->smax) && x->has_una &&
-               seq_at_least(s->seq, x->una) && (s->options & TCPSTATE_OPT_TIMESTAMPS) &&
+    } else if (j->pure_ack && !keep_alive && !j->stale && seq_before(s->seq, x->smax) &&
+               !(x->has_una && s->seq + 1 == x->una) && (s->options & TCPSTATE_OPT_TIMESTAMPS) &&
                seq_after(s->tsval, x->smax_tsval)) {
         x->smax = s->seq; /* SND.NXT: what was captured beyond it is not x's */
         if (x->has_dmax && seq_after(x->dmax, s->seq))
             x->dmax = s->seq;
+        if (x->has_una && seq_after(x->una, s->seq))
+            x->una = s->seq;
     }
     if (s->length > 0 && !keep_alive && (!x->has_dmax || seq_after(s->seq + s->length + (j->syn ? 1 : 0), x->dmax))) {
         x->dmax = s->seq + s->length + (j->syn ? 1 : 0);
