@@ -19,7 +19,7 @@ bool findings_know_options(const struct judgement *j)
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
 
     return (x->sent_syn || x->sent_synack) && (y->sent_syn || y->sent_synack) && !x->evidence_open.syn_truncated &&
-           !y->evidence_open.syn_truncated;
+           !y->evidence_open.syn_truncated && findings_scale_is_known(j);
 }
 
 bool findings_fit_previous(const struct judgement *j)
@@ -276,7 +276,7 @@ static void judge_synack(struct judgement *j)
     if (j->synack_again)
         judge_repeated_synack(j);
     /* one unseen SYN of y makes it figure 7 */
-    if (j->report->end[j->sender].before == TCPSTATE_SYN_SENT && x->sent_syn && s->seq == x->iss && !y->sent_syn)
+    if (x->sent_syn && s->seq == x->iss && !j->synack_again && (!y->sent_syn || y->iss_inferred) && !x->spoke)
         findings_tell(j, TCPSTATE_FINDING_synack_from_opener, 0, 0, 0);
     if (y->syn_length > 0 && seq_before(s->ack, y->iss + 1 + y->syn_length))
         findings_tell(j, TCPSTATE_FINDING_syn_data_not_acked, j->connection->summary.syn_frame,
