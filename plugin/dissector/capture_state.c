@@ -375,8 +375,20 @@ static void take_hindsight(struct capture_state *state, struct conversation *con
     }
 }
 
-static void view_hindsight(struct capture_state *state, const struct record *record,
-                           const struct connection *connection, struct capture_view *view) {
+/* Is it the first segment of its connection in its frame? A final finding names a frame, and is told once. */
+static bool is_first_in_frame(const struct capture_state *state, uint32_t index) {
+    const struct record *record = record_at(state, index);
+    for (unsigned left = record->ordinal; left > 0 && index > 0; left--) {
+        const struct record *before = record_at(state, --index);
+        if (before->frame == record->frame && before->connection == record->connection)
+            return false;
+    }
+    return true;
+}
+
+static void view_hindsight(struct capture_state *state, uint32_t index, const struct connection *connection,
+                           struct capture_view *view) {
+    const struct record *record = record_at(state, index);
     struct conversation *conversation = connection->conversation;
     take_hindsight(state, conversation);
     view->settled[TCPSTATE_CLIENT] = view->report.end[TCPSTATE_CLIENT].state;
@@ -392,7 +404,8 @@ static void view_hindsight(struct capture_state *state, const struct record *rec
 
     struct tcpstate_final_finding finals[TCPSTATE_FINAL_FINDINGS];
     const int64_t end_ns = connection->summary ? connection->replaced_ns : state->end_ns;
-    const unsigned count = tcpstate_final_findings(view->summary, end_ns, finals);
+    const unsigned count =
+        is_first_in_frame(state, index) ? tcpstate_final_findings(view->summary, end_ns, finals) : 0;
     for (unsigned i = 0; i < count; i++)
         if (finals[i].frame == record->frame)
             view->finals[view->final_count++] = finals[i].finding;
@@ -413,5 +426,5 @@ void capture_state_view(struct capture_state *state, uint32_t record_index, bool
     view->report.connection = connection->number;
     load_extra(state, record->extra, &view->report);
     if (is_later_pass)
-        view_hindsight(state, record, connection, view);
+        view_hindsight(state, record_index, connection, view);
 }

@@ -40,7 +40,7 @@ static struct enumeration hf_sender = NO_ENUMERATION, hf_roles = NO_ENUMERATION,
                           hf_vantage = NO_ENUMERATION, hf_opened_by = NO_ENUMERATION, hf_closed_by = NO_ENUMERATION,
                           hf_close_kind = NO_ENUMERATION, hf_outcome = NO_ENUMERATION;
 static int hf_connection = -1, hf_contradicted_in = -1, hf_transition = -1, hf_step = -1, hf_explanation = -1,
-           hf_rfc = -1, hf_finding = -1, hf_uncertain = -1, hf_syn_frame = -1, hf_synack_frame = -1,
+           hf_explanation_more = -1, hf_rfc = -1, hf_finding = -1, hf_uncertain = -1, hf_syn_frame = -1, hf_synack_frame = -1,
            hf_handshake_ack_frame = -1, hf_rst_frame = -1, hf_cause_frame = -1, hf_handshake_time = -1,
            hf_handshake_server_time = -1, hf_handshake_client_time = -1, hf_close_time = -1, hf_conn_state = -1,
            hf_history = -1;
@@ -125,7 +125,7 @@ static bool format_transition(const struct tcpstate_report *report, int role, ch
     return true;
 }
 
-/* The first word of the sender's direction: which end of the tuple plays a role. */
+/* The end of the tuple that plays a role. */
 static const struct tuple_end *end_of_role(const struct capture_view *view, int role) {
     const unsigned client = view->summary->client_direction & 1;
     return &view->tuple->end[role == TCPSTATE_CLIENT ? client : !client];
@@ -220,6 +220,33 @@ static void show_who(const struct page *page, const struct capture_view *view) {
                     tcpstate_roles_name((enum tcpstate_roles)view->summary->roles));
 }
 
+/* Where to break a text so that no more than `limit` octets come before: after a sentence, else between characters. */
+static size_t text_break(const char *text, size_t limit) {
+    static const char *const ends[] = {". ", "; ", "。", "；"};
+    size_t best = 0, at = 0;
+    for (const char *next = text; *next && at <= limit; next = g_utf8_next_char(next), at = (size_t)(next - text))
+        for (size_t i = 0; i < array_length(ends); i++)
+            if (g_str_has_prefix(next, ends[i]) && at + strlen(ends[i]) <= limit)
+                best = at + strlen(ends[i]);
+    return best ? best : (size_t)(g_utf8_find_prev_char(text, text + limit + 1) - text);
+}
+
+/* The value of the field is the whole text. What does not fit into the line that Wireshark shows goes into lines of its
+ * own below it. */
+static void add_explanation(const struct page *page, const char *text) {
+    enum { FITS = ITEM_LABEL_LENGTH - 30 };
+    const char *rest = text;
+    do {
+        const size_t size = strlen(rest) <= FITS ? strlen(rest) : text_break(rest, FITS);
+        const char *line = g_strchomp(wmem_strndup(page->pinfo->pool, rest, size));
+        const bool is_first = rest == text;
+        proto_item_set_generated(proto_tree_add_string_format(
+            page->tree, is_first ? hf_explanation : hf_explanation_more, page->tvb, 0, 0, is_first ? text : line,
+            is_first ? "Explanation: %s" : "    %s", line));
+        rest += size;
+    } while (*rest);
+}
+
 static void show_what_happened(const struct page *page, const struct capture_view *view,
                                const struct presentation *presentation) {
     const struct tcpstate_report *report = &view->report;
@@ -235,7 +262,7 @@ static void show_what_happened(const struct page *page, const struct capture_vie
         if (proto_field_is_referenced(page->tree, hf_explanation)) {
             tcpstate_explain(&view->segment, report, view->summary, presentation->language, text, sizeof(text));
             if (text[0])
-                add_string(page, hf_explanation, text);
+                add_explanation(page, text);
         }
     }
     const char *rfc = tcpstate_rfc(report);
@@ -327,8 +354,8 @@ static void show_segment(const struct page *frame, const struct capture_view *vi
     if (!presentation->is_quiz)
         for (int role = TCPSTATE_CLIENT; role <= TCPSTATE_SERVER; role++)
             show_end(&page, view, role);
-    if (!presentation->is_quiz)
-        add_frame(&page, hf_contradicted_in, view->contradicted_in);
+    if (!presentation->is_quiz && view->contradicted_in != 0)
+        add_uint(&page, hf_contradicted_in, view->contradicted_in);
     show_findings(&page, view);
     show_links(&page, view);
     show_times(&page, view);
@@ -435,6 +462,8 @@ static void register_fields(void) {
         ENUMERATION(hf_phase, "Phase", "phase", phase_names, "Phase of the connection"),
         TEXT(hf_step, "Step", "step", "Step of the handshake or the close, as textbooks number them"),
         TEXT(hf_explanation, "Explanation", "explanation", "What this segment did"),
+        TEXT(hf_explanation_more, "Explanation (more)", "explanation.more",
+             "The part of a long explanation that does not fit into one line of the tree"),
         TEXT(hf_rfc, "RFC", "rfc", "Where the rule stands"),
         TEXT(hf_finding, "Finding", "finding", "Identifier of something worth telling about this segment"),
         TEXT(hf_kind[TCPSTATE_VIOLATION], "Violation", "violation", "An endpoint broke a rule or the state machine"),

@@ -15,7 +15,7 @@ ENUMERATIONS = """
     client.settled server.settled phase vantage opened_by closed_by close.kind outcome
 """.split()
 STRINGS = """
-    client server transition step explanation rfc finding violation anomaly milestone artifact conn_state history
+    client server transition step explanation explanation.more rfc finding violation anomaly milestone artifact conn_state history
 """.split()
 FRAME_NUMBERS = """
     contradicted_in syn_frame synack_frame handshake_ack_frame client.fin_frame server.fin_frame rst_frame cause_frame
@@ -280,6 +280,21 @@ def test_language(tshark, session, value):
     texts = [text for _, _, text in expert_lines(tshark, session, "-o", f"tcpstate.language:{value}")]
     assert texts
     assert all(re.search("[一-鿿]", text) for text in texts)
+
+
+@pytest.mark.parametrize("language", ("English", "简体中文"))
+def test_a_long_explanation_is_not_cut_in_the_tree(tshark, session, language):
+    """Wireshark shows 240 octets of a line; the rest stands in lines of its own, and the value is whole."""
+    lines_of_all = 0
+    for packet in wire.pdml(tshark, session, "-o", f"tcpstate.language:{language}").iter("packet"):
+        (proto,) = packet.findall("./proto[@name='tcpstate']")
+        (item,) = proto.findall("./field[@name='tcpstate.explanation']")
+        more = [field.get("showname") for field in proto.findall("./field[@name='tcpstate.explanation.more']")]
+        shown = [item.get("showname").removeprefix("Explanation: "), *more]
+        assert not any("truncated" in line or line.startswith("…") for line in shown)
+        assert "".join(line.strip() for line in shown).replace(" ", "") == item.get("show").replace(" ", "")
+        lines_of_all += len(shown)
+    assert lines_of_all > len(SESSION), "some are long"
 
 
 @pytest.mark.parametrize("msl, expected", [(30, "TIME-WAIT"), (2, "CLOSED")])
