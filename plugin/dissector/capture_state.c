@@ -125,10 +125,7 @@ struct capture_state *capture_state_new(const struct tcpstate_settings *settings
     return state;
 }
 
-void capture_state_frame(struct capture_state *state, int64_t time_ns) {
-    if (time_ns > state->end_ns)
-        state->end_ns = time_ns;
-}
+void capture_state_frame(struct capture_state *state, int64_t time_ns) { state->end_ns = time_ns; }
 
 /* ---- facts ---------------------------------------------------------------------------------------------------- */
 

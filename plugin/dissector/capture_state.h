@@ -15,7 +15,8 @@ struct capture_state;
 /* For a new file. `settings` are copied: with others, Wireshark dissects everything again. */
 struct capture_state *capture_state_new(const struct tcpstate_settings *settings);
 
-/* For each frame on its first visit, with or without TCP, in capture order: how long the capture lasts. */
+/* For each frame on its first visit, with or without TCP, in capture order: the time of the last is the end of the
+ * capture, also where clocks go backwards. */
 void capture_state_frame(struct capture_state *state, int64_t time_ns);
 
 /* For each segment on the first visit of its frame, in capture order: has the engine judge it and keeps the report. */
