@@ -193,9 +193,11 @@ void findings_close(struct judgement *j)
         if (j->segment->length > 0)
             judge_data_after_fin(j);
         judge_ack_of_fin(j);
-        if (!j->fin)
-            judge_after_close(j);
     }
+    if (j->ordinary && j->ack && !j->fin && !j->candidate && /* here a late copy is what is looked for */
+        !findings_told(j, TCPSTATE_FINDING_segment_of_old_connection) &&
+        !findings_told(j, TCPSTATE_FINDING_frames_reordered))
+        judge_after_close(j);
     if (judged && j->fin && j->ack)
         judge_fin(j);
     if (judged)
