@@ -186,9 +186,10 @@ bool plausible_rst(const struct judgement *j)
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
     uint32_t seq = j->segment->seq;
 
-    if (!x->captured || !x->has_smax || !state_is_synchronized((enum tcpstate_state)x->state))
+    if (!x->captured || !x->has_smax ||
+        (!state_is_synchronized((enum tcpstate_state)x->state) && x->state != TCPSTATE_SYN_RECEIVED))
         return true;
-    if (seq_within(seq, x->has_una ? x->una - 1 : x->has_iss ? x->iss : x->smax, x->smax) || (y->has_redge && seq == y->redge))
+    if (seq_within(seq, x->has_una && x->spoke ? x->una - 1 : x->has_iss ? x->iss + 1 : x->smax, x->smax) || (y->has_redge && seq == y->redge))
         return true;
     if (!j->ack)
         for (unsigned i = 0; i < j->x_path->ack_count; i++)

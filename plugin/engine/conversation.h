@@ -189,6 +189,9 @@ struct tcpstate_conversation {
     uint32_t previous_smax[2], previous_rnxt[2]; /* by direction, of the connection before */
     bool has_previous;
     struct tcpstate_candidate candidate;
+    bool has_stray; /* a segment on a closed connection that does not fit it: is there an answer? */
+    uint8_t stray_direction;
+    uint32_t stray_end, stray_ack;
     struct tcpstate_path path[2]; /* by direction */
     int64_t last_ns;
     struct tcpstate_verdict verdicts[TCPSTATE_VERDICTS];

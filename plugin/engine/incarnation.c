@@ -100,6 +100,30 @@ static bool answers_candidate(const struct judgement *j)
            seq_within(j->segment->ack, first, first + candidate->segment_head.length);
 }
 
+/* The tuple was closed and something else is heard on it: a new connection whose start was not captured, or a segment
+ * that nobody answers but with a RST. The next segment that fits it tells. */
+static void note_stray(struct judgement *j)
+{
+    struct tcpstate_conversation *conversation = j->conversation;
+
+    conversation->has_stray = true;
+    conversation->stray_direction = j->segment->direction;
+    conversation->stray_end = j->end;
+    conversation->stray_ack = j->segment->ack;
+}
+
+static bool continues_stray(const struct judgement *j)
+{
+    const struct tcpstate_conversation *conversation = j->conversation;
+    const struct tcpstate_segment *s = j->segment;
+
+    if (!conversation->has_stray)
+        return false;
+    if (conversation->stray_direction == s->direction)
+        return s->seq == conversation->stray_end && s->length > 0;
+    return s->ack == conversation->stray_end || s->seq == conversation->stray_ack;
+}
+
 enum incarnation incarnation_of(struct judgement *j)
 {
     struct tcpstate_conversation *conversation = j->conversation;
@@ -122,9 +146,12 @@ enum incarnation incarnation_of(struct judgement *j)
         }
         if (j->y->has_smax && seq_within(s->ack, j->y->iss + 1, j->y->smax) && j->y->has_iss)
             return INCARNATION_CURRENT;
-        if ((incarnation_over(conversation, s->time_ns) || (!j->y->captured && j->x->spoke)) &&
-            !(j->x->has_iss && s->seq == j->x->iss))
+        if (j->x->has_iss && s->seq == j->x->iss)
+            return INCARNATION_CURRENT;
+        if (!j->y->captured && (incarnation_over(conversation, s->time_ns) || j->x->spoke))
             return INCARNATION_NEW;
+        if (incarnation_over(conversation, s->time_ns))
+            note_stray(j);
         return INCARNATION_CURRENT;
     }
     if (j->rst) {
@@ -137,8 +164,11 @@ enum incarnation incarnation_of(struct judgement *j)
         candidate->segment_head.seq != j->x->iss)
         return INCARNATION_NEW_OF_CANDIDATE;
     if (incarnation_over(conversation, s->time_ns) && j->ack && !fits(j) && j->connection->end[0].state != TCPSTATE_LISTEN &&
-        j->connection->end[1].state != TCPSTATE_LISTEN)
-        return INCARNATION_NEW;
+        j->connection->end[1].state != TCPSTATE_LISTEN) {
+        if (continues_stray(j))
+            return INCARNATION_NEW;
+        note_stray(j);
+    }
     return INCARNATION_CURRENT;
 }
 
@@ -224,6 +254,7 @@ void incarnation_open(struct judgement *j, enum incarnation how)
     c->reopened_after_reset = after_reset;
     c->self = (s->traits & TCPSTATE_SELF) != 0;
     conversation->connections++;
+    conversation->has_stray = false;
     if (had_old)
         conversation->candidate.pending = false;
 

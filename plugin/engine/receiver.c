@@ -105,10 +105,10 @@ static bool take_ack(struct judgement *j)
             return false;
         }
         if (!y->sent_synack && !y->sent_syn) { /* its SYN,ACK was not captured: the ACK shows that there was one */
-            if (j->x->state != TCPSTATE_SYN_SENT) {
-                j->handshake_done = true;
-                engine_move(j, j->receiver, TCPSTATE_EVENT_rcv_ack_s, TCPSTATE_INFERRED);
-            }
+            if (j->x->state == TCPSTATE_SYN_SENT)
+                return false;
+            j->handshake_done = true;
+            engine_move(j, j->receiver, TCPSTATE_EVENT_rcv_ack_s, TCPSTATE_INFERRED);
             return true;
         }
         if (!y->synack_acked) {

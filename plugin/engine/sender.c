@@ -158,7 +158,7 @@ static void judge_knowledge_of_peer_fin(struct judgement *j)
             engine_move(j, j->sender, TCPSTATE_EVENT_snd_nack_fin, TCPSTATE_PROVED);
         }
     }
-    if (y->has_fin && !y->fin_inferred && seq_after(j->segment->ack, y->fin + 1)) { /* nor did y send one */
+    if (y->has_fin && !y->fin_inferred && !y->has_iss && seq_after(j->segment->ack, y->fin + 1)) { /* nor did y send one */
         forget_fin(j, y, j->receiver, TCPSTATE_INFERRED);
         if (x->state == TCPSTATE_UNKNOWN)
             engine_move(j, j->sender, TCPSTATE_EVENT_pickup, TCPSTATE_INFERRED);
@@ -462,7 +462,7 @@ static void judge_rst(struct judgement *j)
     }
     if (!j->ack && unproved &&
         ((x->has_bad_ack && s->seq == x->bad_ack) ||
-         (x->has_iss && x->has_smax && !seq_within(s->seq, x->iss, x->smax)))) {
+         (x->has_iss && x->has_smax && !seq_within(s->seq, x->iss + 1, x->smax)))) {
         j->rst_reply = true; /* RFC 9293 3.5.2 group 2 */
         if (x->state == TCPSTATE_ESTABLISHED) { /* it was not: assumed too much */
             if (x->sent_synack)
