@@ -160,8 +160,8 @@ static uint32_t keep_extra(struct capture_state *state, const struct tcpstate_re
         extra.dwell_ns[role] = report->end[role].dwell_ns;
     }
     if (extra.finding_count)
-        extra.findings = wmem_memdup(wmem_file_scope(), report->findings,
-                                     extra.finding_count * sizeof(report->findings[0]));
+        extra.findings =
+            wmem_memdup(wmem_file_scope(), report->findings, extra.finding_count * sizeof(report->findings[0]));
     wmem_array_append_one(state->extras, extra);
     return wmem_array_get_count(state->extras) - 1;
 }
@@ -401,8 +401,7 @@ static void view_hindsight(struct capture_state *state, uint32_t index, const st
 
     struct tcpstate_final_finding finals[TCPSTATE_FINAL_FINDINGS];
     const int64_t end_ns = connection->summary ? connection->replaced_ns : state->end_ns;
-    const unsigned count =
-        is_first_in_frame(state, index) ? tcpstate_final_findings(view->summary, end_ns, finals) : 0;
+    const unsigned count = is_first_in_frame(state, index) ? tcpstate_final_findings(view->summary, end_ns, finals) : 0;
     for (unsigned i = 0; i < count; i++)
         if (finals[i].frame == record->frame)
             view->finals[view->final_count++] = finals[i].finding;

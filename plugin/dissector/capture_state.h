@@ -42,13 +42,13 @@ struct capture_view {
 
     /* Only in a later pass, else absent: */
     bool is_later_pass;
-    uint8_t settled[2]; /* enum tcpstate_state, by enum tcpstate_role */
+    uint8_t settled[2];       /* enum tcpstate_state, by enum tcpstate_role */
     uint32_t contradicted_in; /* frame, 0: none */
     unsigned final_count;
     struct tcpstate_finding finals[TCPSTATE_FINAL_FINDINGS]; /* those of this segment */
 };
 
-/* In a later pass, what only the end of the capture can tell is added; that may judge a whole conversation again, once. */
+/* In a later pass, what only the end of the capture can tell is added; that may judge a whole conversation again. */
 void capture_state_view(struct capture_state *state, uint32_t record, bool is_later_pass, struct capture_view *view);
 
 #endif

@@ -23,7 +23,8 @@ struct enumeration {
     int field, name;
 };
 
-#define NO_ENUMERATION {-1, -1}
+#define NO_ENUMERATION                                                                                                 \
+    { -1, -1 }
 
 /* By enum tcpstate_role. */
 struct end_fields {
@@ -31,7 +32,8 @@ struct end_fields {
     struct enumeration before, state, certainty, settled;
 };
 
-#define NO_END_FIELDS {-1, -1, -1, NO_ENUMERATION, NO_ENUMERATION, NO_ENUMERATION, NO_ENUMERATION}
+#define NO_END_FIELDS                                                                                                  \
+    { -1, -1, -1, NO_ENUMERATION, NO_ENUMERATION, NO_ENUMERATION, NO_ENUMERATION }
 
 static int proto_tcpstate = -1;
 static gint ett_tcpstate = -1;
@@ -40,10 +42,10 @@ static struct enumeration hf_sender = NO_ENUMERATION, hf_roles = NO_ENUMERATION,
                           hf_vantage = NO_ENUMERATION, hf_opened_by = NO_ENUMERATION, hf_closed_by = NO_ENUMERATION,
                           hf_close_kind = NO_ENUMERATION, hf_outcome = NO_ENUMERATION;
 static int hf_connection = -1, hf_contradicted_in = -1, hf_transition = -1, hf_step = -1, hf_explanation = -1,
-           hf_explanation_more = -1, hf_rfc = -1, hf_finding = -1, hf_uncertain = -1, hf_syn_frame = -1, hf_synack_frame = -1,
-           hf_handshake_ack_frame = -1, hf_rst_frame = -1, hf_cause_frame = -1, hf_handshake_time = -1,
-           hf_handshake_server_time = -1, hf_handshake_client_time = -1, hf_close_time = -1, hf_conn_state = -1,
-           hf_history = -1;
+           hf_more = -1, hf_rfc = -1, hf_finding = -1, hf_finding_text = -1, hf_uncertain = -1, hf_syn_frame = -1,
+           hf_synack_frame = -1, hf_handshake_ack_frame = -1, hf_rst_frame = -1, hf_cause_frame = -1,
+           hf_handshake_time = -1, hf_handshake_server_time = -1, hf_handshake_client_time = -1, hf_close_time = -1,
+           hf_conn_state = -1, hf_history = -1;
 static int hf_kind[TCPSTATE_KINDS] = {-1, -1, -1, -1};
 
 /* The severity of an expert field is fixed when it is registered, so there are two with one name. */
@@ -104,6 +106,42 @@ static void add_time(const struct page *page, int field, int64_t time_ns) {
         return;
     const nstime_t time = {.secs = (time_t)(time_ns / 1000000000), .nsecs = (int)(time_ns % 1000000000)};
     proto_item_set_generated(proto_tree_add_time(page->tree, field, page->tvb, 0, 0, &time));
+}
+
+/* What fits into one line of the tree beside a title; Wireshark cuts the rest. */
+enum { LINE_MAX_OCTETS = ITEM_LABEL_LENGTH - 32 };
+
+/* Octets of `text` that one line takes: as many sentences as fit, else as many characters. */
+static size_t line_length(const char *text) {
+    static const char *const ends[] = {". ", "; ", ": ", "。", "；", "："};
+    size_t best = 0, at = 0;
+    if (strlen(text) <= LINE_MAX_OCTETS)
+        return strlen(text);
+    for (const char *next = text; at <= LINE_MAX_OCTETS; next = g_utf8_next_char(next), at = (size_t)(next - text))
+        for (size_t i = 0; i < array_length(ends); i++)
+            if (g_str_has_prefix(next, ends[i]) && at + strlen(ends[i]) <= LINE_MAX_OCTETS)
+                best = at + strlen(ends[i]);
+    if (best)
+        return best;
+    const char *last = g_utf8_find_prev_char(text, text + LINE_MAX_OCTETS + 1);
+    return last && last > text ? (size_t)(last - text) : LINE_MAX_OCTETS;
+}
+
+/* The value of the field is the whole text. What does not fit into its line goes into lines of its own below it. */
+static proto_item *add_text(const struct page *page, int field, const char *title, const char *text) {
+    proto_item *first = NULL;
+    const char *rest = text;
+    do {
+        const size_t size = line_length(rest);
+        const char *line = g_strchomp(wmem_strndup(page->pinfo->pool, rest, size));
+        proto_item *item =
+            first ? proto_tree_add_string_format(page->tree, hf_more, page->tvb, 0, 0, line, "    %s", line)
+                  : proto_tree_add_string_format(page->tree, field, page->tvb, 0, 0, text, "%s: %s", title, line);
+        proto_item_set_generated(item);
+        first = first ? first : item;
+        rest += size;
+    } while (*rest);
+    return first;
 }
 
 /* ---- texts ---------------------------------------------------------------------------------------------------- */
@@ -176,11 +214,12 @@ static void add_experts(const struct page *page, proto_item *item, const struct 
                         const struct presentation *presentation) {
     for (unsigned i = 0; i < finding_count(view); i++) {
         const struct tcpstate_finding *finding = finding_at(view, i);
-        char text[ITEM_LABEL_LENGTH]; /* what is longer Wireshark cuts, not always between characters */
+        char text[TEXT_MAX];
         if (!has_expert(finding->id))
             continue;
         finding_text(view, finding, presentation, text, sizeof(text));
-        expert_add_info_format(page->pinfo, item, expert_of(finding), "%s", text);
+        const size_t size = line_length(text);
+        expert_add_info_format(page->pinfo, item, expert_of(finding), "%.*s%s", (int)size, text, text[size] ? "…" : "");
     }
 }
 
@@ -191,19 +230,32 @@ static void add_experts_unread(packet_info *pinfo, const struct tcpstate_finding
             expert_add_info(pinfo, NULL, expert_of(&findings[i]));
 }
 
-static void show_findings(const struct page *page, const struct capture_view *view) {
+/* The whole text of a finding. Where the expert information has room for it, it is not shown twice. */
+static void add_finding_text(const struct page *page, const struct capture_view *view,
+                             const struct tcpstate_finding *finding, const struct presentation *presentation) {
+    char text[TEXT_MAX];
+    if (!proto_field_is_referenced(page->tree, hf_finding_text))
+        return;
+    finding_text(view, finding, presentation, text, sizeof(text));
+    proto_item *item = add_text(page, hf_finding_text, "Text", text);
+    if (strlen(text) <= LINE_MAX_OCTETS && has_expert(finding->id))
+        proto_item_set_hidden(item);
+}
+
+static void show_findings(const struct page *page, const struct capture_view *view,
+                          const struct presentation *presentation) {
     uint32_t last_cause = 0;
     for (unsigned i = 0; i < finding_count(view); i++) {
         const struct tcpstate_finding *finding = finding_at(view, i);
         const struct tcpstate_finding_info *info = tcpstate_finding_info((enum tcpstate_finding_id)finding->id);
         add_string(page, hf_finding, info->id);
         add_string(page, hf_kind[info->kind], info->id);
+        add_finding_text(page, view, finding, presentation);
         if (finding->cause_frame != last_cause)
             add_frame(page, hf_cause_frame, finding->cause_frame);
         last_cause = finding->cause_frame;
     }
-    proto_item_set_generated(
-        proto_tree_add_boolean(page->tree, hf_uncertain, page->tvb, 0, 0, view->report.uncertain));
+    proto_item_set_generated(proto_tree_add_boolean(page->tree, hf_uncertain, page->tvb, 0, 0, view->report.uncertain));
 }
 
 /* ---- the parts of the subtree --------------------------------------------------------------------------------- */
@@ -218,33 +270,6 @@ static void show_who(const struct page *page, const struct capture_view *view) {
         add_enumeration(page, &hf_sender, report->sender, tcpstate_role_name((enum tcpstate_role)report->sender));
     add_enumeration(page, &hf_roles, view->summary->roles,
                     tcpstate_roles_name((enum tcpstate_roles)view->summary->roles));
-}
-
-/* Where to break a text so that no more than `limit` octets come before: after a sentence, else between characters. */
-static size_t text_break(const char *text, size_t limit) {
-    static const char *const ends[] = {". ", "; ", "。", "；"};
-    size_t best = 0, at = 0;
-    for (const char *next = text; *next && at <= limit; next = g_utf8_next_char(next), at = (size_t)(next - text))
-        for (size_t i = 0; i < array_length(ends); i++)
-            if (g_str_has_prefix(next, ends[i]) && at + strlen(ends[i]) <= limit)
-                best = at + strlen(ends[i]);
-    return best ? best : (size_t)(g_utf8_find_prev_char(text, text + limit + 1) - text);
-}
-
-/* The value of the field is the whole text. What does not fit into the line that Wireshark shows goes into lines of its
- * own below it. */
-static void add_explanation(const struct page *page, const char *text) {
-    enum { FITS = ITEM_LABEL_LENGTH - 30 };
-    const char *rest = text;
-    do {
-        const size_t size = strlen(rest) <= FITS ? strlen(rest) : text_break(rest, FITS);
-        const char *line = g_strchomp(wmem_strndup(page->pinfo->pool, rest, size));
-        const bool is_first = rest == text;
-        proto_item_set_generated(proto_tree_add_string_format(
-            page->tree, is_first ? hf_explanation : hf_explanation_more, page->tvb, 0, 0, is_first ? text : line,
-            is_first ? "Explanation: %s" : "    %s", line));
-        rest += size;
-    } while (*rest);
 }
 
 static void show_what_happened(const struct page *page, const struct capture_view *view,
@@ -262,7 +287,7 @@ static void show_what_happened(const struct page *page, const struct capture_vie
         if (proto_field_is_referenced(page->tree, hf_explanation)) {
             tcpstate_explain(&view->segment, report, view->summary, presentation->language, text, sizeof(text));
             if (text[0])
-                add_explanation(page, text);
+                add_text(page, hf_explanation, "Explanation", text);
         }
     }
     const char *rfc = tcpstate_rfc(report);
@@ -356,7 +381,7 @@ static void show_segment(const struct page *frame, const struct capture_view *vi
             show_end(&page, view, role);
     if (!presentation->is_quiz && view->contradicted_in != 0)
         add_uint(&page, hf_contradicted_in, view->contradicted_in);
-    show_findings(&page, view);
+    show_findings(&page, view, presentation);
     show_links(&page, view);
     show_times(&page, view);
     show_connection(&page, view);
@@ -462,10 +487,10 @@ static void register_fields(void) {
         ENUMERATION(hf_phase, "Phase", "phase", phase_names, "Phase of the connection"),
         TEXT(hf_step, "Step", "step", "Step of the handshake or the close, as textbooks number them"),
         TEXT(hf_explanation, "Explanation", "explanation", "What this segment did"),
-        TEXT(hf_explanation_more, "Explanation (more)", "explanation.more",
-             "The part of a long explanation that does not fit into one line of the tree"),
+        TEXT(hf_more, "More", "more", "The part of a long text that does not fit into one line of the tree"),
         TEXT(hf_rfc, "RFC", "rfc", "Where the rule stands"),
         TEXT(hf_finding, "Finding", "finding", "Identifier of something worth telling about this segment"),
+        TEXT(hf_finding_text, "Finding text", "finding.text", "What the finding says"),
         TEXT(hf_kind[TCPSTATE_VIOLATION], "Violation", "violation", "An endpoint broke a rule or the state machine"),
         TEXT(hf_kind[TCPSTATE_ANOMALY], "Anomaly", "anomaly", "Legal but notable"),
         TEXT(hf_kind[TCPSTATE_MILESTONE], "Milestone", "milestone", "A step of the handshake or the close"),
@@ -500,9 +525,15 @@ static void register_fields(void) {
 /* Findings about illegal flags and options; all others are about states and numbers. */
 static bool is_about_header(const char *id) {
     static const char *const ids[] = {
-        "syn_fin",          "synack_fin",         "syn_rst",
-        "ack_flag_missing", "syn_urg",            "ack_number_without_ack_flag",
-        "broadcast_address", "option_not_offered", "syn_option_without_syn",
+        "syn_fin",
+        "synack_fin",
+        "syn_rst",
+        "ack_flag_missing",
+        "syn_urg",
+        "ack_number_without_ack_flag",
+        "broadcast_address",
+        "option_not_offered",
+        "syn_option_without_syn",
     };
     for (size_t i = 0; i < array_length(ids); i++)
         if (strcmp(id, ids[i]) == 0)
@@ -522,7 +553,7 @@ static int expert_severity(enum tcpstate_severity severity) {
 
 /* "fin_retransmitted" -> "FIN retransmitted": what to call an expert field where there is no segment to speak of. */
 static char *title_of(const char *id) {
-    static const char *const acronyms[] = {"ack", "ecn", "fin", "isn", "rst",   "syn",
+    static const char *const acronyms[] = {"ack",    "ecn",   "fin",   "isn", "rst", "syn",
                                            "synack", "tsecr", "tsval", "ttl", "urg", NULL};
     char **words = g_strsplit(id, "_", -1);
     for (char **word = words; *word; word++) {

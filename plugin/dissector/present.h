@@ -12,8 +12,8 @@
 
 struct presentation {
     enum tcpstate_language language;
-    bool is_quiz;      /* the reader guesses: no states, and nothing that gives them away */
-    bool info_column;  /* tell the step or the transition in the Info column, too */
+    bool is_quiz;     /* the reader guesses: no states, and nothing that gives them away */
+    bool info_column; /* tell the step or the transition in the Info column, too */
 };
 
 /* Registers the fields and the expert information of the protocol. */

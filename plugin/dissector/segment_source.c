@@ -45,7 +45,8 @@ GArray *segment_source_wanted_hfids(void) {
 
 /* ---- octets of a data source ---------------------------------------------------------------------------------- */
 
-/* Octets from `start` on that were captured, and how many; NULL if none. They live as long as the frame is dissected. */
+/* Octets from `start` on that were captured, and how many; NULL if none. They live as long as the frame is dissected.
+ */
 static const uint8_t *captured(tvbuff_t *source, int start, uint32_t *length) {
     const uint32_t end = tvb_captured_length(source);
     *length = start >= 0 && (uint32_t)start < end ? end - (uint32_t)start : 0;
@@ -98,8 +99,8 @@ static void walk(const proto_tree *tree, struct items *items) {
     }
 }
 
-/* Wireshark has the items of each wanted field in an array. Most frames have one IP header and one TCP header, in the same
- * source; in all others the arrays do not tell how the headers lie in each other, so the tree must. */
+/* Wireshark has the items of each wanted field in an array. Most frames have one IP header and one TCP header, in the
+ * same source; in all others the arrays do not tell how the headers lie in each other, so the tree must. */
 static void collect(const proto_tree *tree, struct items *items) {
     const GPtrArray *tcp = proto_get_finfo_ptr_array(tree, hf_tcp);
     items->header_count = 0;
@@ -133,8 +134,8 @@ static const field_info *item_at(const GPtrArray *fields, const field_info *tcp,
 
 struct ip_header {
     bool is_ipv4, is_fragment, is_icmp;
-    bool has_end;             /* false: the length field is 0 (offloaded to the interface, jumbogram) */
-    uint64_t end;             /* of the datagram, in the data source */
+    bool has_end; /* false: the length field is 0 (offloaded to the interface, jumbogram) */
+    uint64_t end; /* of the datagram, in the data source */
     const uint8_t *source, *destination;
     uint16_t id;
     uint8_t ttl;

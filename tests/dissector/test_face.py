@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The public face: field names and types, filters, columns, output formats, expert information, preferences."""
 
+import itertools
 import json
 import re
 
@@ -15,7 +16,7 @@ ENUMERATIONS = """
     client.settled server.settled phase vantage opened_by closed_by close.kind outcome
 """.split()
 STRINGS = """
-    client server transition step explanation explanation.more rfc finding violation anomaly milestone artifact conn_state history
+    client server transition step explanation more rfc finding finding.text violation anomaly milestone artifact conn_state history
 """.split()
 FRAME_NUMBERS = """
     contradicted_in syn_frame synack_frame handshake_ack_frame client.fin_frame server.fin_frame rst_frame cause_frame
@@ -282,19 +283,28 @@ def test_language(tshark, session, value):
     assert all(re.search("[一-鿿]", text) for text in texts)
 
 
+def text_of(item, more):
+    """What a text field and the lines after it show, without spaces."""
+    lines = [item.get("showname").split(": ", 1)[1], *(line.get("showname") for line in more)]
+    assert not any("truncated" in line or "…" in line for line in lines)
+    return "".join(lines).replace(" ", "")
+
+
 @pytest.mark.parametrize("language", ("English", "简体中文"))
-def test_a_long_explanation_is_not_cut_in_the_tree(tshark, session, language):
+def test_long_texts_are_not_cut_in_the_tree(tshark, session, language):
     """Wireshark shows 240 octets of a line; the rest stands in lines of its own, and the value is whole."""
-    lines_of_all = 0
+    continued = 0
     for packet in wire.pdml(tshark, session, "-o", f"tcpstate.language:{language}").iter("packet"):
         (proto,) = packet.findall("./proto[@name='tcpstate']")
-        (item,) = proto.findall("./field[@name='tcpstate.explanation']")
-        more = [field.get("showname") for field in proto.findall("./field[@name='tcpstate.explanation.more']")]
-        shown = [item.get("showname").removeprefix("Explanation: "), *more]
-        assert not any("truncated" in line or line.startswith("…") for line in shown)
-        assert "".join(line.strip() for line in shown).replace(" ", "") == item.get("show").replace(" ", "")
-        lines_of_all += len(shown)
-    assert lines_of_all > len(SESSION), "some are long"
+        items = [item for item in proto if item.get("name") in ("tcpstate.explanation", "tcpstate.finding.text")]
+        assert len(items) == 1 + len(proto.findall("./field[@name='tcpstate.finding']"))
+        for item in items:
+            following = list(proto)[list(proto).index(item) + 1:]
+            more = list(itertools.takewhile(lambda line: line.get("name") == "tcpstate.more", following))
+            assert text_of(item, more) == item.get("show").replace(" ", "")
+            assert not (more and item.get("hide") == "yes")
+            continued += len(more)
+    assert continued > 3, "some are long"
 
 
 @pytest.mark.parametrize("msl, expected", [(30, "TIME-WAIT"), (2, "CLOSED")])
