@@ -124,6 +124,20 @@ static bool continues_stray(const struct judgement *j)
     return s->ack == conversation->stray_end || s->seq == conversation->stray_ack;
 }
 
+/* A connection that began with a SYN or SYN,ACK and nothing that fits it since: perhaps that was a late copy or forged,
+ * and an older connection, whose start was not captured, goes on. */
+static bool misfits_unanswered_start(const struct judgement *j)
+{
+    const struct tcpstate_endpoint *x = j->x, *y = j->y;
+    const struct tcpstate_segment *s = j->segment;
+
+    if (x->spoke || y->spoke || j->connection->summary.handshake_ns >= 0 || (x->sent_synack && y->sent_syn))
+        return false;
+    if (x->has_iss && !seq_within(s->seq, x->iss + 1, x->smax))
+        return true;
+    return y->has_iss && !seq_within(s->ack, y->iss + 1, y->smax);
+}
+
 enum incarnation incarnation_of(struct judgement *j)
 {
     struct tcpstate_conversation *conversation = j->conversation;
@@ -166,6 +180,10 @@ enum incarnation incarnation_of(struct judgement *j)
     if (incarnation_over(conversation, s->time_ns) && j->ack && !fits(j) && j->connection->end[0].state != TCPSTATE_LISTEN &&
         j->connection->end[1].state != TCPSTATE_LISTEN) {
         if (continues_stray(j))
+            return INCARNATION_NEW;
+        note_stray(j);
+    } else if (j->ack && misfits_unanswered_start(j)) {
+        if (continues_stray(j) && conversation->stray_direction != s->direction)
             return INCARNATION_NEW;
         note_stray(j);
     }

@@ -394,6 +394,10 @@ static void judge_synack(struct judgement *j)
         j->alien = true; /* a SYN,ACK of some other connection: it proves nothing about this one */
         return;
     }
+    if (!x->sent_syn && !x->sent_synack && x->captured && j->connection->summary.roles == TCPSTATE_ROLES_GUESS) {
+        j->alien = true; /* it has been heard in the middle of a connection */
+        return;
+    }
     if (x->sent_syn && s->seq == x->iss && !y->captured) { /* only a SYN of y can have drawn it: not captured */
         y->sent_syn = y->active_open = y->has_iss = y->iss_inferred = y->has_smax = true;
         y->iss = s->ack - 1;
