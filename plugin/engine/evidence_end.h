@@ -22,8 +22,8 @@ struct tcpstate_evidence_end {
     uint32_t close_wait_frame;
     int64_t close_wait_ns;
     /* its resets */
-    bool others_since_peer; /* has sent something else than a reset since the peer was last heard */
-    bool reset_sent;        /* an accepted one */
+    bool others_since_peer;       /* has sent something else than a reset since the peer was last heard */
+    bool reset_sent, reset_taken; /* one that ends it; the peer has accepted it */
     uint8_t rst_count, new_after_reset;
     bool rst_answers[TCPSTATE_BURST];
     uint32_t rst_frame, rst_seq, reset_frame, reset_seq;

@@ -170,8 +170,9 @@ static void remember_rst(struct judgement *j)
     e->rst_frame = j->segment->frame;
     if (e->rst_count < 255)
         e->rst_count++;
-    if (j->rst_accepted && !j->rst_reply && !j->half_open_reset) { /* those do not end x */
+    if (!j->rst_reply && !j->half_open_reset && (j->rst_accepted || !e->reset_taken)) { /* those do not end x */
         e->reset_sent = true;
+        e->reset_taken = j->rst_accepted;
         e->reset_frame = j->segment->frame;
         e->reset_seq = j->segment->seq;
         e->reset_ns = j->segment->time_ns;
@@ -234,9 +235,9 @@ static void judge_after_reset(struct judgement *j)
     new_octets = s->length > 0 && mine->has_reset_smax && seq_after(s->seq + s->length, mine->reset_smax);
     if (own)
         judge_sender_of_reset(j, new_octets);
-    else
+    else if (reset->reset_taken)
         judge_receiver_of_reset(j, new_octets);
-    if (!findings_told_once(x, TCPSTATE_FINDING_rst_forged) && !findings_told_once(x, TCPSTATE_FINDING_rst_not_obeyed) &&
+    if (reset->reset_taken && !findings_told_once(x, TCPSTATE_FINDING_rst_forged) && !findings_told_once(x, TCPSTATE_FINDING_rst_not_obeyed) &&
         !j->connection->closed)
         findings_tell(j, TCPSTATE_FINDING_segment_after_rst, reset->reset_frame, 0, 0);
 }
@@ -273,7 +274,7 @@ void findings_reset(struct judgement *j)
         judge_after_reset(j);
     }
     if (j->syn) /* both begin anew */
-        mine->reset_sent = other->reset_sent = false;
+        mine->reset_sent = mine->reset_taken = other->reset_sent = other->reset_taken = false;
     if (mine->reset_sent || other->reset_sent)
         note_what_a_reset_may_cross(j);
     other->others_since_peer = false;
