@@ -70,7 +70,7 @@ static void judge_options_and_address(struct judgement *j)
 
 /* ---- ISNs ----------------------------------------------------------------------------------------------------- */
 
-/* The ISN of x in the connection before, if a SYN,ACK answered or carried it: one that was refused may be used again. */
+/* The ISN of x in the connection before, if a SYN,ACK answered or carried it: a refused one may be used again. */
 static bool is_previous_isn(const struct judgement *j, uint32_t *frame)
 {
     const struct tcpstate_summary *previous = &j->conversation->previous;
@@ -119,8 +119,8 @@ static void judge_syn_data(struct judgement *j)
         findings_tell(j, TCPSTATE_FINDING_syn_data, 0, 0, 0);
 }
 
-/* Whoever repeats its SYN was in SYN-SENT until then, whatever was missed. That it sent data or a FIN *before* is proved
- * by its clock only: a SYN that is late on the way is captured after them too. */
+/* Whoever repeats its SYN was in SYN-SENT until then, whatever was missed. That it sent data or a FIN *before* only its
+ * clock proves: a SYN that is late on the way is captured after them too. */
 static void judge_sent_in_syn_sent(struct judgement *j)
 {
     const struct tcpstate_evidence_open *e = &j->x->evidence_open;
@@ -253,6 +253,18 @@ static void judge_ecn(struct judgement *j)
         findings_tell(j, TCPSTATE_FINDING_ecn_syn_not_accepted, y->evidence_open.ecn_syn_frame, 0, 0);
 }
 
+/* Lowered where one SYN that was not captured would explain it: the same with data, or, a second later, another. */
+static void judge_unacceptable_synack(struct judgement *j)
+{
+    const struct tcpstate_endpoint *y = j->y;
+    const struct tcpstate_segment *s = j->segment;
+    bool weak = seq_within(s->ack, y->iss + 1, y->iss + 1 + LARGEST_SEGMENT) ||
+                s->time_ns - y->last_syn_ns >= SECOND_NS;
+
+    if (y->state == TCPSTATE_SYN_SENT && j->receiver_had == TCPSTATE_SYN_SENT && y->sent_syn)
+        findings_tell_weak(j, weak, TCPSTATE_FINDING_synack_ack_unacceptable, j->connection->summary.syn_frame, 0, 0);
+}
+
 static void judge_synack(struct judgement *j)
 {
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
@@ -262,8 +274,7 @@ static void judge_synack(struct judgement *j)
     if (j->report->started_connection && j->connection->summary.roles == TCPSTATE_ROLES_SYN_ACK)
         findings_tell(j, TCPSTATE_FINDING_synack_without_syn, 0, 0, 0);
     if (!fits) {
-        if (y->state == TCPSTATE_SYN_SENT && j->receiver_had == TCPSTATE_SYN_SENT && y->sent_syn)
-            findings_tell(j, TCPSTATE_FINDING_synack_ack_unacceptable, j->connection->summary.syn_frame, 0, 0);
+        judge_unacceptable_synack(j);
         return;
     }
     judge_isn_changed(j);
@@ -275,9 +286,9 @@ static void judge_synack(struct judgement *j)
     judge_isn(j);
     if (j->synack_again)
         judge_repeated_synack(j);
-    /* one unseen SYN of y makes it figure 7 */
+    /* one unseen SYN of y makes it figure 7, so it is always lowered */
     if (x->sent_syn && s->seq == x->iss && !j->synack_again && (!y->sent_syn || y->iss_inferred) && !x->spoke)
-        findings_tell(j, TCPSTATE_FINDING_synack_from_opener, 0, 0, 0);
+        findings_tell_weak(j, true, TCPSTATE_FINDING_synack_from_opener, 0, 0, 0);
     if (y->syn_length > 0 && seq_before(s->ack, y->iss + 1 + y->syn_length))
         findings_tell(j, TCPSTATE_FINDING_syn_data_not_acked, j->connection->summary.syn_frame,
                       y->iss + 1 + y->syn_length - s->ack, 0);
@@ -338,6 +349,18 @@ static void judge_ordinary(struct judgement *j)
 
 /* ---- RST ------------------------------------------------------------------------------------------------------ */
 
+/* Lowered where the connection may have lived on without being captured: long after the SYN, where it acknowledges a
+ * little more than the SYN, or without ACK, as whoever answers a segment with ACK does (RFC 9293 3.10.7.1). */
+static void judge_reset_of_syn(struct judgement *j)
+{
+    const struct tcpstate_endpoint *y = j->y;
+    const struct tcpstate_segment *s = j->segment;
+    bool lived_on = !j->ack || s->time_ns - y->last_syn_ns >= SECOND_NS ||
+                    (findings_near(s->ack, y->smax) && seq_after(s->ack, y->smax));
+
+    findings_tell_weak(j, lived_on, TCPSTATE_FINDING_rst_to_syn_unacceptable, j->connection->summary.syn_frame, 0, 0);
+}
+
 static void judge_reset(struct judgement *j)
 {
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
@@ -351,7 +374,7 @@ static void judge_reset(struct judgement *j)
         if (j->rst_accepted && j->connection->refused)
             findings_tell(j, TCPSTATE_FINDING_connection_refused, j->connection->summary.syn_frame, 0, 0);
         else if (!j->rst_accepted && !findings_fit_previous(j))
-            findings_tell(j, TCPSTATE_FINDING_rst_to_syn_unacceptable, j->connection->summary.syn_frame, 0, 0);
+            judge_reset_of_syn(j);
     }
     if (!j->rst_accepted || x->evidence_open.sent_ordinary)
         return;
@@ -380,7 +403,8 @@ static void judge_handshake_time(struct judgement *j)
     int64_t took_ns = j->connection->summary.handshake_time_ns;
 
     if (j->report->completes_handshake && took_ns >= SECOND_NS) /* RFC 6298 2.1: the first timer */
-        findings_tell(j, TCPSTATE_FINDING_handshake_slow, j->connection->summary.syn_frame, (uint32_t)(took_ns / MS), 0);
+        findings_tell(j, TCPSTATE_FINDING_handshake_slow, j->connection->summary.syn_frame, (uint32_t)(took_ns / MS),
+                      0);
 }
 
 /* ---- what is remembered --------------------------------------------------------------------------------------- */

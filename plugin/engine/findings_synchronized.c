@@ -92,7 +92,8 @@ static void judge_synack(struct judgement *j)
 }
 
 /* RFC 9293 3.5.1 figure 9. The form of figure 10 is rst_no_connection, that of TIME-WAIT time_wait_rejects_syn. Lowered
- * if the SYN was the host's own, for then nothing is wrong but its memory; or if the older connection was not captured. */
+ * if the SYN was the host's own, for then nothing is wrong but its memory, or if the older connection was not
+ * captured. */
 static void judge_half_open(struct judgement *j)
 {
     const struct tcpstate_endpoint *x = j->x;
@@ -116,8 +117,8 @@ static void judge_challenge(struct judgement *j)
     struct tcpstate_evidence_open *e = &j->x->evidence_open;
     const struct tcpstate_segment *s = j->segment;
 
-    if (e->provoked_frame != 0 && j->pure_ack && s->time_ns - e->provoked_ns <= findings_patience_ns(j) && e->has_smax &&
-        s->seq == e->smax && e->has_acked && s->ack == e->acked)
+    if (e->provoked_frame != 0 && j->pure_ack && s->time_ns - e->provoked_ns <= findings_patience_ns(j) &&
+        e->has_smax && s->seq == e->smax && e->has_acked && s->ack == e->acked)
         findings_tell(j, TCPSTATE_FINDING_challenge_ack, e->provoked_frame, 0, 0);
     e->provoked_frame = 0;
 }
@@ -231,8 +232,8 @@ static void judge_already_acked(struct judgement *j)
 
 /* ---- timestamps ----------------------------------------------------------------------------------------------- */
 
-/* Octets at or behind SND.NXT of an earlier pure ACK were first sent after it, in whatever order they were captured; one
- * octet or a FIN there may have been a keep-alive's. A leap is older than anything that can still be on its way. */
+/* Octets at or behind SND.NXT of an earlier pure ACK were first sent after it, in whatever order they were captured;
+ * one octet or a FIN there may have been a keep-alive's. A leap is older than anything that can still be on its way. */
 static void judge_clock_backwards(struct judgement *j)
 {
     const struct tcpstate_evidence_open *e = &j->x->evidence_open;
@@ -380,8 +381,9 @@ static void remember_order(struct judgement *j)
         e->high_ack_tsval = s->tsval;
         e->high_ack_frame = s->frame;
     }
+    /* below smax: a keep-alive, or the window was taken back */
     if (j->pure_ack && e->has_smax && seq_at_least(s->seq, e->smax) &&
-        (e->nxt_frame == 0 || seq_after(s->tsval, e->nxt_tsval))) { /* below: a keep-alive, or a window was taken back */
+        (e->nxt_frame == 0 || seq_after(s->tsval, e->nxt_tsval))) {
         e->nxt = s->seq;
         e->nxt_tsval = s->tsval;
         e->nxt_frame = s->frame;
