@@ -49,13 +49,10 @@ static void judge_lost_last_ack(struct judgement *j)
     struct tcpstate_evidence_end *e = &j->x->evidence_end;
     const struct tcpstate_summary *s = &j->connection->summary;
 
-    if (j->last_ack_lost) {
-        if (j->x->fin_ack_frame != e->last_ack_frame)
-            e->last_acks_lost = 0;
+    if (j->last_ack_lost)
         e->last_ack_frame = j->x->fin_ack_frame;
-    } else if (e->last_ack_frame == 0 || j->x->fin_acked) {
+    else if (e->last_ack_frame == 0 || j->x->fin_acked)
         return;
-    }
     findings_tell(j, TCPSTATE_FINDING_last_ack_not_received, e->last_ack_frame, 0, 0);
     if (e->last_acks_lost < 255)
         e->last_acks_lost++;
