@@ -369,23 +369,26 @@ static proto_item *show_top(const struct page *page, const struct capture_view *
                                           states, step[0] ? ": " : "", step);
 }
 
+/* Expert information hangs on the top item, so that is made for its readers, too. */
 static void show_segment(const struct page *frame, const struct capture_view *view,
-                         const struct presentation *presentation) {
+                         const struct presentation *presentation, bool with_fields) {
     proto_item *top = show_top(frame, view, presentation);
     proto_item_set_generated(top);
-    const struct page page = {frame->pinfo, frame->tvb, proto_item_add_subtree(top, ett_tcpstate)};
-    show_who(&page, view);
-    show_what_happened(&page, view, presentation);
-    if (!presentation->is_quiz)
-        for (int role = TCPSTATE_CLIENT; role <= TCPSTATE_SERVER; role++)
-            show_end(&page, view, role);
-    if (!presentation->is_quiz && view->contradicted_in != 0)
-        add_uint(&page, hf_contradicted_in, view->contradicted_in);
-    show_findings(&page, view, presentation);
-    show_links(&page, view);
-    show_times(&page, view);
-    show_connection(&page, view);
-    add_experts(&page, top, view, presentation);
+    if (with_fields) {
+        const struct page page = {frame->pinfo, frame->tvb, proto_item_add_subtree(top, ett_tcpstate)};
+        show_who(&page, view);
+        show_what_happened(&page, view, presentation);
+        if (!presentation->is_quiz)
+            for (int role = TCPSTATE_CLIENT; role <= TCPSTATE_SERVER; role++)
+                show_end(&page, view, role);
+        if (!presentation->is_quiz && view->contradicted_in != 0)
+            add_uint(&page, hf_contradicted_in, view->contradicted_in);
+        show_findings(&page, view, presentation);
+        show_links(&page, view);
+        show_times(&page, view);
+        show_connection(&page, view);
+    }
+    add_experts(frame, top, view, presentation);
 }
 
 /* The step, or where there is none the transitions. */
@@ -415,10 +418,7 @@ void present_frame(packet_info *pinfo, tvbuff_t *tvb, proto_tree *tree, struct c
             continue;
         }
         capture_state_view(state, record, pinfo->fd->visited, &view);
-        if (fields_are_read)
-            show_segment(&page, &view, presentation);
-        else
-            add_experts(&page, NULL, &view, presentation);
+        show_segment(&page, &view, presentation, fields_are_read);
         if (presentation->info_column)
             show_info(pinfo, &view, presentation);
     }

@@ -137,6 +137,7 @@ def test_values_of_the_states(tshark):
     ("tcpstate.violation", []),
     ("tcpstate.milestone.active_close", [4]),
     ('tcpstate.finding == "close_completed"', [7]),
+    ('_ws.expert.message contains "handshake is complete"', [3]),
     ("tcpstate.connection == 0", [1, 2, 3, 4, 5, 6, 7]),
     ('tcpstate.client == "192.0.2.1:49152"', [1, 2, 3, 4, 5, 6, 7]),
     ("tcpstate.uncertain == 1", []),
