@@ -212,7 +212,8 @@ static void judge_own_fin(struct judgement *j)
                                ((j->segment->options & TCPSTATE_OPT_TIMESTAMPS) && x->sent_ts &&
                                 seq_before(j->segment->tsval, x->pure_tsval)));
 
-        if (!plausible || j->ack_unsent || !after_last_data || older_than_ack) { /* its nominal sender cannot have sent it */
+        if (!plausible || j->ack_unsent || !after_last_data || older_than_ack ||
+            (x->state == TCPSTATE_SYN_RECEIVED && !x->sent_synack && !x->sent_syn)) { /* its nominal sender cannot have sent it */
             j->alien = true;
             return;
         }
@@ -525,8 +526,10 @@ static void judge_handshake_behind(struct judgement *j)
         if (x->fast_open || j->stale)
             return;
         base = x->has_iss ? x->iss + 1 : s->seq;
-        if (j->pure_ack && s->seq == base && x->has_bad_ack && y->captured && !x->ignores_acks)
-            return; /* an ACK that corrects the peer: RFC 9293 3.10.7.4 first */
+        if (j->pure_ack && s->seq == base && y->has_iss && s->ack == y->iss + 1 && !x->synack_acked)
+            return; /* an ACK that corrects the peer (RFC 9293 3.10.7.4 first): nothing new has reached it */
+        if (!x->sent_synack && !x->sent_syn && j->fin && y->captured && !y->spoke)
+            return;
         if (x->sent_syn && y->sent_syn && !y->sent_synack && j->pure_ack && y->state != TCPSTATE_ESTABLISHED)
             return;
         if (!x->sent_synack && j->pure_ack && y->has_iss && s->ack == y->iss + 1 && y->captured && !y->spoke)
@@ -656,8 +659,8 @@ static bool goes_on_after_fin(const struct judgement *j)
     const struct tcpstate_endpoint *x = j->x;
     const struct tcpstate_segment *s = j->segment;
 
-    if (s->length > 0 && seq_after(s->seq + s->length, x->fin))
-        return s->length > 1 || s->seq != x->fin || !x->fin_acked;
+    if (s->length > 0 && seq_after(s->seq + s->length, x->fin)) /* one octet at the FIN's number: a keep-alive */
+        return seq_at_most(s->seq, x->fin) && (s->length > 1 || s->seq != x->fin || !x->fin_acked);
     if (!j->pure_ack || !seq_at_most(s->seq, x->fin))
         return false;
     if (j->newest_acked_ns > x->fin_ns)
@@ -705,6 +708,10 @@ static void judge_ordinary(struct judgement *j)
             engine_move(j, j->receiver, TCPSTATE_EVENT_pickup, TCPSTATE_INFERRED);
         j->revived = true;
         x->smax = s->seq;
+    }
+    if (s->length > 0 && x->has_fin && !x->fin_inferred && seq_after(s->seq, x->fin)) {
+        j->alien = true; /* it counts the FIN, so x would know better than to send more */
+        return;
     }
     if (j->fin)
         judge_own_fin(j);
