@@ -191,6 +191,9 @@ bool plausible_rst(const struct judgement *j)
         return true;
     if (seq_within(seq, x->has_una && x->spoke ? x->una - 1 : x->has_iss ? x->iss + 1 : x->smax, x->smax) || (y->has_redge && seq == y->redge))
         return true;
+    if (j->ack && (j->segment->options & TCPSTATE_OPT_TIMESTAMPS) && x->sent_ts && x->has_acked &&
+        j->segment->ack == x->acked && seq_after(j->segment->tsval, x->ts_newest) && seq_after(seq, x->smax))
+        return true; /* a fresh timestamp: what x sent before it was not captured */
     if (!j->ack)
         for (unsigned i = 0; i < j->x_path->ack_count; i++)
             if (j->x_path->acks[i].ack == seq)

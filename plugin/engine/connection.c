@@ -216,14 +216,13 @@ static void judge_unsent_ack(struct judgement *j)
         y->smax = ack;
         return;
     }
+    if (!j->alien && ack == y->smax + 1 && !y->has_fin && !y->has_wire_fin &&
+        state_is_synchronized((enum tcpstate_state)y->state))
+        return; /* perhaps a FIN that was not captured: sender.c infers it */
     j->ack_refused = true;
     j->ack_unsent = !x->has_rnxt || seq_after(ack, x->rnxt);
     if (!j->ack_unsent || j->alien || j->syn || j->rst)
         return;
-    if (ack == y->smax + 1 && !y->has_fin && !y->has_wire_fin && state_is_synchronized((enum tcpstate_state)y->state)) {
-        j->ack_unsent = j->ack_refused = false; /* a FIN that was not captured: sender.c infers it */
-        return;
-    }
     if (x->has_unsent_ack && seq_at_least(ack, x->unsent_ack) && seq_distance(ack, x->unsent_ack) < (1 << 24)) {
         y->smax = ack;
         x->has_unsent_ack = j->ack_unsent = j->ack_refused = false;

@@ -294,7 +294,16 @@ static bool revive(struct judgement *j)
     if (j->stale || j->ack_unsent || (!at_once && !later_than(j, x->undo.time_ns))) {
         enum tcpstate_state then = (enum tcpstate_state)x->undo.state;
         bool knew_fin = j->y->has_fin && seq_after(j->segment->ack, j->y->fin);
-        engine_show(j, knew_fin ? then : cell(TCPSTATE_EVENT_snd_nack_fin, then));
+        then = knew_fin ? then : cell(TCPSTATE_EVENT_snd_nack_fin, then);
+        if (j->fin && !j->ack_unsent && !x->has_fin && x->has_smax && seq_after(j->end, x->smax)) {
+            then = cell(TCPSTATE_EVENT_snd_fin, then); /* it had closed before the RST came */
+            x->has_fin = true;
+            x->fin = j->end - 1;
+            x->fin_frame = j->segment->frame;
+            x->fin_index = j->index;
+            x->fin_ns = j->segment->time_ns;
+        }
+        engine_show(j, then);
         return false;
     }
     if (x->undo.cause == TCPSTATE_UNDO_RST_SENT)
