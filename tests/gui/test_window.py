@@ -45,6 +45,20 @@ gui.column.format:
 	"Info", "%i"
 """
 
+RECENT = """
+gui.byte_view_show: FALSE
+column.width:
+	"%m", "50",
+	"%t", "110",
+	"%s", "130",
+	"%d", "130",
+	"%L", "60",
+	"%Cus:tcpstate.client.state", "130",
+	"%Cus:tcpstate.server.state", "130",
+	"%Cus:tcpstate.step", "160",
+	"%i", "500"
+"""
+
 
 class Screen:
     """An X server with a window manager; programs on it run as the user that Wireshark runs as."""
@@ -53,8 +67,9 @@ class Screen:
         self.wireshark = wireshark
         self.processes = []
         self.home = wireshark.make_home()
-        preferences = self.home / ".config" / "wireshark" / "preferences"
-        preferences.write_text(PREFERENCES)
+        settings = self.home / ".config" / "wireshark"
+        (settings / "preferences").write_text(PREFERENCES)
+        (settings / "recent").write_text(RECENT)
         wireshark.give_away(self.home)
         reader, writer = os.pipe()
         self.start("Xvfb", "-displayfd", str(writer), "-screen", "0", f"{SCREEN}x24", "-nolisten", "tcp", pass_fds=[writer])
@@ -120,6 +135,10 @@ class Screen:
         for key in keys:
             self.run("xdotool", "key", "--clearmodifiers", key)
             time.sleep(0.2)
+
+    def click(self, x, y):
+        self.run("xdotool", "mousemove", str(x), str(y), "click", "1")
+        time.sleep(0.5)
 
     def picture(self, name):
         """A picture of the screen once it no longer changes; its path among the results."""
@@ -197,8 +216,9 @@ def test_columns_and_subtree_are_painted(screen, wireshark, capture):
         pictures[plugin] = screen.picture(f"window-with{'' if plugin else 'out'}-plugin")
         assert process.poll() is None, f"wireshark ended:\n{screen.log()}"
         if plugin:
-            # expand the details of the first segment: the plugin's subtree is the last one
-            screen.keys("Tab", "ctrl+Right", "End")
+            # of the third segment the plugin's subtree, which is the last one
+            screen.click(300, 175)
+            screen.keys("Tab", "End", "Right", "Next")
             pictures["details"] = screen.picture("window-details")
         screen.stop(process)
 
