@@ -111,7 +111,7 @@ static void collect(const proto_tree *tree, struct items *items) {
     items->statuses = proto_get_finfo_ptr_array(tree, hf_tcp_checksum_status);
     if (count_of(tcp) == 1 && count_of(ip) + count_of(ipv6) == 1) {
         const field_info *outer = g_ptr_array_index(count_of(ip) ? ip : ipv6, 0), *inner = g_ptr_array_index(tcp, 0);
-        if (is_header(outer) && outer->ds_tvb == inner->ds_tvb) {
+        if (is_header(outer) && is_header(inner)) {
             items->headers[items->header_count++] = outer;
             items->headers[items->header_count++] = inner;
             return;

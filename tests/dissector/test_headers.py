@@ -31,8 +31,19 @@ EXTENSIONS = {
     "routing": wire.routed,
     "segment-routing": lambda packet: wire.routed(packet, 4),
     "hop-by-hop-and-routing": lambda packet: wire.hop_by_hop(wire.routed(packet)),
+    "authentication-and-routing": lambda packet: wire.authenticated(wire.routed(packet)),
 }
 WHO = ("connection", "client", "server", "client.state.name", "server.state.name")
+
+
+HANDSHAKE = [("0", *pair) for pair in HANDSHAKE_STATES]
+
+
+def connections(tshark, path, *arguments):
+    """For each frame, a list of (connection, client's state, server's state), one per segment."""
+    fields = ("connection", "client.state.name", "server.state.name")
+    return [[tuple(segment[name] for name in fields) for segment in frame]
+            for frame in rows(tshark, path, fields, *arguments)]
 
 
 def one_each(per_frame):
@@ -62,7 +73,7 @@ def test_ipv6_extension_headers(tshark, tmp_path, name):
     extend = EXTENSIONS[name]
     # Only the client's packets have them, so the addresses must be understood to be the same.
     path = capture(tmp_path / "x.pcap", [ethernet(extend(syn)), ethernet(synack), ethernet(extend(ack))])
-    assert states(tshark, path) == [[pair] for pair in HANDSHAKE_STATES]
+    assert connections(tshark, path) == [[segment] for segment in HANDSHAKE]
 
 
 def test_an_ipv4_source_route_leads_to_its_last_address(tshark, tmp_path):
@@ -79,15 +90,14 @@ def test_an_ipv4_source_route_leads_to_its_last_address(tshark, tmp_path):
         return bytes(header) + packet[20:]
 
     path = capture(tmp_path / "x.pcap", [ethernet(route(syn)), ethernet(synack), ethernet(route(ack))])
-    assert states(tshark, path) == [[pair] for pair in HANDSHAKE_STATES]
+    assert connections(tshark, path) == [[segment] for segment in HANDSHAKE]
 
 
 def test_vlan_and_mac_address_of_the_directions_may_differ(tshark, tmp_path):
     syn, synack, ack = Peers().handshake()
     other_macs = frames.ethernet(synack, source=77, destination=78)
     path = capture(tmp_path / "x.pcap", [wire.vlan(syn, 7), other_macs, wire.two_vlans(ack)])
-    assert [frame[0]["connection"] for frame in rows(tshark, path, ["connection"])] == ["0", "0", "0"]
-    assert states(tshark, path) == [[pair] for pair in HANDSHAKE_STATES]
+    assert connections(tshark, path) == [[segment] for segment in HANDSHAKE]
 
 
 @pytest.mark.parametrize("name", TUNNELS)
@@ -113,9 +123,7 @@ def test_segments_of_an_aggregated_frame(tshark, tmp_path):
         wire.a_msdu(first.packet("client", ACK, 1, 1), first.packet("client", FIN | ACK, 1, 1)),
     ]
     path = capture(tmp_path / "x.pcap", frames_, link_type=wire.LINK_80211)
-    shown = [[tuple(segment.values()) for segment in frame]
-             for frame in rows(tshark, path, ("connection", "client.state.name", "server.state.name"))]
-    assert shown == [
+    assert connections(tshark, path) == [
         [("0", *HANDSHAKE_STATES[0]), ("1", *HANDSHAKE_STATES[0])],
         [("1", *HANDSHAKE_STATES[1]), ("0", *HANDSHAKE_STATES[1])],
         [("0", *HANDSHAKE_STATES[2]), ("0", "FIN-WAIT-1", "CLOSE-WAIT")],
@@ -128,7 +136,7 @@ def test_an_icmp_error_beside_a_segment_in_an_aggregated_frame(tshark, tmp_path)
     syn, synack, ack = peers.handshake()
     frames_ = [wire.a_msdu(syn), wire.a_msdu(wire.icmp_error(syn, 20), synack), wire.a_msdu(ack, wire.icmp_error(ack, 8))]
     path = capture(tmp_path / "x.pcap", frames_, link_type=wire.LINK_80211)
-    assert states(tshark, path) == [[pair] for pair in HANDSHAKE_STATES]
+    assert connections(tshark, path) == [[segment] for segment in HANDSHAKE]
 
 
 # ---- quoted headers -------------------------------------------------------------------------------------------------
@@ -164,6 +172,24 @@ def test_an_icmp_error_quoted_from_inside_a_tunnel(tshark, tmp_path):
     peers = Peers()
     fin = peers.packet("client", FIN | ACK, 1, 1)
     path = capture(tmp_path / "x.pcap", [*map(wire.gre, peers.handshake()), wire.gre(wire.icmp_error(fin, 20))])
+    assert states(tshark, path) == [[pair] for pair in HANDSHAKE_STATES] + [[]]
+
+
+@pytest.mark.parametrize("octets", (14, 20))
+def test_an_icmp_error_behind_extension_headers(tshark, tmp_path, octets):
+    peers = Peers(wire.CLIENT6, wire.SERVER6)
+    error = wire.icmp6_error(peers.packet("client", FIN | ACK, 1, 1), octets)
+    path = capture(tmp_path / "x.pcap", [ethernet(extend(error)) for extend in EXTENSIONS.values()])
+    assert states(tshark, path) == [[]] * len(EXTENSIONS)
+
+
+def test_a_sampled_frame_is_no_segment(tshark, tmp_path):
+    """A switch that samples quotes frames, too, but not in an ICMP error."""
+    peers = Peers()
+    syn, synack, ack = peers.handshake()
+    sample = wire.sflow(ethernet(peers.packet("client", RST | ACK, 1, 1)))
+    path = capture(tmp_path / "x.pcap", list(map(ethernet, [syn, synack, ack, sample])))
+    assert "sflow:eth:ethertype:ip:tcp" in tshark("-r", path, "-T", "fields", "-e", "frame.protocols").stdout
     assert states(tshark, path) == [[pair] for pair in HANDSHAKE_STATES] + [[]]
 
 
@@ -217,6 +243,18 @@ def test_fragments_of_a_tunnel(tshark, tmp_path):
     assert states(tshark, path) == [[pair] for pair in HANDSHAKE_STATES] + [[], [("FIN-WAIT-1", "CLOSE-WAIT")]]
 
 
+def test_a_reassembled_tunnel_beside_a_plain_segment_in_an_aggregated_frame(tshark, tmp_path):
+    """The headers of the reassembled data, dissected before, are not around the segment that follows."""
+    peers, tunneled = Peers(), Peers(client_port=50000)
+    syn, synack, ack = peers.handshake()
+    large = wire.gre(tunneled.packet("client", ACK, 1, 1, payload=bytes(600)))[wire.ETHERNET_HEADER:]
+    first, last = wire.fragments(large, [400])
+    path = capture(tmp_path / "x.pcap", [wire.a_msdu(syn), wire.a_msdu(first), wire.a_msdu(last, synack), wire.a_msdu(ack)],
+                   link_type=wire.LINK_80211)
+    shown = [[segment["connection"] for segment in frame] for frame in rows(tshark, path, ["connection"])]
+    assert shown == [["0"], [], ["1", "0"], ["0"]]
+
+
 # ---- truncated captures ---------------------------------------------------------------------------------------------
 
 
@@ -225,12 +263,14 @@ def test_the_flags_must_have_been_captured(tshark, tmp_path, captured):
     """Of a TCP header without options, the flags end after 14 octets."""
     snap_length = wire.ETHERNET_HEADER + wire.IPV4_HEADER + captured
     peers = Peers()
-    packets = [*peers.handshake(), peers.packet("client", ACK | FIN, 1, 1, payload=bytes(100))]
+    packets = [*peers.handshake(), peers.packet("client", ACK | FIN, 1, 1, payload=bytes(100)),
+               peers.packet("server", ACK, 1, 102)]
     path = capture(tmp_path / "x.pcap", list(map(ethernet, packets)), snap_length=snap_length)
     shown = states(tshark, path)
-    assert [len(segments) for segments in shown] == [1 if captured >= 14 else 0] * 4
+    assert [len(segments) for segments in shown] == [1 if captured >= 14 else 0] * 5
     if captured >= 14:
-        assert shown == [[pair] for pair in HANDSHAKE_STATES] + [[("FIN-WAIT-1", "CLOSE-WAIT")]]
+        assert shown == [[pair] for pair in HANDSHAKE_STATES] + [[("FIN-WAIT-1", "CLOSE-WAIT")],
+                                                                 [("FIN-WAIT-2", "CLOSE-WAIT")]]
     wire.assert_nothing_lost(tshark, path)
 
 
@@ -273,6 +313,14 @@ def test_a_header_length_that_cannot_be_is_no_segment(tshark, tmp_path, words):
     path = capture(tmp_path / "x.pcap", list(map(ethernet, packets)))
     assert states(tshark, path) == [[pair] for pair in HANDSHAKE_STATES] + [[], [HANDSHAKE_STATES[-1]]]
     wire.assert_nothing_lost(tshark, path)
+
+
+@pytest.mark.parametrize("captured", (14, 15, 20))
+def test_a_header_length_beyond_the_datagram_in_a_truncated_capture(tshark, tmp_path, captured):
+    broken = with_data_offset(Peers().packet("client", SYN, 0), 15)
+    path = capture(tmp_path / "x.pcap", [ethernet(broken)],
+                   snap_length=wire.ETHERNET_HEADER + wire.IPV4_HEADER + captured)
+    assert states(tshark, path) == [[]]
 
 
 def test_octets_after_the_datagram_are_not_options(tshark, tmp_path):

@@ -205,6 +205,16 @@ def icmp6_error(quoted, octets, quoter="2001:db8:9::9", receiver=CLIENT6):
     return frames.ip_packet(quoter, receiver, struct.pack("!BBHI", 1, 3, 0, 0) + quoted[:40 + octets], protocol=58)
 
 
+def sflow(frame, reporter="203.0.113.9", collector="203.0.113.10"):
+    """An sFlow datagram with one sample of a frame, as a switch sends it to its collector."""
+    record = struct.pack("!IIII", 1, len(frame), 0, len(frame)) + frame + bytes(-len(frame) % 4)
+    sample = struct.pack("!IIIIIIII", 1, 1, 256, 256, 0, 1, 2, 1) + struct.pack("!II", 1, len(record)) + record
+    datagram = (struct.pack("!II4sIIII", 5, 1, ipaddress.ip_address(reporter).packed, 0, 1, 1000, 1)
+                + struct.pack("!II", 1, len(sample)) + sample)
+    udp = struct.pack("!HHHH", 50000, 6343, 8 + len(datagram), 0) + datagram
+    return frames.ip_packet(reporter, collector, udp, protocol=17)
+
+
 def _icmp(message):
     return message[:2] + struct.pack("!H", frames.checksum(message)) + message[4:]
 
