@@ -204,7 +204,8 @@ bool capture_is_alien(const struct judgement *j)
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
     const struct tcpstate_path *path = j->x_path;
 
-    if (j->ordinary && j->ack && y->has_iss && !y->iss_inferred && y->captured && seq_at_most(s->ack, y->iss))
+    if (j->ordinary && j->ack && y->has_iss && !y->iss_inferred && y->captured && seq_at_most(s->ack, y->iss) &&
+        (x->sent_syn || x->sent_synack || x->spoke))
         return true; /* it acknowledges nothing of this connection */
     if (j->ordinary && (s->length > 0 || j->fin) && y->has_redge && x->has_iss && y->has_iss && !y->iss_inferred &&
         !x->iss_inferred && seq_after(s->seq, y->redge + y->max_window))

@@ -88,7 +88,7 @@ static void read_header(struct judgement *j)
 {
     const struct tcpstate_segment *s = j->segment;
 
-    j->syn = (s->flags & TCPSTATE_SYN) != 0;
+    j->syn = (s->flags & TCPSTATE_SYN) != 0 && !(s->flags & TCPSTATE_RST); /* a RST is obeyed before a SYN is read */
     j->ack = (s->flags & TCPSTATE_ACK) != 0;
     j->rst = (s->flags & TCPSTATE_RST) != 0;
     j->fin = (s->flags & TCPSTATE_FIN) != 0 && !j->rst;

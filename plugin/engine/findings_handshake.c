@@ -45,7 +45,7 @@ static void judge_flags(struct judgement *j)
 {
     const struct tcpstate_segment *s = j->segment;
 
-    if (j->syn && j->rst) /* a reset has the forms RST and RST,ACK only: RFC 9293 3.5.2 */
+    if ((s->flags & TCPSTATE_SYN) && j->rst) /* a reset has the forms RST and RST,ACK only: RFC 9293 3.5.2 */
         findings_tell(j, TCPSTATE_FINDING_syn_rst, 0, 0, 0);
     else if (j->syn && j->fin)
         findings_tell(j, j->ack ? TCPSTATE_FINDING_synack_fin : TCPSTATE_FINDING_syn_fin, 0, 0, 0);
@@ -62,7 +62,7 @@ static void judge_options_and_address(struct judgement *j)
     const uint8_t syn_only = TCPSTATE_OPT_MSS | TCPSTATE_OPT_WINDOW_SCALE | TCPSTATE_OPT_SACK_PERMITTED |
                              TCPSTATE_OPT_FAST_OPEN;
 
-    if (!j->syn && (j->segment->options & syn_only))
+    if (!(j->segment->flags & TCPSTATE_SYN) && (j->segment->options & syn_only))
         findings_tell(j, TCPSTATE_FINDING_syn_option_without_syn, 0, 0, 0);
     if (j->segment->traits & TCPSTATE_BROADCAST)
         findings_tell(j, TCPSTATE_FINDING_broadcast_address, 0, 0, 0);

@@ -33,13 +33,14 @@ bool incarnation_over(const struct tcpstate_conversation *conversation, int64_t 
     return at_rest((enum tcpstate_state)c->end[0].state) && at_rest((enum tcpstate_state)c->end[1].state);
 }
 
+/* Can it be a late segment of the connection that is over? Nothing new is sent there. */
 static bool fits(const struct judgement *j)
 {
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
 
-    if (x->has_smax && !near_to(j->segment->seq, x->smax))
+    if (x->has_smax && (!near_to(j->segment->seq, x->smax) || seq_after(j->segment->seq, x->smax)))
         return false;
-    if (j->ack && y->has_smax && !near_to(j->segment->ack, y->smax))
+    if (j->ack && y->has_smax && (!near_to(j->segment->ack, y->smax) || seq_after(j->segment->ack, y->smax)))
         return false;
     return true;
 }
@@ -267,8 +268,10 @@ void incarnation_open(struct judgement *j, enum incarnation how)
         capture_new_incarnation(&conversation->path[1]);
     }
     bool after_reset = had_old && c->phase_reset, was_refused = had_old && c->refused;
+    int64_t time_wait_ns = c->time_wait_ns;
     memset(c, 0, sizeof *c);
     c->exists = true;
+    c->time_wait_ns = time_wait_ns; /* a TIME-WAIT that lives on keeps its clock */
     c->reopened_after_reset = after_reset;
     c->self = (s->traits & TCPSTATE_SELF) != 0;
     conversation->connections++;
@@ -289,7 +292,7 @@ void incarnation_open(struct judgement *j, enum incarnation how)
         c->summary.client_direction = s->direction;
         c->summary.roles = TCPSTATE_ROLES_SYN;
     } else {
-        c->summary.client_direction = guess_client_direction(s);
+        c->summary.client_direction = had_old ? conversation->previous.client_direction : guess_client_direction(s);
         c->summary.roles = TCPSTATE_ROLES_GUESS;
     }
     incarnation_bind(j);

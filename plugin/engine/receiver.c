@@ -300,10 +300,11 @@ void receiver_judge(struct judgement *j)
     case TCPSTATE_TIME_WAIT:
         if (j->syn && !j->ack && !j->rst) {
             /* RFC 6191 2, RFC 9293 3.10.7.4: incarnation.c has made this a new connection */
-            bool by_number = y->has_rnxt && seq_after(j->segment->seq, y->rnxt);
-            bool by_time = y->has_ts_recent && (j->segment->options & TCPSTATE_OPT_TIMESTAMPS) &&
-                           seq_after(j->segment->tsval, y->ts_recent);
-            if (!y->has_rnxt || by_number || by_time) {
+            bool has_ts = y->has_ts_recent && (j->segment->options & TCPSTATE_OPT_TIMESTAMPS);
+            bool by_number = !y->has_rnxt || seq_after(j->segment->seq, y->rnxt);
+            bool by_time = has_ts && seq_after(j->segment->tsval, y->ts_recent);
+            bool older = has_ts && seq_before(j->segment->tsval, y->ts_recent);
+            if (by_time || (by_number && !older)) {
                 take_syn(j);
                 engine_move(j, j->receiver, TCPSTATE_EVENT_rcv_syn, TCPSTATE_ASSUMED);
             }

@@ -348,6 +348,8 @@ static void judge_syn(struct judgement *j)
         x->syn_length = s->length;
         remember_syn_options(j);
         engine_move(j, j->sender, TCPSTATE_EVENT_snd_syn, TCPSTATE_PROVED);
+        if (x->state == TCPSTATE_ESTABLISHED) /* captured after the SYN,ACK that answers it */
+            engine_show(j, TCPSTATE_SYN_SENT);
         if (x->state == TCPSTATE_SYN_RECEIVED) { /* the SYNs crossed: figure 7 line 3 */
             j->connection->simultaneous_open = true;
             engine_show(j, TCPSTATE_SYN_SENT);
@@ -377,6 +379,12 @@ static void judge_synack(struct judgement *j)
 
     if (same) {
         j->synack_again = true;
+        if (x->spoke && x->handshake_ack_frame == 0 && j->segment->frame != x->synack_frame &&
+            (s->options & TCPSTATE_OPT_TIMESTAMPS) && x->sent_ts && seq_after(s->tsval, x->ts_newest)) {
+            x->spoke = x->synack_acked = false; /* it spoke before it was established */
+            engine_move(j, j->sender, TCPSTATE_EVENT_snd_synack_again, TCPSTATE_PROVED);
+            return;
+        }
         if (x->spoke)
             return; /* a late copy */
         if (x->state == TCPSTATE_ESTABLISHED || x->state == TCPSTATE_CLOSE_WAIT) {
@@ -425,12 +433,14 @@ static void judge_synack(struct judgement *j)
     } else {
         engine_move(j, j->sender, TCPSTATE_EVENT_snd_synack, TCPSTATE_PROVED);
     }
+    if (x->sent_synack && x->iss != s->seq) /* a new life: an old SYN has met a listener */
+        x->spoke = x->has_fin = x->fin_acked = x->peer_fin_taken = x->synack_acked = false;
     x->sent_synack = true;
     x->first_synack_index = j->index;
     x->has_iss = true;
     x->iss_inferred = false;
     x->iss = s->seq;
-    x->smax = j->end;
+    x->smax = s->seq + 1 + s->length;
     x->has_smax = true;
     x->synack_ack = s->ack;
     x->synack_index = j->index;

@@ -79,7 +79,8 @@ static void note_syn(struct judgement *j)
         s->last_syn_ns = j->segment->time_ns;
     if (j->syn_again)
         return;
-    findings_tell(j, TCPSTATE_FINDING_syn_sent, 0, 0, 0);
+    if (!j->has_shown || second)
+        findings_tell(j, TCPSTATE_FINDING_syn_sent, 0, 0, 0);
     if (second) {
         c->simultaneous_open = true;
         findings_tell(j, TCPSTATE_FINDING_simultaneous_open, s->syn_frame, 0, 0);

@@ -330,7 +330,7 @@ static void print_row(const struct row *row, bool settled) {
     link_back(row, "handshake_ack_frame", summary->handshake_ack_frame);
     link_back(row, "client.fin_frame", summary->fin_frame[TCPSTATE_CLIENT]);
     link_back(row, "server.fin_frame", summary->fin_frame[TCPSTATE_SERVER]);
-    link_back(row, "rst_frame", summary->rst_frame);
+    link_back(row, "rst_frame", tcpstate_rst_frame(summary, row->segment.frame));
     if (report->completes_handshake) {
         seconds("handshake.time", summary->handshake_time_ns);
         seconds("handshake.client_time", summary->handshake_client_ns);
