@@ -186,6 +186,14 @@ bool plausible_rst(const struct judgement *j)
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
     uint32_t seq = j->segment->seq;
 
+    if (x->state == TCPSTATE_SYN_RECEIVED && !x->sent_synack && !x->sent_syn && y->has_iss) { /* it answers the SYN */
+        if (j->ack)
+            return seq_within(j->segment->ack, y->iss + 1, y->smax);
+        for (unsigned i = 0; i < j->x_path->ack_count; i++)
+            if (j->x_path->acks[i].ack == seq)
+                return true;
+        return false;
+    }
     if (!x->captured || !x->has_smax ||
         (!state_is_synchronized((enum tcpstate_state)x->state) && x->state != TCPSTATE_SYN_RECEIVED))
         return true;

@@ -62,6 +62,8 @@ struct tcpstate_endpoint {
     uint32_t wire_fin, wire_fin_frame, wire_fin_index;
     uint32_t una;         /* highest acceptable ACK from y, assumed delivered */
     bool has_una, fin_acked, doubtful_fin_ack;
+    bool answered_closed; /* CLOSED, it has answered with a RST */
+    uint8_t revivals;     /* segments since that say otherwise */
     bool maybe_fin; /* y acknowledged one number beyond smax: a FIN or an octet, at `maybe` */
     uint32_t maybe;
     bool has_pure;           /* its newest pure ACK: SEG.SEQ was SND.NXT */
@@ -156,7 +158,7 @@ struct tcpstate_path {
     uint32_t bad_checksum_end[3];
     uint8_t bad_checksum_count;
     struct {
-        uint32_t ack, frame;
+        uint32_t ack, frame, index;
         int64_t time_ns;
         uint8_t traits; /* 1: carried data or FIN */
     } acks[TCPSTATE_ACKS];

@@ -154,6 +154,7 @@ static void remember_ack(struct judgement *j)
         return;
     path->acks[slot].ack = j->segment->ack;
     path->acks[slot].frame = j->segment->frame;
+    path->acks[slot].index = j->index;
     path->acks[slot].time_ns = j->segment->time_ns;
     path->acks[slot].traits = j->segment->length > 0 || j->fin || findings_is_keep_alive(j);
     path->ack_next = (uint8_t)((slot + 1) % TCPSTATE_ACKS);

@@ -271,6 +271,10 @@ void receiver_judge(struct judgement *j)
         return;
     if (j->candidate)
         return;
+    if (hindsight_says(j, j->index, TCPSTATE_VERDICT_REFUSED)) { /* y had closed before, without a segment */
+        engine_restore(j, j->receiver, TCPSTATE_CLOSED, TCPSTATE_INFERRED);
+        return;
+    }
     switch ((enum tcpstate_state)y->state) {
     case TCPSTATE_CLOSED: /* 3.10.7.1: a RST at most */
         if (j->syn && !j->ack && !j->rst && !y->active_open && y->undo.cause == TCPSTATE_UNDO_RST_TAKEN) {

@@ -165,8 +165,9 @@ static void judge_knowledge_of_peer_fin(struct judgement *j)
     }
     if (!y->has_fin && !y->has_wire_fin)
         return;
-    if (seq_after(j->segment->ack, y->has_wire_fin ? y->wire_fin : y->fin)) {
-        if (y->has_fin && !y->fin_acked && seq_after(j->segment->ack, y->fin)) {
+    /* exactly: an ACK beyond a FIN covers other text in its place, x took no FIN there */
+    if (j->segment->ack == (y->has_wire_fin ? y->wire_fin : y->fin) + 1) {
+        if (y->has_fin && !y->fin_acked && j->segment->ack == y->fin + 1) {
             y->fin_acked = true; /* by its peer's word; taken back if y repeats it */
             y->fin_ack_frame = j->segment->frame;
             y->fin_ack_index = j->index;
@@ -291,7 +292,11 @@ static bool revive(struct judgement *j)
     at_once = x->undo.cause == TCPSTATE_UNDO_RST_TAKEN &&
               ((x->has_rnxt && j->ack && seq_after(j->segment->ack, x->undo.rnxt) && !j->ack_unsent) ||
                is_challenge_ack(j) || (x->undo.state == TCPSTATE_UNKNOWN && j->segment->ack != x->undo.rst_seq));
-    if (j->stale || j->ack_unsent || (!at_once && !later_than(j, x->undo.time_ns))) {
+    if (j->emitted_ns <= x->undo.time_ns)
+        at_once = false;
+    if (x->answered_closed && !j->stale && !j->ack_unsent && x->revivals < 255)
+        x->revivals++; /* it has said itself that it has no connection: one segment does not outweigh that */
+    if (j->stale || j->ack_unsent || (x->answered_closed && x->revivals < 3) || (!at_once && !later_than(j, x->undo.time_ns))) {
         enum tcpstate_state then = (enum tcpstate_state)x->undo.state;
         bool knew_fin = j->y->has_fin && seq_after(j->segment->ack, j->y->fin);
         then = knew_fin ? then : cell(TCPSTATE_EVENT_snd_nack_fin, then);
@@ -412,6 +417,10 @@ static void judge_synack(struct judgement *j)
         j->alien = true; /* a SYN,ACK of some other connection: it proves nothing about this one */
         return;
     }
+    if (x->state == TCPSTATE_CLOSED && x->spoke && !(y->has_iss && seq_within(s->ack, y->iss + 1, y->iss + 1 + y->syn_length))) {
+        j->alien = true; /* nobody has sent a SYN that it could answer */
+        return;
+    }
     if (!x->sent_syn && !x->sent_synack && x->captured && j->connection->summary.roles == TCPSTATE_ROLES_GUESS) {
         j->alien = true; /* it has been heard in the middle of a connection */
         return;
@@ -469,6 +478,20 @@ static void judge_synack(struct judgement *j)
 
 /* ---- RST ------------------------------------------------------------------------------------------------------ */
 
+/* A RST without ACK that answers the segment just before it: its sender had no connection when that one came. */
+static void judge_refusal(struct judgement *j)
+{
+    const struct tcpstate_endpoint *x = j->x;
+    const struct tcpstate_path *path = j->x_path;
+    unsigned last = (path->ack_next + TCPSTATE_ACKS - 1u) % TCPSTATE_ACKS;
+
+    if (j->ack || path->ack_count == 0 || x->spoke || path->acks[last].ack != j->segment->seq ||
+        path->acks[last].index + 1 != j->index)
+        return;
+    if (x->has_iss && j->segment->seq == x->iss + 1 && x->state == TCPSTATE_ESTABLISHED)
+        hindsight_note(j, path->acks[last].index, path->acks[last].frame, TCPSTATE_VERDICT_REFUSED);
+}
+
 static void judge_rst(struct judgement *j)
 {
     struct tcpstate_endpoint *x = j->x;
@@ -497,8 +520,12 @@ static void judge_rst(struct judgement *j)
         engine_move(j, j->sender, TCPSTATE_EVENT_snd_rst_reply, TCPSTATE_ASSUMED);
         return;
     }
-    if (x->state == TCPSTATE_CLOSED)
+    if (x->state == TCPSTATE_CLOSED) {
+        if (!j->ack && plausible_rst(j))
+            x->answered_closed = true;
+        judge_refusal(j);
         return;
+    }
     if (!plausible_rst(j)) {
         j->alien = true;
         return;
@@ -506,6 +533,7 @@ static void judge_rst(struct judgement *j)
     x->undo = (struct tcpstate_undo){.cause = TCPSTATE_UNDO_RST_SENT, .state = x->state, .certainty = x->certainty,
                                      .frame = s->frame, .index = j->index, .rnxt = x->rnxt, .rst_seq = s->seq,
                                      .time_ns = s->time_ns};
+    judge_refusal(j);
     engine_move(j, j->sender, TCPSTATE_EVENT_snd_rst, TCPSTATE_PROVED);
 }
 
@@ -712,11 +740,11 @@ static void judge_ordinary(struct judgement *j)
         judge_handshake_behind(j);
         if (x->state == TCPSTATE_SYN_SENT || x->state == TCPSTATE_LISTEN)
             return;
-        judge_unseen_fin(j);
         if (x->maybe_fin && j->pure_ack && s->seq == x->maybe + 1)
             judge_maybe_fin(j, x, j->sender);
         else if (y->maybe_fin && j->fin && s->ack == y->maybe + 1)
             judge_maybe_fin(j, y, j->receiver);
+        judge_unseen_fin(j);
         if (!j->stale)
             rebase(j);
         judge_knowledge_of_peer_fin(j);
@@ -781,7 +809,7 @@ static void note_numbers(struct judgement *j)
     x->last_sent_ns = s->time_ns;
     if (j->rst)
         return;
-    if (j->pure_ack && !j->stale) {
+    if (j->pure_ack && !j->stale && !j->ack_unsent) {
         x->has_pure = true;
         x->pure_seq = s->seq;
         x->pure_ack = s->ack;

@@ -144,7 +144,7 @@ static void note_own_fin(struct judgement *j)
     struct tcpstate_summary *s = &c->summary;
     struct tcpstate_endpoint *x = j->x, *y = j->y;
     bool second = c->any_fin && c->first_fin_role != j->sender;
-    bool covers = y->has_fin && j->ack && seq_after(j->segment->ack, y->fin);
+    bool covers = y->has_fin && j->ack && j->segment->ack == y->fin + 1;
 
     if (j->fin_again) {
         x->fin_repeated = true;
