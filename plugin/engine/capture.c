@@ -168,7 +168,7 @@ void capture_read_clocks(struct judgement *j)
     int64_t leg;
 
     j->emitted_ns = s->time_ns;
-    if (has_ts && !j->copy && !j->bad_checksum && !j->alien) {
+    if (has_ts && !j->copy && !j->bad_checksum && !j->alien && !j->rst) {
         struct tcpstate_path *x = j->x_path, *y = j->y_path;
         unsigned newest = (x->tick_next + TCPSTATE_TICKS - 1u) % TCPSTATE_TICKS;
 

@@ -124,6 +124,8 @@ static void pick_up(struct judgement *j)
     struct tcpstate_endpoint *x = j->x, *y = j->y;
     const struct tcpstate_segment *s = j->segment;
 
+    if (j->rst)
+        return; /* a reset carries numbers of its own making */
     y->has_acked = y->has_rnxt = true;
     y->acked = y->rnxt = s->seq;
     if (j->ack) {
@@ -378,6 +380,7 @@ void tcpstate_segment(struct tcpstate_conversation *conversation, const struct t
     }
     j.alien = !j.copy && !j.candidate && capture_is_alien(&j);
     capture_read_clocks(&j);
+    j.connection->empty = j.bad_checksum && (report->started_connection || j.connection->empty);
     if (j.bad_checksum) {
         settle_report(&j);
     } else {

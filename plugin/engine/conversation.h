@@ -64,6 +64,7 @@ struct tcpstate_endpoint {
     bool has_una, fin_acked, doubtful_fin_ack;
     bool answered_closed; /* CLOSED, it has answered with a RST */
     uint8_t revivals;     /* segments since that say otherwise */
+    bool sends_octets; /* what looked like its FIN was one octet of text */
     bool maybe_fin; /* y acknowledged one number beyond smax: a FIN or an octet, at `maybe` */
     uint32_t maybe;
     bool has_pure;           /* its newest pure ACK: SEG.SEQ was SND.NXT */
@@ -124,6 +125,7 @@ struct tcpstate_candidate {
 
 struct tcpstate_connection {
     bool exists, self, reopened_after_reset;
+    bool empty; /* nothing but segments with bad checksums */
     struct tcpstate_endpoint end[2]; /* by role */
     bool phase_reset;                /* an accepted RST was seen */
     bool refused, reset, closed;     /* reset: before both FINs were acknowledged; closed: both were */

@@ -45,6 +45,14 @@ static bool fits(const struct judgement *j)
     return true;
 }
 
+/* A SYN as x's own stack makes it. */
+static bool looks_genuine(const struct tcpstate_endpoint *x, const struct tcpstate_segment *s)
+{
+    return (s->options & TCPSTATE_OPT_MSS) &&
+           (!(x->sent_syn || x->sent_synack) ||
+            (s->options == x->syn_options && s->mss == x->syn_mss && s->ttl == x->syn_ttl));
+}
+
 static enum incarnation of_syn(const struct judgement *j)
 {
     const struct tcpstate_conversation *conversation = j->conversation;
@@ -71,6 +79,8 @@ static enum incarnation of_syn(const struct judgement *j)
     if (j->connection->phase_reset && j->connection->rst_ns != 0 &&
         s->time_ns - j->connection->rst_ns > j->tolerance_ns && at_rest((enum tcpstate_state)x->state))
         return INCARNATION_NEW;
+    if (!y->captured && x->spoke && (x->sent_syn || x->sent_synack) && !looks_genuine(x, s))
+        return INCARNATION_CANDIDATE; /* x's next words will tell */
     if (!y->captured && (x->spoke || (j->connection->summary.roles == TCPSTATE_ROLES_GUESS && !x->sent_syn)))
         return INCARNATION_NEW; /* one direction only: no answer will be seen, and x opens only what it has closed */
     if (x->state == TCPSTATE_LAST_ACK && at_rest((enum tcpstate_state)y->state))
@@ -145,7 +155,7 @@ enum incarnation incarnation_of(struct judgement *j)
     const struct tcpstate_candidate *candidate = &conversation->candidate;
     const struct tcpstate_segment *s = j->segment;
 
-    if (!conversation->current.exists)
+    if (!conversation->current.exists || conversation->current.empty)
         return INCARNATION_NEW;
     if (s->traits & TCPSTATE_SELF)
         return INCARNATION_CURRENT;
@@ -175,7 +185,7 @@ enum incarnation incarnation_of(struct judgement *j)
         return INCARNATION_CURRENT;
     }
     if (candidate->pending && candidate->direction == s->direction && !candidate->challenged && j->ack &&
-        s->seq == candidate->segment_head.seq + 1 && j->x->state == TCPSTATE_SYN_SENT &&
+        s->seq == candidate->segment_head.seq + 1 && (j->x->state == TCPSTATE_SYN_SENT || !j->y->captured) &&
         candidate->segment_head.seq != j->x->iss)
         return INCARNATION_NEW_OF_CANDIDATE;
     if (incarnation_over(conversation, s->time_ns) && j->ack && !fits(j) && j->connection->end[0].state != TCPSTATE_LISTEN &&
@@ -227,9 +237,7 @@ void incarnation_note_candidate(struct judgement *j)
     candidate->direction = s->direction;
     memcpy(&candidate->segment_head, s, offsetof(struct tcpstate_segment, sack));
     candidate->segment_head.sack_count = 0;
-    candidate->genuine = (s->options & TCPSTATE_OPT_MSS) &&
-                         (!(x->sent_syn || x->sent_synack) ||
-                          (s->options == x->syn_options && s->mss == x->syn_mss && s->ttl == x->syn_ttl));
+    candidate->genuine = looks_genuine(x, s);
 }
 
 /* What an endpoint brings from the connection before. */

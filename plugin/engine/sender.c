@@ -101,6 +101,12 @@ static void rebase(struct judgement *j)
     const struct tcpstate_segment *s = j->segment;
     struct tcpstate_endpoint *x = j->x, *y = j->y;
 
+    if (!y->captured && y->state == TCPSTATE_CLOSED && y->undo.cause == TCPSTATE_UNDO_RST_TAKEN && x->has_acked &&
+        seq_after(s->ack, x->acked)) { /* y is not seen, but it has gone on sending */
+        hindsight_note(j, y->undo.index, y->undo.frame, TCPSTATE_VERDICT_NOT_TAKEN);
+        engine_restore(j, j->receiver, (enum tcpstate_state)y->undo.state, TCPSTATE_INFERRED);
+        y->undo.cause = TCPSTATE_UNDO_NONE;
+    }
     if (!x->has_acked || seq_after(s->ack, x->acked)) {
         x->acked = s->ack;
         x->has_acked = true;
@@ -294,6 +300,8 @@ static bool revive(struct judgement *j)
                is_challenge_ack(j) || (x->undo.state == TCPSTATE_UNKNOWN && j->segment->ack != x->undo.rst_seq));
     if (j->emitted_ns <= x->undo.time_ns)
         at_once = false;
+    if (x->undo.cause == TCPSTATE_UNDO_RST_SENT && x->undo.state == TCPSTATE_UNKNOWN)
+        at_once = true; /* all that was known of it was a RST */
     if (x->answered_closed && !j->stale && !j->ack_unsent && x->revivals < 255)
         x->revivals++; /* it has said itself that it has no connection: one segment does not outweigh that */
     if (j->stale || j->ack_unsent || (x->answered_closed && x->revivals < 3) || (!at_once && !later_than(j, x->undo.time_ns))) {
@@ -640,6 +648,7 @@ static void judge_unseen_fin(struct judgement *j)
 
     if (y->fin_inferred && (seq_after(ack, y->fin + 1) || sacks_beyond(j->segment, y->fin + 1))) { /* it was an octet */
         hindsight_note(j, y->fin_inferred_index, y->fin_inferred_frame, TCPSTATE_VERDICT_NO_FIN);
+        y->sends_octets = true;
         y->has_fin = y->fin_inferred = false;
         x->peer_fin_taken = false;
         engine_move(j, j->sender, TCPSTATE_EVENT_snd_nack_fin, TCPSTATE_ASSUMED);
@@ -663,6 +672,11 @@ static void judge_unseen_fin(struct judgement *j)
     uint32_t known = x->acked;
     if (y->spoke || ack != known + 1 || known == y->iss || hindsight_says(j, j->index, TCPSTATE_VERDICT_NO_FIN))
         return;
+    if (y->sends_octets) { /* it may be one more: x's own close will tell */
+        y->maybe_fin = true;
+        y->maybe = known;
+        return;
+    }
     y->fin_inferred_index = j->index;
     y->fin_inferred_frame = j->segment->frame;
     y->has_fin = y->fin_inferred = true;
@@ -683,7 +697,7 @@ static void judge_maybe_fin(struct judgement *j, struct tcpstate_endpoint *end, 
     struct tcpstate_endpoint *other = &j->connection->end[1 - role];
 
     end->maybe_fin = false;
-    if (end->has_fin || end->maybe != end->smax)
+    if (end->has_fin || (end->captured ? end->maybe != end->smax : end->maybe + 1 != end->smax))
         return;
     end->has_fin = end->fin_inferred = end->fin_acked = true;
     end->fin = end->maybe;
