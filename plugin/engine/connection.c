@@ -274,13 +274,19 @@ static bool transmission_proves(const struct judgement *j)
 
     if (j->copy || j->stale || j->bad_checksum || j->alien)
         return false;
-    if (j->syn)
-        return true;
+    if (x->maybe_fin || y->maybe_fin)
+        return false;
+    if (j->syn) {
+        enum tcpstate_state shown = (enum tcpstate_state)(j->has_shown ? j->shown : x->state);
+        return shown == TCPSTATE_SYN_SENT || shown == TCPSTATE_SYN_RECEIVED || (j->fin && shown == TCPSTATE_FIN_WAIT_1);
+    }
     if (j->rst)
         return !j->rst_reply && x->state == TCPSTATE_CLOSED && x->undo.cause == TCPSTATE_UNDO_RST_SENT &&
                x->undo.frame == j->segment->frame && (x->spoke || j->ack);
     if (!j->ack || j->ack_unsent)
         return false;
+    if (!y->captured)
+        return false; /* nobody knows what y has sent */
     switch ((enum tcpstate_state)(j->has_shown ? j->shown : x->state)) {
     case TCPSTATE_ESTABLISHED:
         return !j->has_shown && x->spoke && !x->has_fin && x->has_iss && !x->fast_open && y->captured &&
@@ -326,7 +332,8 @@ static void grade(struct judgement *j)
     if (receiver->state != TCPSTATE_UNKNOWN) {
         bool untouched = receiver->before == receiver->state && j->report->end[j->receiver].event_count == 0;
         if (receiver->certainty == TCPSTATE_PROVED &&
-            !(untouched && receiver->state == TCPSTATE_ESTABLISHED && !j->rst && !j->syn))
+            !(untouched && receiver->state == TCPSTATE_ESTABLISHED && !j->rst && !j->syn && !x->has_fin &&
+              !x->has_wire_fin && !x->maybe_fin && !y->maybe_fin))
             receiver->certainty = TCPSTATE_ASSUMED;
         if ((y->iss_inferred ? !y->captured : !y->has_iss && !j->syn) && receiver->certainty > TCPSTATE_INFERRED)
             receiver->certainty = TCPSTATE_INFERRED;

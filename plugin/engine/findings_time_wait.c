@@ -94,7 +94,8 @@ static void judge_acceptance(struct judgement *j)
         old->outcome == TCPSTATE_OUTCOME_REFUSED || old->outcome == TCPSTATE_OUTCOME_UNANSWERED)
         return;
     /* One unseen RST explains it, unless both ends were busy with the old connection a moment before. */
-    (now->syn_ns - old->last_sent_ns[0] > patience_ns || now->syn_ns - old->last_sent_ns[1] > patience_ns
+    (old->roles == TCPSTATE_ROLES_GUESS || now->syn_ns - old->last_sent_ns[0] > patience_ns ||
+             now->syn_ns - old->last_sent_ns[1] > patience_ns
          ? findings_tell_weakly
          : findings_tell)(j, TCPSTATE_FINDING_reuse_of_open_connection, now->syn_frame, 0, 0);
 }

@@ -169,6 +169,9 @@ enum incarnation incarnation_of(struct judgement *j)
                 return INCARNATION_CURRENT;
             return INCARNATION_NEW_OF_CANDIDATE;
         }
+        if (incarnation_over(conversation, s->time_ns) && j->x->sent_synack && s->seq != j->x->iss && j->y->has_iss &&
+            seq_within(s->ack, j->y->iss + 1, j->y->iss + 1 + j->y->syn_length) && j->x->spoke)
+            return INCARNATION_NEW; /* a late copy of the SYN has met a listener */
         if (j->y->has_smax && seq_within(s->ack, j->y->iss + 1, j->y->smax) && j->y->has_iss)
             return INCARNATION_CURRENT;
         if (j->x->has_iss && s->seq == j->x->iss)
@@ -329,7 +332,7 @@ void incarnation_open(struct judgement *j, enum incarnation how)
         } else {
             end->state = role == TCPSTATE_CLIENT ? TCPSTATE_CLOSED : TCPSTATE_LISTEN;
         }
-        if (role == TCPSTATE_CLIENT && c->summary.roles == TCPSTATE_ROLES_SYN_ACK) {
+        if (role == TCPSTATE_CLIENT && c->summary.roles == TCPSTATE_ROLES_SYN_ACK && end->state != TCPSTATE_TIME_WAIT) {
             end->state = TCPSTATE_SYN_SENT; /* there must have been a SYN */
             end->certainty = TCPSTATE_INFERRED;
             end->active_open = true;

@@ -448,6 +448,8 @@ static void judge_synack(struct judgement *j)
         if (was_established)
             engine_show(j, TCPSTATE_SYN_RECEIVED);
     } else {
+        if (x->state == TCPSTATE_TIME_WAIT) /* the SYN that reopened it was not captured */
+            engine_move(j, j->sender, TCPSTATE_EVENT_rcv_syn, TCPSTATE_INFERRED);
         engine_move(j, j->sender, TCPSTATE_EVENT_snd_synack, TCPSTATE_PROVED);
     }
     if (x->sent_synack && x->iss != s->seq) /* a new life: an old SYN has met a listener */
