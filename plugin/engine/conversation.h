@@ -43,7 +43,8 @@ struct tcpstate_endpoint {
     uint8_t entered_captured; /* the entry into `state` was captured at entered_ns */
     bool active_open;         /* has sent a SYN of its own before it answered one */
     bool captured;            /* a segment of it was captured */
-    bool spoke;               /* has sent an ordinary segment: no SYN, no RST */
+    bool spoke;               /* has sent an ordinary segment: no SYN, no RST; that showed it established */
+    bool heard;               /* an ordinary segment of it was captured at all */
     bool fast_open;           /* as a server: SYN with a cookie, or SYN data acknowledged: data may precede the ACK */
     bool ignores_acks;        /* acceptable ACKs did not establish it: established only when it speaks */
     uint8_t ignored_acks;     /* ACKs that were taken back by a repeated SYN,ACK */

@@ -13,7 +13,10 @@
 
 #include "transition.h"
 
-enum { KEEP_ALIVE_IDLE_NS = 900000000 }; /* stacks wait at least a second before a keep-alive */
+enum {
+    KEEP_ALIVE_IDLE_NS = 900000000, /* stacks wait at least a second before a keep-alive */
+    REPETITION_NS = 200000000       /* and this long before they repeat data, RFC 6298 2.4 asks for more */
+};
 
 /* The state that the table names, for showing only. */
 static enum tcpstate_state cell(enum tcpstate_event event, enum tcpstate_state state)
@@ -300,6 +303,12 @@ static bool revive(struct judgement *j)
                is_challenge_ack(j) || (x->undo.state == TCPSTATE_UNKNOWN && j->segment->ack != x->undo.rst_seq));
     if (j->emitted_ns <= x->undo.time_ns)
         at_once = false;
+    /* without timestamps a hole that is filled may have been sent long ago: a repetition comes after 200 ms at least */
+    if (!(j->segment->options & TCPSTATE_OPT_TIMESTAMPS) && j->segment->length > 0 && x->has_smax &&
+        seq_at_most(j->end, x->smax) && j->segment->time_ns - x->undo.time_ns < REPETITION_NS) {
+        engine_show(j, (enum tcpstate_state)x->undo.state);
+        return false;
+    }
     if (x->undo.cause == TCPSTATE_UNDO_RST_SENT && x->undo.state == TCPSTATE_UNKNOWN)
         at_once = true; /* all that was known of it was a RST */
     if (x->answered_closed && !j->stale && !j->ack_unsent && x->revivals < 255)
@@ -663,16 +672,16 @@ static void judge_unseen_fin(struct judgement *j)
     if (y->has_fin || y->has_wire_fin || !x->has_acked || !state_is_synchronized((enum tcpstate_state)x->state) ||
         !y->has_iss)
         return;
-    if (!y->spoke && x->has_fin && x->state == TCPSTATE_FIN_WAIT_1 && j->pure_ack && seq_after(ack, x->acked) &&
+    if (!y->heard && x->has_fin && x->state == TCPSTATE_FIN_WAIT_1 && j->pure_ack && seq_after(ack, x->acked) &&
         (!x->doubtful_fin_ack || ack == x->acked + 1))
         engine_move(j, j->sender, TCPSTATE_EVENT_rcv_ack_f, TCPSTATE_INFERRED);
-    if (y->spoke && ack == y->smax + 1) { /* not yet: y itself will tell */
+    if (y->heard && ack == y->smax + 1) { /* not yet: y itself will tell */
         y->maybe_fin = true;
         y->maybe = y->smax;
         return;
     }
     uint32_t known = x->acked;
-    if (y->spoke || ack != known + 1 || known == y->iss || hindsight_says(j, j->index, TCPSTATE_VERDICT_NO_FIN))
+    if (y->heard || ack != known + 1 || known == y->iss || hindsight_says(j, j->index, TCPSTATE_VERDICT_NO_FIN))
         return;
     if (y->sends_octets) { /* it may be one more: x's own close will tell */
         y->maybe_fin = true;
@@ -822,6 +831,7 @@ static void note_numbers(struct judgement *j)
     bool keep_alive;
 
     x->captured = true;
+    x->heard |= j->ordinary;
     x->last_sent_ns = s->time_ns;
     if (j->rst)
         return;
