@@ -218,6 +218,10 @@ static void judge_unsent_ack(struct judgement *j)
         y->smax = ack;
         return;
     }
+    if (y->has_seen_fin && ack == y->seen_fin + 1 && !j->alien) {
+        j->ack_refused = true; /* x has taken a FIN that y did not send */
+        return;
+    }
     if (!j->alien && ack == y->smax + 1 && !y->has_fin && !y->has_wire_fin &&
         state_is_synchronized((enum tcpstate_state)y->state))
         return; /* perhaps a FIN that was not captured: sender.c infers it */

@@ -59,7 +59,12 @@ struct tcpstate_endpoint {
     int64_t fin_ns;
     uint8_t state_before_fin;
     /* a FIN of its that was captured, whoever sent it: what y can have received */
-    bool has_wire_fin;
+    bool has_wire_fin, has_seen_fin; /* seen_fin: captured, but not thought to be taken or sent */
+    uint32_t seen_fin, seen_fin_frame, seen_fin_index;
+    bool has_ignored_rst; /* it did not seem to take a RST of y, and has said nothing since */
+    uint32_t ignored_rst_frame, ignored_rst_index;
+    bool refused;         /* a REFUSED verdict was given because of its RST */
+    uint32_t refused_index;
     uint32_t wire_fin, wire_fin_frame, wire_fin_index;
     uint32_t una;         /* highest acceptable ACK from y, assumed delivered */
     bool has_una, fin_acked, doubtful_fin_ack;

@@ -236,6 +236,12 @@ static void in_other_states(struct judgement *j)
             j->rst_too_low = true;
         else
             j->rst_challenged = true;
+        if (!j->rst_accepted && (!y->has_redge || !seq_after(s->seq, y->redge)) &&
+            (!y->has_acked || seq_at_least(s->seq, y->acked))) {
+            y->has_ignored_rst = true;
+            y->ignored_rst_frame = s->frame;
+            y->ignored_rst_index = j->index;
+        }
         return;
     }
     if (j->acceptable == TCPSTATE_SURELY_NOT) {

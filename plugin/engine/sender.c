@@ -157,6 +157,13 @@ static void judge_knowledge_of_peer_fin(struct judgement *j)
 {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
 
+    if (!y->has_wire_fin && y->has_seen_fin && j->segment->ack == y->seen_fin + 1 && seq_after(j->segment->ack, y->smax) &&
+        !(y->has_fin && y->fin == y->seen_fin)) { /* whoever sent it, x has taken it */
+        y->has_wire_fin = true;
+        y->wire_fin = y->seen_fin;
+        y->wire_fin_frame = y->seen_fin_frame;
+        y->wire_fin_index = y->seen_fin_index;
+    }
     if (!y->has_fin && !y->has_wire_fin)
         return;
     if (y->has_wire_fin && seq_after(j->segment->ack, y->wire_fin + 1)) { /* text went past it: x took no FIN there */
@@ -500,15 +507,28 @@ static void judge_synack(struct judgement *j)
 /* A RST without ACK that answers the segment just before it: its sender had no connection when that one came. */
 static void judge_refusal(struct judgement *j)
 {
-    const struct tcpstate_endpoint *x = j->x;
+    struct tcpstate_endpoint *x = j->x;
     const struct tcpstate_path *path = j->x_path;
     unsigned last = (path->ack_next + TCPSTATE_ACKS - 1u) % TCPSTATE_ACKS;
 
     if (j->ack || path->ack_count == 0 || x->spoke || path->acks[last].ack != j->segment->seq ||
         path->acks[last].index + 1 != j->index)
         return;
-    if (x->has_iss && j->segment->seq == x->iss + 1 && x->state == TCPSTATE_ESTABLISHED)
+    if (x->has_iss && j->segment->seq == x->iss + 1 && x->state == TCPSTATE_ESTABLISHED) {
         hindsight_note(j, path->acks[last].index, path->acks[last].frame, TCPSTATE_VERDICT_REFUSED);
+        x->refused = true;
+        x->refused_index = path->acks[last].index;
+    }
+}
+
+/* A RST that seemed too low or inexact was the last that x heard before it answers as if it had no connection. */
+static void judge_ignored_rst(struct judgement *j)
+{
+    struct tcpstate_endpoint *x = j->x;
+
+    if (x->has_ignored_rst && !j->ack && plausible_rst(j))
+        hindsight_note(j, x->ignored_rst_index, x->ignored_rst_frame, TCPSTATE_VERDICT_TAKEN);
+    x->has_ignored_rst = false;
 }
 
 static void judge_rst(struct judgement *j)
@@ -539,6 +559,7 @@ static void judge_rst(struct judgement *j)
         engine_move(j, j->sender, TCPSTATE_EVENT_snd_rst_reply, TCPSTATE_ASSUMED);
         return;
     }
+    judge_ignored_rst(j);
     if (x->state == TCPSTATE_CLOSED) {
         if (!j->ack && plausible_rst(j))
             x->answered_closed = true;
@@ -751,6 +772,13 @@ static void judge_ordinary(struct judgement *j)
 
     if (!j->ack)
         return; /* every segment but a SYN and a RST carries an ACK: nobody's ordinary segment */
+    if (!j->stale && !j->ack_unsent) {
+        x->has_ignored_rst = false;
+        if (x->refused && j->segment->time_ns > x->undo.time_ns + j->tolerance_ns) {
+            hindsight_withdraw(j, x->refused_index, TCPSTATE_VERDICT_REFUSED);
+            x->refused = false;
+        }
+    }
     if (x->state == TCPSTATE_CLOSED && x->undo.cause == TCPSTATE_UNDO_LAST_ACK && x->has_fin && !x->fin_inferred &&
         !j->stale && goes_on_after_fin(j))
         forget_fin(j, x, j->sender, TCPSTATE_PROVED);
@@ -886,6 +914,12 @@ void sender_judge(struct judgement *j)
 
     if (hindsight_says(j, j->index, TCPSTATE_VERDICT_NOT_SENT))
         j->alien = true;
+    if (j->fin && !j->syn) {
+        x->has_seen_fin = true;
+        x->seen_fin = j->end - 1;
+        x->seen_fin_frame = s->frame;
+        x->seen_fin_index = j->index;
+    }
     if (j->alien)
         return;
     if (!j->stale && (s->options & TCPSTATE_OPT_TIMESTAMPS) && x->sent_ts && x->ts_newest != 0 && !j->rst &&
