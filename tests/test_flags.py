@@ -48,7 +48,7 @@ def pairs():
 
 
 def segments():
-    """Numbers as whoever sends such flags would choose them; no two IPv4 identifications in a row are equal, so nothing is a copy."""
+    """Numbers as whoever sends such flags would choose them. IPv4 identifications differ, so nothing is a copy."""
     made = []
     for number, (first, second, same) in enumerate(pairs()):
         ports = (49152 + number % 16000, 49152 + number // 16000)

@@ -87,8 +87,9 @@ static void judge_fin(struct judgement *j)
     } else {
         judge_first_fin(j, fin);
     }
-    /* in order of sequence: RFC 9293 3.10.7.4 first */
+    /* in order of sequence: RFC 9293 3.10.7.4 first; beyond the window it is not kept */
     if (y->has_rnxt && !y->peer_fin_taken && seq_before(y->rnxt, j->segment->seq) &&
+        j->acceptable != TCPSTATE_SURELY_NOT &&
         state_is_synchronized((enum tcpstate_state)y->state))
         findings_tell(j, TCPSTATE_FINDING_fin_after_hole, 0, 0, 0);
     if (!e->has_fin) {

@@ -25,8 +25,8 @@ static void judge_rst_above(struct judgement *j)
     if (!findings_scale_is_known(j))
         findings_tell(j, TCPSTATE_FINDING_window_scale_unknown, 0, 0, 0);
     (unseen || in_hole ? findings_tell_weakly : findings_tell)(
-        j, beyond ? TCPSTATE_FINDING_rst_beyond_window : TCPSTATE_FINDING_rst_inexact, 0, beyond ? y->redge : y->rnxt,
-        0);
+        j, beyond ? TCPSTATE_FINDING_rst_beyond_window : TCPSTATE_FINDING_rst_inexact,
+        findings_answered_by_rst(j, false), beyond ? y->redge : y->rnxt, 0);
 }
 
 /* ---- a RST that ends the connection ----------------------------------------------------------------------------- */

@@ -199,13 +199,14 @@ static void judge_data_beyond_window(struct judgement *j)
     bool hole = !j->x->evidence_open.has_smax || seq_after(s->seq, j->x->evidence_open.smax);
     bool proved;
 
+    if (j->end != s->seq && findings_know_options(j) && y->has_redge && !is_window_probe(j) &&
+        seq_after(s->seq, y->redge)) /* a FIN too */
+        provoke(j);
     if (s->length == 0 || !findings_know_options(j) || !y->has_redge || is_window_probe(j) ||
         !seq_after(right, y->redge + spare))
         return;
     proved = !hole && has_timestamps(s) && e->edge_tsval != 0 && seq_before(s->tsecr, e->edge_tsval) &&
              seq_after(right, e->edge + spare);
-    if (seq_after(s->seq, y->redge))
-        provoke(j);
     findings_tell_weak(j, !proved, TCPSTATE_FINDING_data_beyond_window, 0, y->redge, 0);
 }
 
