@@ -283,6 +283,9 @@ void receiver_judge(struct judgement *j)
     }
     switch ((enum tcpstate_state)y->state) {
     case TCPSTATE_CLOSED: /* 3.10.7.1: a RST at most */
+        if ((y->undo.cause == TCPSTATE_UNDO_RST_TAKEN || y->undo.cause == TCPSTATE_UNDO_RST_SENT) && j->ordinary &&
+            j->segment->length > 0 && y->has_acked && seq_after(j->segment->seq + j->segment->length, y->acked))
+            ranges_add(j->x, j->segment->seq, j->segment->seq + j->segment->length, j); /* in case it lives after all */
         if (j->syn && !j->ack && !j->rst && !y->active_open && y->undo.cause == TCPSTATE_UNDO_RST_TAKEN) {
             engine_move(j, j->receiver, TCPSTATE_EVENT_open_passive, TCPSTATE_ASSUMED);
             in_listen(j);

@@ -217,7 +217,11 @@ static void judge_own_fin(struct judgement *j)
     uint32_t fin = j->end - 1;
 
     if (!x->has_fin || x->fin_inferred) {
-        bool plausible = !x->has_smax || seq_after(j->end, x->smax) || x->fin_inferred;
+        /* a FIN sent later than the octets beyond it, none of which y has: those were not x's */
+        bool beyond_is_false = (j->segment->options & TCPSTATE_OPT_TIMESTAMPS) && x->sent_ts && x->has_una &&
+                               seq_after(j->segment->tsval, x->smax_tsval) && seq_at_least(fin, x->una) &&
+                               j->segment->length == 0;
+        bool plausible = !x->has_smax || seq_after(j->end, x->smax) || x->fin_inferred || beyond_is_false;
         bool repeats_inferred = x->fin_inferred && x->fin == fin;
 
         bool after_last_data = !j->stale || !(j->segment->options & TCPSTATE_OPT_TIMESTAMPS) ||
@@ -236,6 +240,8 @@ static void judge_own_fin(struct judgement *j)
         }
         if (x->fin_inferred && !repeats_inferred)
             x->fin_inferred = false;
+        if (x->has_smax && seq_before(j->end, x->smax))
+            x->smax = j->end;
         x->has_fin = true;
         x->fin_inferred = false;
         x->fin = fin;
@@ -285,6 +291,18 @@ static bool is_challenge_ack(const struct judgement *j)
            j->segment->ack != x->undo.rst_seq && x->has_smax && seq_at_least(j->segment->seq, x->smax);
 }
 
+/* Does it acknowledge an octet that was captured after `time_ns`? Then it was sent later still. */
+static bool knows_of_later(const struct judgement *j, int64_t time_ns)
+{
+    const struct tcpstate_endpoint *y = j->y;
+
+    for (unsigned i = 0; j->ack && i < y->range_count; i++)
+        if (y->ranges[i].copies == 1 && seq_at_most(y->ranges[i].right, j->segment->ack) &&
+            y->ranges[i].time_ns > time_ns)
+            return true;
+    return false;
+}
+
 /* True if x may go on as if it had never been closed. */
 static bool revive(struct judgement *j)
 {
@@ -316,6 +334,8 @@ static bool revive(struct judgement *j)
         engine_show(j, (enum tcpstate_state)x->undo.state);
         return false;
     }
+    if (knows_of_later(j, x->undo.time_ns))
+        at_once = true;
     if (x->undo.cause == TCPSTATE_UNDO_RST_SENT && x->undo.state == TCPSTATE_UNKNOWN)
         at_once = true; /* all that was known of it was a RST */
     if (x->answered_closed && !j->stale && !j->ack_unsent && x->revivals < 255)
