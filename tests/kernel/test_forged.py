@@ -23,8 +23,8 @@ SEPARATOR = "\x1f"
 
 # Forged segments that were ignored and about which nothing can be said, by what was forged, and why.
 EXCEPTIONS = {
-    "md5": "data at the right number: whether both hosts have a key is configured, not agreed on the wire (RFC 2385), and "
-           "no row of finding.def speaks of it",
+    "md5": "data at the right number: whether both hosts have a key is configured, not agreed on the wire (RFC 2385), "
+           "and no row of finding.def speaks of it",
 }
 # Findings about the whole capture, and what says that the segment was taken.
 NO_REASONS = {"capture_ends_open", "roles_guessed", "window_scale_unknown", "close_wait_stuck", "connection_aborted"}

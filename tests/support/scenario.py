@@ -23,6 +23,7 @@ FLAGS = {"F": frames.FIN, "S": frames.SYN, "R": frames.RST, "P": frames.PSH, "."
 DOCUMENTATION = [ipaddress.ip_network(text) for text in
                  ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")]
 PREFERENCES = ("msl", "checksum")
+TCP_HEADER, LONGEST_TCP_HEADER = 20, 60
 START_NS = 1_750_000_000 * 10**9
 
 
@@ -77,6 +78,7 @@ class Segment:
     ip_id: int = 0
     urgent: int = 0
     bad_checksum: bool = False
+    snap: int = 0  # so many octets of the TCP header were captured, 0: all
     # ---- expected
     peers: tuple = ()     # whose states the columns show
     states: tuple = ()
@@ -95,6 +97,11 @@ class Segment:
         return frames.tcp_segment(self.sender.address, self.receiver.address, self.sender.port, self.receiver.port,
                                   seq=self.seq, ack=self.ack, flags=self.flags, window=self.window, urgent=self.urgent,
                                   options=self.options, payload=self.payload, bad_checksum=self.bad_checksum)
+
+    @property
+    def is_cut(self):
+        """Are the options missing from the capture?"""
+        return 0 < self.snap < frames.tcp_header_length(self.tcp)
 
     @property
     def header_digest(self):
@@ -118,6 +125,7 @@ class Scenario:
     peers: dict = dataclasses.field(default_factory=dict)
     segments: list = dataclasses.field(default_factory=list)
     finals: list = dataclasses.field(default_factory=list)  # (line, connection or None, field, value)
+    snap: int = 0  # so many octets of each TCP header were captured, 0: whole frames
 
     @property
     def pcap_frames(self):
@@ -181,6 +189,8 @@ class Parser:
                 self.parse_preference(rest.split())
             case "final":
                 self.parse_final(rest.split())
+            case "snap":
+                self.scenario.snap = self.number(rest, TCP_HEADER, LONGEST_TCP_HEADER)
             case _:
                 self.fail(f"unknown word '{word}'")
 
@@ -252,13 +262,16 @@ class Parser:
             self.fail("no window")
         window = self.number(words.pop(0), 0, 65535)
         count = self.sent[sender.name] = self.sent.get(sender.name, 0) + 1
-        segment = Segment(self.line, self.now, sender, receiver, flags, seq, length, ack, window, ip_id=count)
+        segment = Segment(self.line, self.now, sender, receiver, flags, seq, length, ack, window, ip_id=count,
+                          snap=self.scenario.snap)
         while words:
             self.parse_option(segment, words)
         try:
             segment.tcp
         except ValueError as error:
             self.fail(str(error))
+        if segment.is_cut and (segment.snap > TCP_HEADER or ":" in sender.address):
+            self.fail("'snap' cuts IPv4 segments only, and before the first option")
         self.parse_expected(segment, expected.split())
         self.scenario.segments.append(segment)
 

@@ -33,7 +33,8 @@ SEPARATOR = "\x1f"  # in no text, so it can stand between the values of one fiel
 
 OPTION_BITS = {"mss": 0x01, "ws": 0x02, "sackok": 0x04, "sack": 0x08, "ts": 0x10, "tfo": 0x20, "md5": 0x80}
 FAST_OPEN_COOKIE = 0x40
-CHECKSUM_BAD, HAS_IP_ID, HAS_TTL, BROADCAST, SELF = 0x01, 0x02, 0x04, 0x20, 0x40
+CHECKSUM_BAD, HAS_IP_ID, HAS_TTL, TRUNCATED_HEADER, BROADCAST, SELF = 0x01, 0x02, 0x04, 0x08, 0x20, 0x40
+BEFORE_TCP = 14 + 20  # octets of Ethernet and IPv4
 
 
 # ---- the engine alone
@@ -52,7 +53,8 @@ def engine_input(scenario):
 
 def segment_line(segment, frame, key):
     """A line of the input of run-segments, see there."""
-    facts, ends = segment.facts, conversation(segment)
+    ends = conversation(segment)
+    facts = {} if segment.is_cut else segment.facts
     options = sum(bit for name, bit in OPTION_BITS.items() if name in facts)
     if facts.get("tfo"):
         options |= FAST_OPEN_COOKIE
@@ -61,6 +63,8 @@ def segment_line(segment, frame, key):
         traits |= HAS_IP_ID
     if segment.bad_checksum:
         traits |= CHECKSUM_BAD
+    if segment.is_cut:
+        traits |= TRUNCATED_HEADER
     addresses = [ipaddress.ip_address(peer.address) for peer in (segment.sender, segment.receiver)]
     if any(address.is_multicast or str(address) == "255.255.255.255" for address in addresses):
         traits |= BROADCAST
@@ -130,7 +134,8 @@ def run_tshark(scenario, tshark, later_pass=False):
     with tempfile.TemporaryDirectory(prefix="tcpstate.") as folder:
         os.chmod(folder, 0o755)
         capture = pathlib.Path(folder, f"{scenario.name}.pcap")
-        pcap.write_pcap(capture, scenario.pcap_frames)
+        options = {"snap_length": BEFORE_TCP + scenario.snap} if scenario.snap else {}
+        pcap.write_pcap(capture, scenario.pcap_frames, **options)
         capture.chmod(0o644)
         output = tshark(*tshark_arguments(scenario, capture, later_pass)).stdout
     return read_fields(output, later_pass)
