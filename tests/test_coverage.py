@@ -33,8 +33,8 @@ def raised():
 def test_every_finding_is_raised_or_listed_with_a_reason():
     kinds = Counter(FINDINGS[finding].kind for finding in raised())
     print(f"{len(FINDINGS)} findings: {len(raised())} are raised in {len(run.scenario_paths())} scenarios "
-          f"({', '.join(f'{count} {kind}' for kind, count in sorted(kinds.items()))}), {len(REASONS)} are listed with a "
-          "reason")
+          f"({', '.join(f'{count} {kind}' for kind, count in sorted(kinds.items()))}), {len(REASONS)} are listed with "
+          "a reason")
     assert sorted(set(FINDINGS) - set(raised()) - set(REASONS)) == [], "neither raised nor listed"
     assert sorted(set(REASONS) & set(raised())) == [], "raised by now: take them out of the list"
     assert sorted((set(REASONS) | set(raised())) - set(FINDINGS)) == [], "no such findings"

@@ -75,7 +75,8 @@ def segment(index, flags, seq, ack, ports, back):
     frame = frames.ethernet(frames.ip_packet(sender.address, receiver.address, header, identification=ip_id))
     return types.SimpleNamespace(
         sender=sender, receiver=receiver, facts={}, bad_checksum=False, is_cut=False,
-        time_ns=10**18 + index * STEP_NS, flags=flags, seq=seq, ack=ack, length=0, window=64240, urgent=urgent, header_digest=index, ip_id=ip_id, ttl=64, frame=frame)
+        time_ns=10**18 + index * STEP_NS, flags=flags, seq=seq, ack=ack, length=0, window=64240, urgent=urgent,
+        header_digest=index, ip_id=ip_id, ttl=64, frame=frame)
 
 
 SEGMENTS = segments()
