@@ -5,7 +5,7 @@
  *                 +--first--> record --next--> record --next--> ...            (one array, in frame order)
  *                               |  |
  *                               |  +--> extra   findings, events, times: for the few segments that have any
- *                               +-----> facts   the segment itself, without empty SACK blocks
+ *                               +-----> facts   the segment itself, without empty SACK blocks; or the ICMP error
  *
  * A record is found by a binary search for its frame. The facts are kept for the texts and for hindsight: when the end
  * of a conversation contradicts an assumption made on the way (tcpstate_has_new_verdicts()), all its segments are
@@ -37,7 +37,7 @@ struct record {
     uint8_t outcome : 4, closed_by : 2, opened_by : 2;
     uint8_t close_kind : 3, vantage : 2, acceptable : 2, was_in_flight : 1;
     uint8_t conn_state : 4, step_again : 1, completes_handshake : 1, completes_close : 1, first_synack : 1;
-    uint8_t started_connection : 1;
+    uint8_t started_connection : 1, is_icmp_error : 1;
 };
 
 static_assert(sizeof(struct record) == 32, "half a cache line, one per segment of the capture");
@@ -68,8 +68,8 @@ struct conversation {
     struct tuple tuple;
     struct connection *newest;
     uint32_t first, last; /* records */
-    uint32_t segment_count;
-    uint32_t hindsight_count; /* how many segments there were when hindsight was last taken */
+    uint32_t segment_count;   /* of segments and ICMP errors */
+    uint32_t hindsight_count; /* how many there were when hindsight was last taken */
     struct tcpstate_conversation engine;
     const struct tcpstate_conversation *rerun; /* the last one that was judged again, NULL: no need */
 };
@@ -144,6 +144,18 @@ static void load_facts(const struct capture_state *state, uint32_t index, struct
     memset(segment, 0, sizeof(*segment));
     memcpy(segment, kept, offsetof(struct tcpstate_segment, sack));
     memcpy(segment->sack, kept->sack, segment->sack_count * sizeof(segment->sack[0]));
+}
+
+static uint32_t keep_icmp(struct capture_state *state, const struct tcpstate_icmp *icmp) {
+    uint64_t octets[(sizeof(*icmp) + 7) / 8] = {0};
+    memcpy(octets, icmp, sizeof(*icmp));
+    const uint32_t index = wmem_array_get_count(state->facts);
+    wmem_array_append(state->facts, octets, array_length(octets));
+    return index;
+}
+
+static void load_icmp(const struct capture_state *state, uint32_t index, struct tcpstate_icmp *icmp) {
+    memcpy(icmp, wmem_array_index(state->facts, index), sizeof(*icmp));
 }
 
 /* ---- reports -------------------------------------------------------------------------------------------------- */
@@ -281,6 +293,17 @@ static const struct connection *connection_numbered(const struct conversation *c
     return connection;
 }
 
+static void append_record(struct capture_state *state, struct conversation *conversation, struct record record) {
+    const uint32_t index = wmem_array_get_count(state->records);
+    wmem_array_append_one(state->records, record);
+    if (conversation->last == NO_RECORD)
+        conversation->first = index;
+    else
+        record_at(state, conversation->last)->next = index;
+    conversation->last = index;
+    conversation->segment_count++;
+}
+
 void capture_state_segment(struct capture_state *state, const struct sourced_segment *sourced) {
     const struct tcpstate_segment *segment = &sourced->segment;
     struct conversation *conversation = conversation_of(state, &sourced->tuple);
@@ -295,14 +318,24 @@ void capture_state_segment(struct capture_state *state, const struct sourced_seg
     record.facts = keep_facts(state, segment);
     record.extra = keep_extra(state, &report);
     record.next = NO_RECORD;
-    const uint32_t index = wmem_array_get_count(state->records);
-    wmem_array_append_one(state->records, record);
-    if (conversation->last == NO_RECORD)
-        conversation->first = index;
-    else
-        record_at(state, conversation->last)->next = index;
-    conversation->last = index;
-    conversation->segment_count++;
+    append_record(state, conversation, record);
+}
+
+bool capture_state_icmp_error(struct capture_state *state, const struct sourced_segment *sourced) {
+    struct conversation *conversation = wmem_map_lookup(state->conversations, &sourced->tuple);
+    struct tcpstate_report report;
+    if (!conversation || !tcpstate_icmp_error(&conversation->engine, &state->settings, &sourced->icmp, &report))
+        return false;
+    struct record record = pack(&report);
+    record.is_icmp_error = true;
+    record.frame = sourced->icmp.frame;
+    record.ordinal = sourced->segment.ordinal;
+    record.connection = connection_numbered(conversation, report.connection)->file_number;
+    record.facts = keep_icmp(state, &sourced->icmp);
+    record.extra = keep_extra(state, &report);
+    record.next = NO_RECORD;
+    append_record(state, conversation, record);
+    return true;
 }
 
 uint32_t capture_state_count(const struct capture_state *state) { return wmem_array_get_count(state->records); }
@@ -340,15 +373,27 @@ unsigned capture_state_findings(const struct capture_state *state, uint32_t reco
 
 /* ---- hindsight ------------------------------------------------------------------------------------------------ */
 
+/* Judges the segment or ICMP error of a record again. */
+static void judge_record(const struct capture_state *state, const struct record *record,
+                         struct tcpstate_conversation *rerun, struct tcpstate_report *report) {
+    if (record->is_icmp_error) {
+        struct tcpstate_icmp icmp;
+        load_icmp(state, record->facts, &icmp);
+        tcpstate_icmp_error(rerun, &state->settings, &icmp, report);
+    } else {
+        struct tcpstate_segment segment;
+        load_facts(state, record->facts, &segment);
+        tcpstate_segment(rerun, &state->settings, &segment, report);
+    }
+}
+
 /* Judges all segments of a conversation again and notes the states as the settled ones. */
 static void judge_again(struct capture_state *state, const struct conversation *conversation,
                         struct tcpstate_conversation *rerun) {
     for (uint32_t index = conversation->first; index != NO_RECORD; index = record_at(state, index)->next) {
         struct record *record = record_at(state, index);
-        struct tcpstate_segment segment;
         struct tcpstate_report report;
-        load_facts(state, record->facts, &segment);
-        tcpstate_segment(rerun, &state->settings, &segment, &report);
+        judge_record(state, record, rerun, &report);
         /* Client and server are those of the first pass, should the rerun tell them apart otherwise. */
         const int client = report.sender == record->sender ? TCPSTATE_CLIENT : TCPSTATE_SERVER;
         record->settled_client = report.end[client].state & 0xFu;
@@ -375,9 +420,11 @@ static void take_hindsight(struct capture_state *state, struct conversation *con
 /* Is it the first segment of its connection in its frame? A final finding names a frame, and is told once. */
 static bool is_first_in_frame(const struct capture_state *state, uint32_t index) {
     const struct record *record = record_at(state, index);
+    if (record->is_icmp_error)
+        return false;
     for (unsigned left = record->ordinal; left > 0 && index > 0; left--) {
         const struct record *before = record_at(state, --index);
-        if (before->frame == record->frame && before->connection == record->connection)
+        if (before->frame == record->frame && before->connection == record->connection && !before->is_icmp_error)
             return false;
     }
     return true;
@@ -417,7 +464,13 @@ void capture_state_view(struct capture_state *state, uint32_t record_index, bool
     view->is_later_pass = is_later_pass;
     view->contradicted_in = 0;
     view->final_count = 0;
-    load_facts(state, record->facts, &view->segment);
+    view->is_icmp_error = record->is_icmp_error;
+    if (view->is_icmp_error) {
+        load_icmp(state, record->facts, &view->icmp);
+        view->segment = tcpstate_icmp_quoted(&view->icmp);
+    } else {
+        load_facts(state, record->facts, &view->segment);
+    }
     unpack(record, &view->report);
     view->report.connection = connection->number;
     load_extra(state, record->extra, &view->report);

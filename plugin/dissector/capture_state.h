@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * Everything that is remembered about a capture file: conversations by tuple, their connections, and a record for each
- * segment. It is filled once, in capture order, and only read afterwards, so that every visit of a frame shows the
+ * segment and each ICMP error that quotes one. It is filled once, in capture order, and only read afterwards, so that every visit of a frame shows the
  * same. All memory belongs to the file scope of Wireshark and goes with it.
  */
 #ifndef CAPTURE_STATE_H
@@ -22,7 +22,10 @@ void capture_state_frame(struct capture_state *state, int64_t time_ns);
 /* For each segment on the first visit of its frame, in capture order: has the engine judge it and keeps the report. */
 void capture_state_segment(struct capture_state *state, const struct sourced_segment *sourced);
 
-/* How many segments there are so far: the record that the next one will have. */
+/* The same for an ICMP error that quotes a segment. Without a connection to tell of, nothing is kept: false. */
+bool capture_state_icmp_error(struct capture_state *state, const struct sourced_segment *sourced);
+
+/* How many segments and ICMP errors there are so far: the record that the next one will have. */
 uint32_t capture_state_count(const struct capture_state *state);
 
 /* On later visits: the records of a frame are `*first` and the following; returns how many. */
@@ -32,10 +35,13 @@ unsigned capture_state_find(const struct capture_state *state, uint32_t frame, u
 unsigned capture_state_findings(const struct capture_state *state, uint32_t record,
                                 const struct tcpstate_finding **findings);
 
-/* All that can be shown of one segment. */
+/* All that can be shown of one segment, or of one ICMP error: `segment` is then what is known of the quoted one, and of
+ * the report only what tcpstate_icmp_error() says is meant. */
 struct capture_view {
     uint32_t connection; /* number within the file, from 0 */
     const struct tuple *tuple;
+    bool is_icmp_error;
+    struct tcpstate_icmp icmp; /* with `is_icmp_error` */
     struct tcpstate_segment segment;
     struct tcpstate_report report;
     const struct tcpstate_summary *summary; /* as far as the file has been read */

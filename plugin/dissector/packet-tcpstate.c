@@ -75,13 +75,21 @@ static void end_file(void) { capture = NULL; }
 
 /* ---- frames --------------------------------------------------------------------------------------------------- */
 
-/* Returns how many segments the frame has; the record of the first is in `*first`. */
+/* Returns how many records the frame has, for its segments and ICMP errors; the first is `*first`. */
 static unsigned visit_first(const packet_info *pinfo, const proto_tree *tree, uint32_t *first) {
-    struct sourced_segment segments[SEGMENTS_PER_FRAME];
-    const unsigned count = tree ? segment_source(pinfo, tree, segments) : 0;
+    struct sourced_segment found[SEGMENTS_PER_FRAME];
+    const unsigned found_count = tree ? segment_source(pinfo, tree, found) : 0;
+    unsigned count = 0;
     *first = capture_state_count(capture);
-    for (unsigned i = 0; i < count; i++)
-        capture_state_segment(capture, &segments[i]);
+    for (unsigned i = 0; i < found_count; i++) {
+        found[i].segment.ordinal = (uint8_t)count;
+        if (found[i].is_icmp_error) {
+            count += capture_state_icmp_error(capture, &found[i]);
+        } else {
+            capture_state_segment(capture, &found[i]);
+            count++;
+        }
+    }
     if (pinfo->presence_flags & PINFO_HAS_TS)
         capture_state_frame(capture, segment_source_time_ns(pinfo));
     return count;

@@ -266,10 +266,17 @@ static void show_who(const struct page *page, const struct capture_view *view) {
     for (int role = TCPSTATE_CLIENT; role <= TCPSTATE_SERVER; role++)
         if (proto_field_is_referenced(page->tree, hf_end[role].address))
             add_string(page, hf_end[role].address, format_address(page, view, role));
-    if (report->sender != TCPSTATE_NO_ROLE)
+    if (report->sender != TCPSTATE_NO_ROLE && !view->is_icmp_error)
         add_enumeration(page, &hf_sender, report->sender, tcpstate_role_name((enum tcpstate_role)report->sender));
     add_enumeration(page, &hf_roles, view->summary->roles,
                     tcpstate_roles_name((enum tcpstate_roles)view->summary->roles));
+}
+
+static void explain(const struct capture_view *view, const struct presentation *presentation, char *text, size_t size) {
+    if (view->is_icmp_error)
+        tcpstate_icmp_explain(&view->icmp, &view->report, view->summary, presentation->language, text, size);
+    else
+        tcpstate_explain(&view->segment, &view->report, view->summary, presentation->language, text, size);
 }
 
 static void show_what_happened(const struct page *page, const struct capture_view *view,
@@ -285,12 +292,12 @@ static void show_what_happened(const struct page *page, const struct capture_vie
             if (format_transition(report, role, text, sizeof(text)))
                 add_string(page, hf_transition, text);
         if (proto_field_is_referenced(page->tree, hf_explanation)) {
-            tcpstate_explain(&view->segment, report, view->summary, presentation->language, text, sizeof(text));
+            explain(view, presentation, text, sizeof(text));
             if (text[0])
                 add_text(page, hf_explanation, "Explanation", text);
         }
     }
-    const char *rfc = tcpstate_rfc(report);
+    const char *rfc = view->is_icmp_error ? tcpstate_icmp_rfc(report) : tcpstate_rfc(report);
     if (rfc[0])
         add_string(page, hf_rfc, rfc);
 }
@@ -356,12 +363,14 @@ static void show_connection(const struct page *page, const struct capture_view *
     add_string(page, hf_history, history);
 }
 
-/* "TCP Connection State, client ESTABLISHED, server CLOSE-WAIT: close 1/4" */
+/* "TCP Connection State, client ESTABLISHED, server CLOSE-WAIT: close 1/4", "...: ICMP error" */
 static proto_item *show_top(const struct page *page, const struct capture_view *view,
                             const struct presentation *presentation) {
     const struct tcpstate_report *report = &view->report;
     char step[64], states[64] = "";
     format_step(report, step, sizeof(step));
+    if (view->is_icmp_error)
+        snprintf(step, sizeof(step), "ICMP error");
     if (!presentation->is_quiz)
         snprintf(states, sizeof(states), ", client %s, server %s", state_name(report->end[TCPSTATE_CLIENT].state),
                  state_name(report->end[TCPSTATE_SERVER].state));
@@ -384,9 +393,11 @@ static void show_segment(const struct page *frame, const struct capture_view *vi
         if (!presentation->is_quiz && view->contradicted_in != 0)
             add_uint(&page, hf_contradicted_in, view->contradicted_in);
         show_findings(&page, view, presentation);
-        show_links(&page, view);
-        show_times(&page, view);
-        show_connection(&page, view);
+        if (!view->is_icmp_error) {
+            show_links(&page, view);
+            show_times(&page, view);
+            show_connection(&page, view);
+        }
     }
     add_experts(frame, top, view, presentation);
 }
@@ -553,7 +564,7 @@ static int expert_severity(enum tcpstate_severity severity) {
 
 /* "fin_retransmitted" -> "FIN retransmitted": what to call an expert field where there is no segment to speak of. */
 static char *title_of(const char *id) {
-    static const char *const acronyms[] = {"ack",    "ecn",   "fin",   "isn", "rst", "syn",
+    static const char *const acronyms[] = {"ack",    "ecn",   "fin",   "icmp", "isn", "rst", "syn",
                                            "synack", "tsecr", "tsval", "ttl", "urg", NULL};
     char **words = g_strsplit(id, "_", -1);
     for (char **word = words; *word; word++) {

@@ -12,7 +12,12 @@
  *   reassembled       | IP fragment |     in the frame
  *              | TCP header . . . . |     in a source of its own: the IP headers before it lie in the frame
  *
- * Not a segment: a header quoted in an ICMP error; one of which fewer than 14 octets were captured, as the flags end
+ * A header quoted in an ICMP error is no segment, but the error is told to its connection. The octets of ICMP lie right
+ * before the IP header that it quotes:
+ *
+ *   frame      | Eth | IP | ICMP: type code checksum, 4 octets | IP | first 8 octets of TCP at least |
+ *
+ * Not a segment either: one of which fewer than 14 octets were captured, as the flags end
  * there; one whose length field lies (below 20 octets or beyond the datagram): no stack accepts it.
  */
 #include "segment_source.h"
@@ -257,8 +262,11 @@ static bool read_ip(const field_info *item, struct ip_header *ip) {
 
 /* What is around a TCP header. */
 struct enclosure {
-    unsigned headers;       /* how many IP headers */
-    bool is_quoted;         /* one of them carries ICMP */
+    unsigned headers;          /* how many IP headers */
+    unsigned quoters;          /* how many of them carry ICMP: the TCP header is quoted */
+    struct ip_header quoter;   /* the innermost of these */
+    const field_info *quoted;  /* the header that follows its ICMP header */
+    const field_info *quoting; /* the item of `quoter` */
     bool inner_is_here;     /* the innermost lies in the same data source, so `inner.end` can be compared */
     struct ip_header inner; /* the innermost, if there is any */
 };
@@ -289,7 +297,11 @@ static struct enclosure enclosure(const struct items *items, unsigned index) {
             around.inner_is_here = is_same_source;
         }
         around.headers++;
-        around.is_quoted |= ip.is_icmp;
+        if (ip.is_icmp && around.quoters++ == 0) {
+            around.quoter = ip;
+            around.quoted = at;
+            around.quoting = item;
+        }
         at = item;
     }
     return around;
@@ -407,7 +419,7 @@ static bool read_segment(const packet_info *pinfo, const struct items *items, un
     if (length < TCP_FLAGS_END)
         return false;
     const struct enclosure around = enclosure(items, index);
-    if (around.is_quoted)
+    if (around.quoters)
         return false;
 
     /* What follows the datagram (padding, another aggregated frame) is not ours. */
@@ -463,16 +475,92 @@ static bool read_segment(const packet_info *pinfo, const struct items *items, un
     return true;
 }
 
+/* ---- ICMP ----------------------------------------------------------------------------------------------------- */
+
+/* RFC 1122 3.2.2 and 4.2.3.9, RFC 1812 5.2.7. False if it is no error. The codes that no route will mend are hard. */
+static bool read_icmp(const uint8_t *header, struct tcpstate_icmp *icmp) {
+    enum { DESTINATION_UNREACHABLE = 3, TIME_EXCEEDED = 11, PARAMETER_PROBLEM = 12, FRAGMENTATION_NEEDED = 4 };
+    static const bool is_hard[] = {[2] = true, [3] = true, [6] = true,  [7] = true,  [8] = true,
+                                   [9] = true, [10] = true, [13] = true, [14] = true, [15] = true};
+    icmp->type = header[0];
+    icmp->code = header[1];
+    icmp->kind = TCPSTATE_ICMP_SOFT;
+    icmp->is_destination_unreachable = icmp->type == DESTINATION_UNREACHABLE;
+    if (!icmp->is_destination_unreachable)
+        return icmp->type == TIME_EXCEEDED || icmp->type == PARAMETER_PROBLEM;
+    if (icmp->code == FRAGMENTATION_NEEDED) {
+        icmp->kind = TCPSTATE_ICMP_TOO_BIG;
+        icmp->mtu = get16(header + 6); /* RFC 1191 4 */
+    } else if (icmp->code < array_length(is_hard) && is_hard[icmp->code]) {
+        icmp->kind = TCPSTATE_ICMP_HARD;
+    }
+    return true;
+}
+
+/* RFC 4443 3; which codes are hard: RFC 5461 2.1. */
+static bool read_icmpv6(const uint8_t *header, struct tcpstate_icmp *icmp) {
+    enum { DESTINATION_UNREACHABLE = 1, PACKET_TOO_BIG = 2, TIME_EXCEEDED = 3, PARAMETER_PROBLEM = 4 };
+    enum { PROHIBITED = 1, PORT_UNREACHABLE = 4 };
+    icmp->type = header[0];
+    icmp->code = header[1];
+    icmp->kind = TCPSTATE_ICMP_SOFT;
+    icmp->is_destination_unreachable = icmp->type == DESTINATION_UNREACHABLE;
+    if (icmp->type == PACKET_TOO_BIG) {
+        icmp->kind = TCPSTATE_ICMP_TOO_BIG;
+        icmp->mtu = get32(header + 4);
+    } else if (icmp->is_destination_unreachable && (icmp->code == PROHIBITED || icmp->code == PORT_UNREACHABLE)) {
+        icmp->kind = TCPSTATE_ICMP_HARD;
+    }
+    return icmp->type >= DESTINATION_UNREACHABLE && icmp->type <= PARAMETER_PROBLEM;
+}
+
+/* The ICMP error that quotes the TCP header headers[index]; false if none does. */
+static bool read_icmp_error(const packet_info *pinfo, const struct items *items, unsigned index,
+                            struct sourced_segment *out) {
+    enum { ICMP_HEADER = 8, PORTS_AND_NUMBER = 8 };
+    const field_info *tcp = items->headers[index];
+    const struct enclosure around = enclosure(items, index);
+    uint32_t length, icmp_length;
+    if (around.quoters != 1 || around.headers < 2 || around.quoted == tcp || !around.inner_is_here ||
+        around.quoted->start < ICMP_HEADER)
+        return false;
+    const uint8_t *octets = captured(tcp->ds_tvb, tcp->start, &length);
+    const uint8_t *header = captured(around.quoted->ds_tvb, around.quoted->start - ICMP_HEADER, &icmp_length);
+
+    /* What follows the error (padding, a frame check sequence) quotes nothing. */
+    if (around.quoting->ds_tvb == tcp->ds_tvb && around.quoter.has_end && (uint64_t)tcp->start + length > around.quoter.end)
+        length = around.quoter.end > (uint64_t)tcp->start ? (uint32_t)(around.quoter.end - (uint64_t)tcp->start) : 0;
+    if (length < PORTS_AND_NUMBER || icmp_length < ICMP_HEADER)
+        return false;
+    *out = (struct sourced_segment){
+        .is_icmp_error = true,
+        .segment = {.sender_port = get16(octets), .receiver_port = get16(octets + 2)},
+        .icmp = {.time_ns = segment_source_time_ns(pinfo),
+                 .frame = pinfo->num,
+                 .seq = get32(octets + 4),
+                 .has_flags = length >= TCP_FLAGS_END,
+                 .flags = length >= TCP_FLAGS_END ? get16(octets + 12) & 0x1FF : 0,
+                 .sender_port = get16(octets),
+                 .receiver_port = get16(octets + 2)},
+    };
+    if (!(around.quoter.is_ipv4 ? read_icmp(header, &out->icmp) : read_icmpv6(header, &out->icmp)))
+        return false;
+    address_segment(out, around.inner.source, around.inner.destination, around.inner.is_ipv4 ? 4 : 16,
+                    around.headers - 1);
+    out->icmp.direction = out->segment.direction;
+    return true;
+}
+
 unsigned segment_source(const packet_info *pinfo, const proto_tree *tree,
                         struct sourced_segment found[SEGMENTS_PER_FRAME]) {
     struct items items;
     unsigned count = 0;
     collect(tree, &items);
     for (unsigned i = 0; i < items.header_count && count < SEGMENTS_PER_FRAME; i++) {
-        if (items.headers[i]->hfinfo->id != hf_tcp || !read_segment(pinfo, &items, i, &found[count]))
+        if (items.headers[i]->hfinfo->id != hf_tcp)
             continue;
-        found[count].segment.ordinal = (uint8_t)count;
-        count++;
+        found[count].is_icmp_error = false;
+        count += read_segment(pinfo, &items, i, &found[count]) || read_icmp_error(pinfo, &items, i, &found[count]);
     }
     return count;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Frame in, facts of its TCP segments out. Nothing here judges a segment, and nothing it returns points into epan.
+ * Frame in, facts of its TCP segments and of ICMP errors about others out. Nothing here judges a segment, and nothing
+ * it returns points into epan.
  */
 #ifndef SEGMENT_SOURCE_H
 #define SEGMENT_SOURCE_H
@@ -24,7 +25,9 @@ struct tuple {
 
 struct sourced_segment {
     struct tuple tuple;
-    struct tcpstate_segment segment;
+    bool is_icmp_error;              /* no segment: `icmp` is meant, and `segment` is only what it quotes */
+    struct tcpstate_segment segment; /* its ordinal is set by the caller */
+    struct tcpstate_icmp icmp;
 };
 
 /* TCP headers of one frame that are looked at; the rest of a frame that has more is left alone. */
@@ -34,7 +37,7 @@ enum { SEGMENTS_PER_FRAME = 64 };
  * array. Call it in the hand-off. */
 GArray *segment_source_wanted_hfids(void);
 
-/* Writes the segments of a frame to `found`, in the order of the frame, and returns how many. To be called while `tree`
+/* Writes the segments and ICMP errors of a frame to `found`, in the order of the frame, and returns how many. To be called while `tree`
  * has the wanted fields: on the first visit of a frame. */
 unsigned segment_source(const packet_info *pinfo, const proto_tree *tree,
                         struct sourced_segment found[SEGMENTS_PER_FRAME]);

@@ -105,6 +105,7 @@ enum tcpstate_step {
     TCPSTATE_STEPS
 };
 enum tcpstate_answer { TCPSTATE_YES, TCPSTATE_SURELY_NOT, TCPSTATE_CANNOT_TELL };
+enum tcpstate_language { TCPSTATE_ENGLISH, TCPSTATE_CHINESE };
 
 /* ---- facts of one segment ------------------------------------------------------------------------------------- */
 
@@ -257,6 +258,46 @@ struct tcpstate_settings {
 void tcpstate_segment(struct tcpstate_conversation *conversation, const struct tcpstate_settings *settings,
                       const struct tcpstate_segment *segment, struct tcpstate_report *report);
 
+/* ---- ICMP errors (icmp.c) ---- */
+
+enum tcpstate_icmp_kind {
+    TCPSTATE_ICMP_HARD,    /* destination unreachable for good: protocol, port, unknown, prohibited */
+    TCPSTATE_ICMP_SOFT,    /* for the time being: network or host unreachable, time exceeded, parameter problem */
+    TCPSTATE_ICMP_TOO_BIG, /* the next link takes no more than `mtu` octets */
+    TCPSTATE_ICMP_KINDS
+};
+
+/* Facts of an error and of the TCP header that it quotes, in host order. The error itself is no segment: it was sent by
+ * somebody on the way or at the end, and only says what became of the quoted one. */
+struct tcpstate_icmp {
+    int64_t time_ns;
+    uint32_t frame;
+    uint32_t seq; /* of the quoted header */
+    uint32_t mtu; /* with TCPSTATE_ICMP_TOO_BIG, 0: it does not say */
+    uint16_t flags; /* of the quoted header, with `has_flags` */
+    uint16_t sender_port, receiver_port;
+    uint8_t direction; /* of the quoted header: whose segment it was, and who is told */
+    uint8_t kind;      /* enum tcpstate_icmp_kind */
+    uint8_t type, code;
+    bool has_flags; /* 14 octets at least were quoted; 8 reach to the end of `seq` */
+    bool is_destination_unreachable;
+};
+
+/* What an error says to the connection of the segment that it quotes, if the conversation has one (else false, and
+ * nothing is touched). Errors come in capture order with the segments, also when hindsight judges them again. In the
+ * report the quoted segment's sender is the sender; there is no step, and only endpoints, findings and `uncertain` are
+ * meant. */
+bool tcpstate_icmp_error(struct tcpstate_conversation *conversation, const struct tcpstate_settings *settings,
+                         const struct tcpstate_icmp *icmp, struct tcpstate_report *report);
+/* What is known of the quoted segment, for the texts and wherever one is asked for. */
+struct tcpstate_segment tcpstate_icmp_quoted(const struct tcpstate_icmp *icmp);
+/* What TCP does with the error in this state, and whether it can have been forged. */
+void tcpstate_icmp_explain(const struct tcpstate_icmp *icmp, const struct tcpstate_report *report,
+                           const struct tcpstate_summary *summary, enum tcpstate_language language, char *text,
+                           size_t size);
+/* Where the rule stands. */
+const char *tcpstate_icmp_rfc(const struct tcpstate_report *report);
+
 /* Summary of the newest connection, and of the one before it, valid when a report says started_connection and its
  * number is above 0. */
 const struct tcpstate_summary *tcpstate_summary(const struct tcpstate_conversation *conversation);
@@ -310,8 +351,6 @@ const char *tcpstate_outcome_name(enum tcpstate_outcome outcome);
 const char *tcpstate_conn_state_name(enum tcpstate_conn_state state);
 const char *tcpstate_kind_name(enum tcpstate_kind kind);
 const char *tcpstate_step_name(enum tcpstate_step step); /* "" for NONE */
-
-enum tcpstate_language { TCPSTATE_ENGLISH, TCPSTATE_CHINESE };
 
 /* One or two sentences on what the segment did, with its own numbers, for a student. Always terminated, cut at `size`
  * at a character. explain.c. */
