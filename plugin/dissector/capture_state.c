@@ -67,7 +67,7 @@ struct connection {
 struct conversation {
     struct tuple tuple;
     struct connection *newest;
-    uint32_t first, last; /* records */
+    uint32_t first, last;     /* records */
     uint32_t segment_count;   /* of segments and ICMP errors */
     uint32_t hindsight_count; /* how many there were when hindsight was last taken */
     struct tcpstate_conversation engine;

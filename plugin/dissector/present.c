@@ -565,7 +565,7 @@ static int expert_severity(enum tcpstate_severity severity) {
 /* "fin_retransmitted" -> "FIN retransmitted": what to call an expert field where there is no segment to speak of. */
 static char *title_of(const char *id) {
     static const char *const acronyms[] = {"ack",    "ecn",   "fin",   "icmp", "isn", "rst", "syn",
-                                           "synack", "tsecr", "tsval", "ttl", "urg", NULL};
+                                           "synack", "tsecr", "tsval", "ttl",  "urg", NULL};
     char **words = g_strsplit(id, "_", -1);
     for (char **word = words; *word; word++) {
         const bool is_acronym = g_strv_contains(acronyms, *word);

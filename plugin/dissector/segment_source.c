@@ -267,8 +267,8 @@ struct enclosure {
     struct ip_header quoter;   /* the innermost of these */
     const field_info *quoted;  /* the header that follows its ICMP header */
     const field_info *quoting; /* the item of `quoter` */
-    bool inner_is_here;     /* the innermost lies in the same data source, so `inner.end` can be compared */
-    struct ip_header inner; /* the innermost, if there is any */
+    bool inner_is_here;        /* the innermost lies in the same data source, so `inner.end` can be compared */
+    struct ip_header inner;    /* the innermost, if there is any */
 };
 
 /* Goes back from headers[index] to the IP headers that it lies in. Within a data source that is a matter of offsets. A
@@ -480,7 +480,7 @@ static bool read_segment(const packet_info *pinfo, const struct items *items, un
 /* RFC 1122 3.2.2 and 4.2.3.9, RFC 1812 5.2.7. False if it is no error. The codes that no route will mend are hard. */
 static bool read_icmp(const uint8_t *header, struct tcpstate_icmp *icmp) {
     enum { DESTINATION_UNREACHABLE = 3, TIME_EXCEEDED = 11, PARAMETER_PROBLEM = 12, FRAGMENTATION_NEEDED = 4 };
-    static const bool is_hard[] = {[2] = true, [3] = true, [6] = true,  [7] = true,  [8] = true,
+    static const bool is_hard[] = {[2] = true, [3] = true,  [6] = true,  [7] = true,  [8] = true,
                                    [9] = true, [10] = true, [13] = true, [14] = true, [15] = true};
     icmp->type = header[0];
     icmp->code = header[1];
@@ -528,7 +528,8 @@ static bool read_icmp_error(const packet_info *pinfo, const struct items *items,
     const uint8_t *header = captured(around.quoted->ds_tvb, around.quoted->start - ICMP_HEADER, &icmp_length);
 
     /* What follows the error (padding, a frame check sequence) quotes nothing. */
-    if (around.quoting->ds_tvb == tcp->ds_tvb && around.quoter.has_end && (uint64_t)tcp->start + length > around.quoter.end)
+    if (around.quoting->ds_tvb == tcp->ds_tvb && around.quoter.has_end &&
+        (uint64_t)tcp->start + length > around.quoter.end)
         length = around.quoter.end > (uint64_t)tcp->start ? (uint32_t)(around.quoter.end - (uint64_t)tcp->start) : 0;
     if (length < PORTS_AND_NUMBER || icmp_length < ICMP_HEADER)
         return false;
