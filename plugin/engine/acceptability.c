@@ -14,8 +14,7 @@
 enum { SCALE_UNKNOWN = 14 }; /* RFC 7323 2.3: the largest shift: nothing is surely outside */
 
 /* The window of this segment in octets. `*known`: its scale is known. A SYN is never scaled. */
-uint32_t unscaled_window(const struct judgement *j, bool *known)
-{
+uint32_t unscaled_window(const struct judgement *j, bool *known) {
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
 
     *known = true;
@@ -28,8 +27,7 @@ uint32_t unscaled_window(const struct judgement *j, bool *known)
 }
 
 /* Sequence number and window, by table 6 of the RFC and by Linux's looser test; only what fails both is surely not. */
-enum tcpstate_answer acceptable_segment(const struct judgement *j)
-{
+enum tcpstate_answer acceptable_segment(const struct judgement *j) {
     const struct tcpstate_endpoint *y = j->y;
     uint32_t low;
 
@@ -44,8 +42,7 @@ enum tcpstate_answer acceptable_segment(const struct judgement *j)
 }
 
 /* PAWS. Linux lets an old timestamp pass on a pure ACK that repeats what is known. */
-bool acceptable_by_timestamp(const struct judgement *j)
-{
+bool acceptable_by_timestamp(const struct judgement *j) {
     const struct tcpstate_segment *s = j->segment;
 
     if (!(s->options & TCPSTATE_OPT_TIMESTAMPS) || !j->y->has_ts_recent || j->rst)
@@ -57,8 +54,7 @@ bool acceptable_by_timestamp(const struct judgement *j)
 
 /* A RST counts only at exactly RCV.NXT (RFC 9293 3.10.7.4 second). Linux also takes the right edge of the last run
  * behind a hole, and RCV.NXT-1 after a FIN was received (macOS sends that). */
-bool acceptable_rst(struct judgement *j)
-{
+bool acceptable_rst(struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
     uint32_t seq = j->segment->seq;
     uint32_t highest = 0;
@@ -86,16 +82,14 @@ bool acceptable_rst(struct judgement *j)
 
 /* ---- runs of octets ------------------------------------------------------------------------------------------- */
 
-static void ranges_remove(struct tcpstate_endpoint *x, unsigned i)
-{
+static void ranges_remove(struct tcpstate_endpoint *x, unsigned i) {
     x->range_count--;
     memmove(&x->ranges[i], &x->ranges[i + 1], (x->range_count - i) * sizeof x->ranges[0]);
 }
 
 /* Full: join the first two neighbours that are alike, else forget the first. Joining loses only how early the first of
  * them was sent. */
-static void ranges_make_room(struct tcpstate_endpoint *x)
-{
+static void ranges_make_room(struct tcpstate_endpoint *x) {
     for (unsigned i = 0; i + 1 < x->range_count; i++) {
         struct tcpstate_range *a = &x->ranges[i], *b = &x->ranges[i + 1];
         if (a->right == b->left && a->lost == b->lost && a->sacked == b->sacked && !a->fin) {
@@ -109,10 +103,15 @@ static void ranges_make_room(struct tcpstate_endpoint *x)
     ranges_remove(x, 0);
 }
 
-void ranges_add(struct tcpstate_endpoint *x, uint32_t left, uint32_t right, const struct judgement *j)
-{
-    struct tcpstate_range fresh = {.left = left, .right = right, .frame = j->segment->frame, .index = j->index,
-                                   .tsval = j->segment->tsval, .time_ns = j->segment->time_ns, .copies = 1, .fin = j->fin};
+void ranges_add(struct tcpstate_endpoint *x, uint32_t left, uint32_t right, const struct judgement *j) {
+    struct tcpstate_range fresh = {.left = left,
+                                   .right = right,
+                                   .frame = j->segment->frame,
+                                   .index = j->index,
+                                   .tsval = j->segment->tsval,
+                                   .time_ns = j->segment->time_ns,
+                                   .copies = 1,
+                                   .fin = j->fin};
     unsigned at;
 
     for (unsigned i = 0; i < x->range_count;) { /* an older copy gives way */
@@ -135,8 +134,7 @@ void ranges_add(struct tcpstate_endpoint *x, uint32_t left, uint32_t right, cons
     x->range_count++;
 }
 
-void ranges_drop_acknowledged(struct tcpstate_endpoint *x, uint32_t acked)
-{
+void ranges_drop_acknowledged(struct tcpstate_endpoint *x, uint32_t acked) {
     for (unsigned i = 0; i < x->range_count;)
         if (seq_at_most(x->ranges[i].right, acked))
             ranges_remove(x, i);
@@ -145,8 +143,7 @@ void ranges_drop_acknowledged(struct tcpstate_endpoint *x, uint32_t acked)
 }
 
 /* A FIN counts only when its own run is the next one: a run that reaches past it has taken its place in the queue. */
-uint32_t ranges_reach(const struct tcpstate_endpoint *sender, const struct tcpstate_endpoint *receiver, bool *fin)
-{
+uint32_t ranges_reach(const struct tcpstate_endpoint *sender, const struct tcpstate_endpoint *receiver, bool *fin) {
     uint32_t reach = receiver->acked;
 
     if (fin != NULL)
@@ -167,8 +164,7 @@ uint32_t ranges_reach(const struct tcpstate_endpoint *sender, const struct tcpst
 }
 
 /* RFC 5961 5.2, with Linux's lower bound: nothing was ever sent before the SYN. */
-bool acceptable_old_ack(const struct judgement *j)
-{
+bool acceptable_old_ack(const struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
     uint32_t behind, sent;
 
@@ -181,8 +177,7 @@ bool acceptable_old_ack(const struct judgement *j)
 
 /* A RST that x may have sent: SEG.SEQ is SND.NXT, or something in flight, or the ACK number of a segment that it
  * answers, or the edge of the window. Anything else came from somebody who guessed. */
-bool plausible_rst(const struct judgement *j)
-{
+bool plausible_rst(const struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
     uint32_t seq = j->segment->seq;
 
@@ -197,7 +192,12 @@ bool plausible_rst(const struct judgement *j)
     if (!x->captured || !x->has_smax ||
         (!state_is_synchronized((enum tcpstate_state)x->state) && x->state != TCPSTATE_SYN_RECEIVED))
         return true;
-    if (seq_within(seq, x->has_una && x->spoke ? x->una - 1 : x->has_iss ? x->iss + 1 : x->smax, x->smax) || (y->has_redge && seq == y->redge))
+    if (seq_within(seq,
+                   x->has_una && x->spoke ? x->una - 1
+                   : x->has_iss           ? x->iss + 1
+                                          : x->smax,
+                   x->smax) ||
+        (y->has_redge && seq == y->redge))
         return true;
     if (j->ack && (j->segment->options & TCPSTATE_OPT_TIMESTAMPS) && x->sent_ts && x->has_acked &&
         j->segment->ack == x->acked && seq_after(j->segment->tsval, x->ts_newest) && seq_after(seq, x->smax))

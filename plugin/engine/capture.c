@@ -16,14 +16,13 @@ enum {
     FLOOR_WITH_TIMESTAMPS = 3 * MS, /* what a quick host may need to react */
     FLOOR_WITHOUT = 10 * MS,
     NO_SAMPLE = 30 * MS,
-    COPY_WITH_ID = 2 * MS,     /* the same frame seen again at another port */
-    COPY_WITHOUT_ID = MS / 2   /* without an IP ID only time can tell */
+    COPY_WITH_ID = 2 * MS,   /* the same frame seen again at another port */
+    COPY_WITHOUT_ID = MS / 2 /* without an IP ID only time can tell */
 };
 
 /* The same TCP header, length and, where there is one, IP ID. Linux sends SYN,ACK, RST and all of TIME-WAIT with ID 0,
  * and repeats pure ACKs and reset trains that are alike to the octet: those are no copies. */
-bool capture_is_copy(struct judgement *j, uint8_t *shown_state, uint8_t *shown_certainty)
-{
+bool capture_is_copy(struct judgement *j, uint8_t *shown_state, uint8_t *shown_certainty) {
     const struct tcpstate_segment *s = j->segment;
     const struct tcpstate_path *path = j->x_path;
     bool notable = (s->flags & (TCPSTATE_SYN | TCPSTATE_FIN)) || s->length > 0;
@@ -53,8 +52,7 @@ bool capture_is_copy(struct judgement *j, uint8_t *shown_state, uint8_t *shown_c
     return false;
 }
 
-void capture_remember(struct judgement *j, uint8_t shown_state, uint8_t shown_certainty)
-{
+void capture_remember(struct judgement *j, uint8_t shown_state, uint8_t shown_certainty) {
     const struct tcpstate_segment *s = j->segment;
     struct tcpstate_path *path = j->x_path;
     unsigned slot = path->copy_next;
@@ -76,8 +74,7 @@ void capture_remember(struct judgement *j, uint8_t shown_state, uint8_t shown_ce
 
 /* A segment whose checksum Wireshark found bad moves nothing, unless its sender's checksums are left to the network
  * card: three such segments acknowledged by the peer prove that. */
-bool capture_checksum_is_bad(struct judgement *j)
-{
+bool capture_checksum_is_bad(struct judgement *j) {
     const struct tcpstate_segment *s = j->segment;
     struct tcpstate_path *path = j->x_path;
 
@@ -101,8 +98,7 @@ bool capture_checksum_is_bad(struct judgement *j)
     return true;
 }
 
-int64_t capture_leg_ns(const struct tcpstate_path *path)
-{
+int64_t capture_leg_ns(const struct tcpstate_path *path) {
     int64_t least = -1;
 
     for (unsigned i = 0; i < path->leg_count; i++)
@@ -111,8 +107,7 @@ int64_t capture_leg_ns(const struct tcpstate_path *path)
     return least;
 }
 
-void capture_add_leg(struct tcpstate_path *path, int64_t sample_ns)
-{
+void capture_add_leg(struct tcpstate_path *path, int64_t sample_ns) {
     if (sample_ns < 0)
         return;
     path->legs_ns[path->leg_next] = sample_ns;
@@ -122,8 +117,7 @@ void capture_add_leg(struct tcpstate_path *path, int64_t sample_ns)
 }
 
 /* The clock of a new incarnation may start anywhere; the way to the end has not changed. */
-void capture_new_incarnation(struct tcpstate_path *path)
-{
+void capture_new_incarnation(struct tcpstate_path *path) {
     path->has_offset = path->has_first_tick = false;
     path->tick_count = path->tick_next = 0;
     path->best_ratio = 0;
@@ -131,8 +125,7 @@ void capture_new_incarnation(struct tcpstate_path *path)
 
 /* When x sent this segment: by its timestamp, if its clock ticks every millisecond as far as can be told. The earliest
  * capture relative to the clock is the base; a slower clock falls behind it and is not used. */
-static int64_t emission_ns(struct tcpstate_path *path, const struct tcpstate_segment *s)
-{
+static int64_t emission_ns(struct tcpstate_path *path, const struct tcpstate_segment *s) {
     if (!path->has_first_tick) {
         path->has_first_tick = path->has_offset = true;
         path->first_tsval = s->tsval;
@@ -161,8 +154,7 @@ static int64_t emission_ns(struct tcpstate_path *path, const struct tcpstate_seg
     return latest < s->time_ns ? latest : s->time_ns;
 }
 
-void capture_read_clocks(struct judgement *j)
-{
+void capture_read_clocks(struct judgement *j) {
     const struct tcpstate_segment *s = j->segment;
     bool has_ts = (s->options & TCPSTATE_OPT_TIMESTAMPS) != 0;
     int64_t leg;
@@ -198,8 +190,7 @@ void capture_read_clocks(struct judgement *j)
 
 /* Segments that x cannot have sent: numbers of no part of this connection; and once both ends have agreed on timestamps, every segment but a RST carries one (RFC
  * 7323 3.2), and x's clock does not run ahead of the time that has passed. */
-bool capture_is_alien(const struct judgement *j)
-{
+bool capture_is_alien(const struct judgement *j) {
     const struct tcpstate_segment *s = j->segment;
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
     const struct tcpstate_path *path = j->x_path;

@@ -17,14 +17,12 @@
 #include <assert.h>
 #include <string.h>
 
-static void note_event(struct tcpstate_end_report *end, enum tcpstate_event event)
-{
+static void note_event(struct tcpstate_end_report *end, enum tcpstate_event event) {
     if (end->event_count < sizeof end->events)
         end->events[end->event_count++] = (uint8_t)event;
 }
 
-bool engine_has_event(const struct tcpstate_end_report *end, enum tcpstate_event event)
-{
+bool engine_has_event(const struct tcpstate_end_report *end, enum tcpstate_event event) {
     for (unsigned i = 0; i < end->event_count; i++)
         if (end->events[i] == event)
             return true;
@@ -32,11 +30,11 @@ bool engine_has_event(const struct tcpstate_end_report *end, enum tcpstate_event
 }
 
 void engine_move(struct judgement *j, enum tcpstate_role role, enum tcpstate_event event,
-                 enum tcpstate_certainty certainty)
-{
+                 enum tcpstate_certainty certainty) {
     struct tcpstate_endpoint *end = &j->connection->end[role];
     bool impossible = false;
-    enum tcpstate_state next = tcpstate_transition(event, (enum tcpstate_state)end->state, end->active_open, &impossible);
+    enum tcpstate_state next =
+        tcpstate_transition(event, (enum tcpstate_state)end->state, end->active_open, &impossible);
 
     note_event(&j->report->end[role], event);
     if (impossible)
@@ -50,8 +48,7 @@ void engine_move(struct judgement *j, enum tcpstate_role role, enum tcpstate_eve
 }
 
 void engine_restore(struct judgement *j, enum tcpstate_role role, enum tcpstate_state state,
-                    enum tcpstate_certainty certainty)
-{
+                    enum tcpstate_certainty certainty) {
     struct tcpstate_endpoint *end = &j->connection->end[role];
 
     if (end->state != state)
@@ -60,32 +57,27 @@ void engine_restore(struct judgement *j, enum tcpstate_role role, enum tcpstate_
     end->certainty = (uint8_t)certainty;
 }
 
-void engine_show(struct judgement *j, enum tcpstate_state state)
-{
+void engine_show(struct judgement *j, enum tcpstate_state state) {
     j->has_shown = true;
     j->shown = (uint8_t)state;
 }
 
-size_t tcpstate_segment_size(const struct tcpstate_segment *segment)
-{
+size_t tcpstate_segment_size(const struct tcpstate_segment *segment) {
     assert(segment->sack_count <= 4);
     return offsetof(struct tcpstate_segment, sack) + segment->sack_count * sizeof segment->sack[0];
 }
 
-const struct tcpstate_summary *tcpstate_summary(const struct tcpstate_conversation *conversation)
-{
+const struct tcpstate_summary *tcpstate_summary(const struct tcpstate_conversation *conversation) {
     return &conversation->current.summary;
 }
 
-const struct tcpstate_summary *tcpstate_previous_summary(const struct tcpstate_conversation *conversation)
-{
+const struct tcpstate_summary *tcpstate_previous_summary(const struct tcpstate_conversation *conversation) {
     return &conversation->previous;
 }
 
 /* ---- the steps of one segment --------------------------------------------------------------------------------- */
 
-static void read_header(struct judgement *j)
-{
+static void read_header(struct judgement *j) {
     const struct tcpstate_segment *s = j->segment;
 
     j->syn = (s->flags & TCPSTATE_SYN) != 0 && !(s->flags & TCPSTATE_RST); /* a RST is obeyed before a SYN is read */
@@ -98,8 +90,7 @@ static void read_header(struct judgement *j)
 }
 
 /* TIME-WAIT ends by itself: seen when the tuple is used again. RFC 9293 3.10.8. */
-static void let_time_pass(struct judgement *j)
-{
+static void let_time_pass(struct judgement *j) {
     struct tcpstate_connection *c = j->connection;
 
     for (unsigned role = 0; role < 2; role++) {
@@ -112,15 +103,13 @@ static void let_time_pass(struct judgement *j)
     }
 }
 
-static void note_before(struct judgement *j)
-{
+static void note_before(struct judgement *j) {
     for (unsigned role = 0; role < 2; role++)
         j->report->end[role].before = j->connection->end[role].state;
 }
 
 /* The capture starts in the middle of a connection: RFC 9293 tells no state, the segment a little. */
-static void pick_up(struct judgement *j)
-{
+static void pick_up(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
     const struct tcpstate_segment *s = j->segment;
 
@@ -142,8 +131,7 @@ static void pick_up(struct judgement *j)
 }
 
 /* A capture that started with a FIN: the other end's FIN or data later tells which end closed first. */
-static void resolve_unknown(struct judgement *j)
-{
+static void resolve_unknown(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
     bool more = j->ordinary && j->ack && !j->stale && (j->segment->length > 0 || j->fin);
 
@@ -167,8 +155,7 @@ static void resolve_unknown(struct judgement *j)
 }
 
 /* Certainty of what is shown. A receiver's state is proved only while nothing but its own words have moved it. */
-static void settle_report(struct judgement *j)
-{
+static void settle_report(struct judgement *j) {
     struct tcpstate_report *report = j->report;
     int64_t now_ns = j->segment->time_ns;
 
@@ -207,8 +194,7 @@ static void settle_report(struct judgement *j)
 
 /* An ACK of what y was not seen to send: the capture missed something, or the ACK is false. It is believed when x says
  * it a second time. */
-static void judge_unsent_ack(struct judgement *j)
-{
+static void judge_unsent_ack(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
     uint32_t ack = j->segment->ack;
 
@@ -239,8 +225,7 @@ static void judge_unsent_ack(struct judgement *j)
 }
 
 /* A challenge ACK reaches an opener that looks genuine: it is in SYN-SENT with the new SYN, figure 9 line 4. */
-static void show_genuine_opener(struct judgement *j)
-{
+static void show_genuine_opener(struct judgement *j) {
     const struct tcpstate_candidate *candidate = &j->conversation->candidate;
     struct tcpstate_end_report *opener = &j->report->end[j->receiver];
 
@@ -251,8 +236,7 @@ static void show_genuine_opener(struct judgement *j)
     opener->certainty = TCPSTATE_ASSUMED;
 }
 
-static enum tcpstate_phase phase_of(const struct judgement *j)
-{
+static enum tcpstate_phase phase_of(const struct judgement *j) {
     uint8_t a = j->report->end[0].state, b = j->report->end[1].state;
 
     if (a == TCPSTATE_UNKNOWN && b == TCPSTATE_UNKNOWN)
@@ -272,8 +256,7 @@ static enum tcpstate_phase phase_of(const struct judgement *j)
 }
 
 /* May `state`, shown by a transmission of its owner, be called proved? Some states look alike from outside. */
-static bool transmission_proves(const struct judgement *j)
-{
+static bool transmission_proves(const struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
 
     if (j->copy || j->stale || j->bad_checksum || j->alien)
@@ -312,14 +295,12 @@ static bool transmission_proves(const struct judgement *j)
     case TCPSTATE_SYN_RECEIVED:
     case TCPSTATE_FIN_WAIT_2:
     case TCPSTATE_CLOSING:
-    case TCPSTATE_STATES:
-        return false;
+    case TCPSTATE_STATES: return false;
     }
     return false;
 }
 
-static void grade(struct judgement *j)
-{
+static void grade(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
     struct tcpstate_end_report *sender = &j->report->end[j->sender], *receiver = &j->report->end[j->receiver];
 
@@ -346,9 +327,11 @@ static void grade(struct judgement *j)
 }
 
 void tcpstate_segment(struct tcpstate_conversation *conversation, const struct tcpstate_settings *settings,
-                      const struct tcpstate_segment *segment, struct tcpstate_report *report)
-{
-    struct judgement j = {.conversation = conversation, .settings = settings, .segment = segment, .report = report,
+                      const struct tcpstate_segment *segment, struct tcpstate_report *report) {
+    struct judgement j = {.conversation = conversation,
+                          .settings = settings,
+                          .segment = segment,
+                          .report = report,
                           .index = conversation->index};
     enum incarnation incarnation;
     uint8_t copy_state = TCPSTATE_UNKNOWN, copy_certainty = TCPSTATE_NOTHING_TELLS;
@@ -376,7 +359,8 @@ void tcpstate_segment(struct tcpstate_conversation *conversation, const struct t
         note_before(&j);
         if (had_old && conversation->current.summary.roles != TCPSTATE_ROLES_GUESS)
             for (unsigned role = 0; role < 2; role++) /* TIME-WAIT that has just expired: net change */
-                if (kept[client == conversation->current.summary.client_direction ? role : 1 - role] == TCPSTATE_TIME_WAIT)
+                if (kept[client == conversation->current.summary.client_direction ? role : 1 - role] ==
+                    TCPSTATE_TIME_WAIT)
                     report->end[role].before = TCPSTATE_TIME_WAIT;
     }
     report->connection = conversation->connections - 1;

@@ -23,14 +23,19 @@ enum {
 struct tcpstate_range {
     uint32_t left, right;
     uint32_t tsval, frame, index;
-    int64_t time_ns;    /* of the newest copy */
+    int64_t time_ns; /* of the newest copy */
     uint8_t copies;
     bool sacked, lost, fin; /* fin: its last number is a FIN */
 };
 
 /* Why an endpoint is believed CLOSED, so that it can be believed alive again: whoever speaks was not closed. */
-enum tcpstate_undo_cause { TCPSTATE_UNDO_NONE, TCPSTATE_UNDO_RST_TAKEN, TCPSTATE_UNDO_RST_SENT, TCPSTATE_UNDO_TIMER,
-                           TCPSTATE_UNDO_LAST_ACK };
+enum tcpstate_undo_cause {
+    TCPSTATE_UNDO_NONE,
+    TCPSTATE_UNDO_RST_TAKEN,
+    TCPSTATE_UNDO_RST_SENT,
+    TCPSTATE_UNDO_TIMER,
+    TCPSTATE_UNDO_LAST_ACK
+};
 struct tcpstate_undo {
     uint8_t cause, state, certainty;
     uint32_t frame, index, rnxt, rst_seq;
@@ -63,17 +68,17 @@ struct tcpstate_endpoint {
     uint32_t seen_fin, seen_fin_frame, seen_fin_index;
     bool has_ignored_rst; /* it did not seem to take a RST of y, and has said nothing since */
     uint32_t ignored_rst_frame, ignored_rst_index;
-    bool refused;         /* a REFUSED verdict was given because of its RST */
+    bool refused; /* a REFUSED verdict was given because of its RST */
     uint32_t refused_index;
     uint32_t wire_fin, wire_fin_frame, wire_fin_index;
-    uint32_t una;         /* highest acceptable ACK from y, assumed delivered */
+    uint32_t una; /* highest acceptable ACK from y, assumed delivered */
     bool has_una, fin_acked, doubtful_fin_ack;
     bool answered_closed; /* CLOSED, it has answered with a RST */
     uint8_t revivals;     /* segments since that say otherwise */
-    bool sends_octets; /* what looked like its FIN was one octet of text */
-    bool maybe_fin; /* y acknowledged one number beyond smax: a FIN or an octet, at `maybe` */
+    bool sends_octets;    /* what looked like its FIN was one octet of text */
+    bool maybe_fin;       /* y acknowledged one number beyond smax: a FIN or an octet, at `maybe` */
     uint32_t maybe;
-    bool has_pure;           /* its newest pure ACK: SEG.SEQ was SND.NXT */
+    bool has_pure; /* its newest pure ACK: SEG.SEQ was SND.NXT */
     uint32_t pure_seq, pure_ack, pure_tsval;
     bool crossed; /* y's FIN reached it only after it had sent its own, not captured yet */
     uint32_t fin_inferred_index, fin_inferred_frame;
@@ -96,10 +101,10 @@ struct tcpstate_endpoint {
 
     /* what it acknowledged and what it must have */
     bool has_acked, has_rnxt, has_redge, peer_fin_taken;
-    uint32_t acked;       /* highest number it acknowledged */
-    uint32_t rnxt;        /* RCV.NXT, if everything captured arrived */
-    uint32_t redge;       /* highest right edge it announced */
-    uint32_t max_window;  /* largest window it announced, octets */
+    uint32_t acked;                          /* highest number it acknowledged */
+    uint32_t rnxt;                           /* RCV.NXT, if everything captured arrived */
+    uint32_t redge;                          /* highest right edge it announced */
+    uint32_t max_window;                     /* largest window it announced, octets */
     uint32_t peer_fin_frame, peer_fin_index; /* the segment that completed y's FIN here */
     int64_t peer_fin_ns;
     bool has_unsent_ack;
@@ -114,8 +119,8 @@ struct tcpstate_endpoint {
     int64_t handshake_ack_ns;
     struct tcpstate_undo undo;
     int64_t last_sent_ns;
-    struct tcpstate_evidence_open evidence_open; /* of the findings of groups H and E */
-    struct tcpstate_evidence_end evidence_end;   /* of groups C, R, T and F */
+    struct tcpstate_evidence_open evidence_open;  /* of the findings of groups H and E */
+    struct tcpstate_evidence_end evidence_end;    /* of groups C, R, T and F */
     uint32_t once[(TCPSTATE_FINDINGS + 31) / 32]; /* findings told once already */
 };
 
@@ -131,13 +136,13 @@ struct tcpstate_candidate {
 
 struct tcpstate_connection {
     bool exists, self, reopened_after_reset;
-    bool empty; /* nothing but segments with bad checksums */
+    bool empty;                      /* nothing but segments with bad checksums */
     struct tcpstate_endpoint end[2]; /* by role */
     bool phase_reset;                /* an accepted RST was seen */
     bool refused, reset, closed;     /* reset: before both FINs were acknowledged; closed: both were */
     bool simultaneous_open, simultaneous_close, three_segment;
     uint32_t pickup_index;
-    uint8_t first_fin_role;          /* of a captured or inferred FIN */
+    uint8_t first_fin_role; /* of a captured or inferred FIN */
     bool any_fin;
     int64_t rst_ns, closed_ns, time_wait_ns; /* time_wait_ns: last restart of the 2MSL timer */
     struct tcpstate_summary summary;

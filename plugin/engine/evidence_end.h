@@ -14,7 +14,7 @@ enum { TCPSTATE_BURST = 2 }; /* resets before this one */
 struct tcpstate_evidence_end {
     /* the first FIN captured of it */
     bool has_fin, fin_over_edge, peer_spoke_since_fin;
-    uint8_t fin_count, last_acks_lost; /* last_acks_lost: repeated FINs since the peer was last heard */
+    uint8_t fin_count, last_acks_lost;       /* last_acks_lost: repeated FINs since the peer was last heard */
     uint32_t fin, fin_frame, last_ack_frame; /* last_ack_frame: the ACK of the FIN that did not arrive */
     int64_t fin_last_ns;
     /* it acknowledged the peer's FIN, and has sent neither data nor FIN since close_wait_ns */

@@ -11,8 +11,7 @@ enum { MS = 1000000 };
 /* ---- how sure? ------------------------------------------------------------------------------------------------ */
 
 /* Rows that look at one header only: no other segment can make them wrong. */
-static bool needs_one_header_only(enum tcpstate_finding_id id)
-{
+static bool needs_one_header_only(enum tcpstate_finding_id id) {
     return id == TCPSTATE_FINDING_syn_fin || id == TCPSTATE_FINDING_synack_fin || id == TCPSTATE_FINDING_syn_rst ||
            id == TCPSTATE_FINDING_ack_flag_missing || id == TCPSTATE_FINDING_syn_urg ||
            id == TCPSTATE_FINDING_syn_option_without_syn || id == TCPSTATE_FINDING_broadcast_address ||
@@ -21,8 +20,7 @@ static bool needs_one_header_only(enum tcpstate_finding_id id)
 
 /* Rows that are worth nothing unless they are sure. RSTs beyond the window are not among them: the segment was ignored,
  * and nothing else would say why; with weak evidence they are lowered like the rest. */
-static bool must_be_sure(enum tcpstate_finding_id id)
-{
+static bool must_be_sure(enum tcpstate_finding_id id) {
     return id == TCPSTATE_FINDING_data_before_established || id == TCPSTATE_FINDING_data_in_syn_sent ||
            id == TCPSTATE_FINDING_fin_in_syn_sent || id == TCPSTATE_FINDING_ack_of_unsent_data ||
            id == TCPSTATE_FINDING_data_beyond_window || id == TCPSTATE_FINDING_ack_went_backwards ||
@@ -31,8 +29,7 @@ static bool must_be_sure(enum tcpstate_finding_id id)
            id == TCPSTATE_FINDING_rst_ack_of_unsent_data;
 }
 
-static bool looks_at_a_window(enum tcpstate_finding_id id)
-{
+static bool looks_at_a_window(enum tcpstate_finding_id id) {
     return id == TCPSTATE_FINDING_data_beyond_window || id == TCPSTATE_FINDING_fin_beyond_window ||
            id == TCPSTATE_FINDING_rst_beyond_window || id == TCPSTATE_FINDING_rst_inexact ||
            id == TCPSTATE_FINDING_syn_in_window || id == TCPSTATE_FINDING_window_shrunk;
@@ -41,23 +38,21 @@ static bool looks_at_a_window(enum tcpstate_finding_id id)
 /* The capture has not shown all that the row rests on. What a sender says against itself (Error) is not touched by
  * octets that are missing. */
 static bool evidence_is_weak(const struct judgement *j, const struct tcpstate_finding_info *info,
-                             enum tcpstate_finding_id id)
-{
+                             enum tcpstate_finding_id id) {
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
 
     if (needs_one_header_only(id))
         return false;
     if (j->connection->summary.roles != TCPSTATE_ROLES_SYN || !y->captured)
         return true;
-    if (info->severity != TCPSTATE_ERROR && (x->evidence_end.missing || y->evidence_end.missing ||
-                                             x->evidence_end.in_hole || y->evidence_end.in_hole))
+    if (info->severity != TCPSTATE_ERROR &&
+        (x->evidence_end.missing || y->evidence_end.missing || x->evidence_end.in_hole || y->evidence_end.in_hole))
         return true;
     return looks_at_a_window(id) && !findings_scale_is_known(j);
 }
 
 static void tell(struct judgement *j, enum tcpstate_finding_id id, uint32_t cause_frame, uint32_t value1,
-                 uint32_t value2, bool weak)
-{
+                 uint32_t value2, bool weak) {
     const struct tcpstate_finding_info *info = tcpstate_finding_info(id);
     struct tcpstate_report *report = j->report;
     struct tcpstate_endpoint *x = j->x;
@@ -83,34 +78,29 @@ static void tell(struct judgement *j, enum tcpstate_finding_id id, uint32_t caus
 
 /* Told at most once per connection and sender, unless finding.def says each. With weak evidence one step lower. */
 void findings_tell(struct judgement *j, enum tcpstate_finding_id id, uint32_t cause_frame, uint32_t value1,
-                   uint32_t value2)
-{
+                   uint32_t value2) {
     tell(j, id, cause_frame, value1, value2, false);
 }
 
 void findings_tell_weakly(struct judgement *j, enum tcpstate_finding_id id, uint32_t cause_frame, uint32_t value1,
-                          uint32_t value2)
-{
+                          uint32_t value2) {
     tell(j, id, cause_frame, value1, value2, true);
 }
 
 /* ---- what several groups ask ----------------------------------------------------------------------------------- */
 
-bool findings_told(const struct judgement *j, enum tcpstate_finding_id id)
-{
+bool findings_told(const struct judgement *j, enum tcpstate_finding_id id) {
     for (unsigned i = 0; i < j->report->finding_count; i++)
         if (j->report->findings[i].id == id)
             return true;
     return false;
 }
 
-bool findings_told_once(const struct tcpstate_endpoint *end, enum tcpstate_finding_id id)
-{
+bool findings_told_once(const struct tcpstate_endpoint *end, enum tcpstate_finding_id id) {
     return (end->once[id / 32] & (1u << (id % 32))) != 0;
 }
 
-int64_t findings_patience_ns(const struct judgement *j)
-{
+int64_t findings_patience_ns(const struct judgement *j) {
     int64_t here = capture_leg_ns(j->x_path), there = capture_leg_ns(j->y_path);
 
     if (here < 0 || there < 0)
@@ -118,21 +108,18 @@ int64_t findings_patience_ns(const struct judgement *j)
     return 2 * (here + there) > 100 * (int64_t)MS ? 2 * (here + there) : 100 * (int64_t)MS;
 }
 
-bool findings_is_keep_alive(const struct judgement *j)
-{
+bool findings_is_keep_alive(const struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
 
     return j->ordinary && j->ack && !j->fin && j->segment->length <= 1 && x->has_smax && y->has_acked &&
            j->segment->seq + 1 == x->smax && y->acked == x->smax && !y->evidence_end.window_closed && !j->stale;
 }
 
-bool findings_scale_is_known(const struct judgement *j)
-{
+bool findings_scale_is_known(const struct judgement *j) {
     return j->x->has_iss && !j->x->iss_inferred && j->y->has_iss && !j->y->iss_inferred;
 }
 
-uint32_t findings_answered_by_rst(const struct judgement *j, bool stimulus)
-{
+uint32_t findings_answered_by_rst(const struct judgement *j, bool stimulus) {
     const struct tcpstate_path *path = j->x_path;
 
     for (unsigned i = 0; i < path->ack_count && !j->ack; i++)
@@ -145,8 +132,7 @@ uint32_t findings_answered_by_rst(const struct judgement *j, bool stimulus)
 /* ---- the order of judgement ------------------------------------------------------------------------------------ */
 
 /* What y sent to x lately, so that a RST of x that answers it can be told from an abort. */
-static void remember_ack(struct judgement *j)
-{
+static void remember_ack(struct judgement *j) {
     struct tcpstate_path *path = j->y_path;
     unsigned slot = path->ack_next;
 
@@ -163,8 +149,7 @@ static void remember_ack(struct judgement *j)
 }
 
 /* When x last did something: keep-alives and the answers to them are no activity. */
-static void note_activity(struct judgement *j)
-{
+static void note_activity(struct judgement *j) {
     struct tcpstate_evidence_end *mine = &j->x->evidence_end, *other = &j->y->evidence_end;
     const struct tcpstate_segment *s = j->segment;
     bool keep_alive = findings_is_keep_alive(j);
@@ -179,8 +164,7 @@ static void note_activity(struct judgement *j)
 }
 
 /* The capture first: what it did, nobody else has done. Then which connection, then header and state. */
-void findings_judge(struct judgement *j)
-{
+void findings_judge(struct judgement *j) {
     if (j->connection->self) { /* both directions look alike: one header is all there is to judge */
         findings_handshake(j);
         return;

@@ -8,8 +8,7 @@
 
 enum { MS = 1000000, FILLED_AT_ONCE = 3 * MS };
 
-static void judge_frame(struct judgement *j)
-{
+static void judge_frame(struct judgement *j) {
     const struct tcpstate_segment *s = j->segment;
     int64_t back_ns = j->conversation->last_ns - s->time_ns;
 
@@ -19,8 +18,7 @@ static void judge_frame(struct judgement *j)
         findings_tell(j, TCPSTATE_FINDING_headers_truncated, 0, 0, 0);
 }
 
-static void judge_start(struct judgement *j)
-{
+static void judge_start(struct judgement *j) {
     if (!j->report->started_connection || j->connection->summary.roles != TCPSTATE_ROLES_GUESS)
         return;
     if (!j->syn && !j->rst)
@@ -30,8 +28,7 @@ static void judge_start(struct judgement *j)
 
 /* ---- octets that were not captured ------------------------------------------------------------------------------ */
 
-static void open_hole(struct judgement *j)
-{
+static void open_hole(struct judgement *j) {
     struct tcpstate_evidence_end *e = &j->x->evidence_end;
 
     e->in_hole = true;
@@ -41,8 +38,7 @@ static void open_hole(struct judgement *j)
     e->hole_frame = j->segment->frame;
 }
 
-static void extend(struct judgement *j)
-{
+static void extend(struct judgement *j) {
     struct tcpstate_evidence_end *e = &j->x->evidence_end;
 
     if (seq_at_most(j->segment->seq, e->contig)) {
@@ -60,8 +56,7 @@ static void extend(struct judgement *j)
 }
 
 /* Octets before this segment are missing from the capture, and not only late: y has them, or time has passed. */
-static void judge_hole(struct judgement *j)
-{
+static void judge_hole(struct judgement *j) {
     struct tcpstate_evidence_end *e = &j->x->evidence_end;
     bool has_them = j->y->has_acked && seq_at_least(j->y->acked, e->hole_right);
 
@@ -73,8 +68,7 @@ static void judge_hole(struct judgement *j)
     e->contig = e->beyond_right;
 }
 
-static void judge_order(struct judgement *j)
-{
+static void judge_order(struct judgement *j) {
     const struct tcpstate_evidence_end *e = &j->x->evidence_end;
     const struct tcpstate_segment *s = j->segment;
     bool older = j->ordinary && j->stale && (s->options & TCPSTATE_OPT_TIMESTAMPS) && j->x->ts_newest != 0 &&
@@ -89,18 +83,15 @@ static void judge_order(struct judgement *j)
 }
 
 /* Numbers that can be x's: not of another connection, not outside the window, not a forgery that was recognised. */
-static bool numbers_count(const struct judgement *j)
-{
+static bool numbers_count(const struct judgement *j) {
     const struct tcpstate_evidence_end *e = &j->x->evidence_end;
     int32_t distance = seq_distance(j->segment->seq, e->contig);
 
     return !j->rst && !j->alien && !j->candidate && !j->stale && (j->ack || j->syn) && !j->ack_unsent &&
-           j->acceptable != TCPSTATE_SURELY_NOT &&
-           (!e->has_contig || (distance < (1 << 30) && distance > -(1 << 30)));
+           j->acceptable != TCPSTATE_SURELY_NOT && (!e->has_contig || (distance < (1 << 30) && distance > -(1 << 30)));
 }
 
-static void judge_octets(struct judgement *j)
-{
+static void judge_octets(struct judgement *j) {
     struct tcpstate_evidence_end *e = &j->x->evidence_end;
 
     judge_order(j);
@@ -118,15 +109,13 @@ static void judge_octets(struct judgement *j)
 
 /* ---- segments and windows --------------------------------------------------------------------------------------- */
 
-static void judge_size(struct judgement *j)
-{
+static void judge_size(struct judgement *j) {
     if (j->y->syn_mss != 0 && j->segment->length > j->y->syn_mss && !j->rst)
         findings_tell(j, TCPSTATE_FINDING_offload_segment, 0, j->y->syn_mss, 0);
 }
 
 /* The window scale matters where the window without it would be exceeded. */
-static void judge_window(struct judgement *j)
-{
+static void judge_window(struct judgement *j) {
     struct tcpstate_evidence_end *mine = &j->x->evidence_end, *other = &j->y->evidence_end;
     const struct tcpstate_segment *s = j->segment;
     uint32_t edge = s->ack + s->window;
@@ -143,8 +132,7 @@ static void judge_window(struct judgement *j)
         mine->window_closed = s->window == 0;
 }
 
-void findings_capture(struct judgement *j)
-{
+void findings_capture(struct judgement *j) {
     judge_frame(j);
     if (j->copy || j->bad_checksum)
         return;

@@ -10,8 +10,7 @@ static const int64_t SECOND_NS = 1000000000;
 
 enum { MS = 1000000, CLOSE_WAIT_SECONDS = 60, KEEP_ALIVE_IDLE_MS = 900 };
 
-static uint32_t ms_since(const struct judgement *j, int64_t time_ns)
-{
+static uint32_t ms_since(const struct judgement *j, int64_t time_ns) {
     int64_t elapsed = j->segment->time_ns - time_ns;
 
     return time_ns != 0 && elapsed > 0 ? (uint32_t)(elapsed / MS) : 0;
@@ -19,8 +18,7 @@ static uint32_t ms_since(const struct judgement *j, int64_t time_ns)
 
 /* Numbers can be held against a FIN while its connection lives. Much later the ports may have been used again without
  * the capture having seen it. */
-static bool fin_still_binds(const struct judgement *j, const struct tcpstate_endpoint *end, uint32_t number)
-{
+static bool fin_still_binds(const struct judgement *j, const struct tcpstate_endpoint *end, uint32_t number) {
     const struct tcpstate_connection *c = j->connection;
     int32_t distance = seq_distance(number, end->evidence_end.fin);
 
@@ -31,8 +29,7 @@ static bool fin_still_binds(const struct judgement *j, const struct tcpstate_end
 
 /* ---- a FIN ------------------------------------------------------------------------------------------------------ */
 
-static void judge_first_fin(struct judgement *j, uint32_t fin)
-{
+static void judge_first_fin(struct judgement *j, uint32_t fin) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
 
     if (x->has_dmax && seq_before(fin, x->dmax) && x->dmax - fin < NEAR_NUMBERS)
@@ -44,8 +41,7 @@ static void judge_first_fin(struct judgement *j, uint32_t fin)
 }
 
 /* A repeated FIN whose ACK was captured: that ACK was lost beyond the capture point. */
-static void judge_lost_last_ack(struct judgement *j)
-{
+static void judge_lost_last_ack(struct judgement *j) {
     struct tcpstate_evidence_end *e = &j->x->evidence_end;
     const struct tcpstate_summary *s = &j->connection->summary;
 
@@ -56,13 +52,11 @@ static void judge_lost_last_ack(struct judgement *j)
     findings_tell(j, TCPSTATE_FINDING_last_ack_not_received, e->last_ack_frame, 0, 0);
     if (e->last_acks_lost < 255)
         e->last_acks_lost++;
-    if (e->last_acks_lost == 2 && s->closed_ns >= 0 &&
-        j->segment->time_ns - s->closed_ns < 2 * j->settings->msl_ns)
+    if (e->last_acks_lost == 2 && s->closed_ns >= 0 && j->segment->time_ns - s->closed_ns < 2 * j->settings->msl_ns)
         findings_tell(j, TCPSTATE_FINDING_time_wait_no_answer, e->last_ack_frame, 0, 0);
 }
 
-static void judge_repeated_fin(struct judgement *j, uint32_t fin)
-{
+static void judge_repeated_fin(struct judgement *j, uint32_t fin) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
     struct tcpstate_evidence_end *e = &x->evidence_end;
 
@@ -73,8 +67,7 @@ static void judge_repeated_fin(struct judgement *j, uint32_t fin)
         findings_tell(j, TCPSTATE_FINDING_fin_beyond_window, e->fin_frame, y->redge, 0);
 }
 
-static void judge_fin(struct judgement *j)
-{
+static void judge_fin(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
     struct tcpstate_evidence_end *e = &x->evidence_end;
     uint32_t fin = j->end - 1;
@@ -89,8 +82,7 @@ static void judge_fin(struct judgement *j)
     }
     /* in order of sequence: RFC 9293 3.10.7.4 first; beyond the window it is not kept */
     if (y->has_rnxt && !y->peer_fin_taken && seq_before(y->rnxt, j->segment->seq) &&
-        j->acceptable != TCPSTATE_SURELY_NOT &&
-        state_is_synchronized((enum tcpstate_state)y->state))
+        j->acceptable != TCPSTATE_SURELY_NOT && state_is_synchronized((enum tcpstate_state)y->state))
         findings_tell(j, TCPSTATE_FINDING_fin_after_hole, 0, 0, 0);
     if (!e->has_fin) {
         e->has_fin = true;
@@ -106,8 +98,7 @@ static void judge_fin(struct judgement *j)
 
 /* ---- after a FIN ------------------------------------------------------------------------------------------------ */
 
-static void judge_data_after_fin(struct judgement *j)
-{
+static void judge_data_after_fin(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
     const struct tcpstate_segment *s = j->segment;
     uint32_t right = s->seq + s->length;
@@ -121,8 +112,7 @@ static void judge_data_after_fin(struct judgement *j)
         findings_tell(j, TCPSTATE_FINDING_half_close_data, y->fin_frame, s->length, 0);
 }
 
-static void judge_ack_of_fin(struct judgement *j)
-{
+static void judge_ack_of_fin(struct judgement *j) {
     struct tcpstate_endpoint *y = j->y;
 
     if (fin_still_binds(j, y, j->segment->ack) && seq_after(j->segment->ack, y->evidence_end.fin + 1) &&
@@ -130,12 +120,12 @@ static void judge_ack_of_fin(struct judgement *j)
         findings_tell(j, TCPSTATE_FINDING_ack_beyond_fin, y->evidence_end.fin_frame, y->evidence_end.fin, 0);
 }
 
-static void judge_after_close(struct judgement *j)
-{
+static void judge_after_close(struct judgement *j) {
     const struct tcpstate_connection *c = j->connection;
     struct tcpstate_endpoint *x = j->x, *y = j->y;
 
-    if (findings_is_keep_alive(j) && j->segment->time_ns - x->evidence_end.active_ns > (int64_t)KEEP_ALIVE_IDLE_MS * MS) {
+    if (findings_is_keep_alive(j) &&
+        j->segment->time_ns - x->evidence_end.active_ns > (int64_t)KEEP_ALIVE_IDLE_MS * MS) {
         if (x->evidence_end.has_fin || y->state == TCPSTATE_CLOSED)
             findings_tell(j, TCPSTATE_FINDING_keepalive_after_fin, 0, 0, 0);
         return;
@@ -149,8 +139,7 @@ static void judge_after_close(struct judgement *j)
 
 /* ---- CLOSE-WAIT ------------------------------------------------------------------------------------------------- */
 
-static void judge_close_wait(struct judgement *j, struct tcpstate_endpoint *end)
-{
+static void judge_close_wait(struct judgement *j, struct tcpstate_endpoint *end) {
     struct tcpstate_evidence_end *e = &end->evidence_end;
     int64_t elapsed = j->segment->time_ns - e->close_wait_ns;
 
@@ -161,8 +150,7 @@ static void judge_close_wait(struct judgement *j, struct tcpstate_endpoint *end)
     findings_tell(j, TCPSTATE_FINDING_close_wait_stuck, e->close_wait_frame, (uint32_t)(elapsed / SECOND_NS), 0);
 }
 
-static void note_close_wait(struct judgement *j)
-{
+static void note_close_wait(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
     struct tcpstate_evidence_end *e = &x->evidence_end;
 
@@ -176,8 +164,7 @@ static void note_close_wait(struct judgement *j)
     }
 }
 
-void findings_close(struct judgement *j)
-{
+void findings_close(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
     bool judged = !j->stale && !j->candidate && !findings_told(j, TCPSTATE_FINDING_segment_of_old_connection);
 

@@ -14,8 +14,7 @@ enum {
 
 /* ---- while the connection lasts --------------------------------------------------------------------------------- */
 
-static void note_start(struct judgement *j)
-{
+static void note_start(struct judgement *j) {
     struct tcpstate_summary *s = &j->connection->summary;
     const struct tcpstate_summary *old = &j->conversation->previous;
 
@@ -27,8 +26,7 @@ static void note_start(struct judgement *j)
     }
 }
 
-static void note_sender(struct judgement *j)
-{
+static void note_sender(struct judgement *j) {
     struct tcpstate_end_facts *f = &j->connection->summary.end_facts;
     const struct tcpstate_endpoint *x = j->x;
 
@@ -47,8 +45,7 @@ static void note_sender(struct judgement *j)
     }
 }
 
-void findings_note_for_the_end(struct judgement *j)
-{
+void findings_note_for_the_end(struct judgement *j) {
     struct tcpstate_end_facts *f = &j->connection->summary.end_facts;
 
     note_start(j);
@@ -73,34 +70,27 @@ struct list {
     unsigned count;
 };
 
-static void add(struct list *list, enum tcpstate_finding_id id, uint32_t frame, uint32_t value)
-{
+static void add(struct list *list, enum tcpstate_finding_id id, uint32_t frame, uint32_t value) {
     if (frame == 0 || list->count == TCPSTATE_FINAL_FINDINGS)
         return;
     list->findings[list->count++] =
         (struct tcpstate_final_finding){.frame = frame, .finding = {.id = (uint8_t)id, .value = {value, 0}}};
 }
 
-static bool waited(int64_t since_ns, int64_t end_ns)
-{
-    return end_ns - since_ns >= ANSWER_SECONDS * SECOND_NS;
-}
+static bool waited(int64_t since_ns, int64_t end_ns) { return end_ns - since_ns >= ANSWER_SECONDS * SECOND_NS; }
 
 /* SYNs and nothing else. A client that sent more had an answer that was not captured. */
-static bool is_unanswered(const struct tcpstate_summary *s)
-{
+static bool is_unanswered(const struct tcpstate_summary *s) {
     return s->syn_frame != 0 && s->segments[TCPSTATE_SERVER] == 0 && !s->end_facts.any_rst &&
            !s->end_facts.spoke[TCPSTATE_CLIENT];
 }
 
-static bool is_incomplete(const struct tcpstate_summary *s)
-{
+static bool is_incomplete(const struct tcpstate_summary *s) {
     return s->synack_frame != 0 && s->handshake_ns < 0 && !s->end_facts.any_rst &&
            s->outcome == TCPSTATE_OUTCOME_INCOMPLETE && !s->end_facts.spoke[0] && !s->end_facts.spoke[1];
 }
 
-static void judge_handshake(const struct tcpstate_summary *s, int64_t end_ns, struct list *list)
-{
+static void judge_handshake(const struct tcpstate_summary *s, int64_t end_ns, struct list *list) {
     if (is_unanswered(s) && waited(s->last_syn_ns, end_ns))
         add(list, TCPSTATE_FINDING_syn_unanswered, s->syn_frame,
             s->end_facts.syn_count > 1 ? s->end_facts.syn_count : 0);
@@ -108,8 +98,7 @@ static void judge_handshake(const struct tcpstate_summary *s, int64_t end_ns, st
         add(list, TCPSTATE_FINDING_handshake_incomplete, s->synack_frame, 0);
 }
 
-static void judge_close(const struct tcpstate_summary *s, int64_t end_ns, struct list *list)
-{
+static void judge_close(const struct tcpstate_summary *s, int64_t end_ns, struct list *list) {
     const struct tcpstate_end_facts *f = &s->end_facts;
 
     for (unsigned role = 0; role < 2; role++) {
@@ -125,20 +114,16 @@ static void judge_close(const struct tcpstate_summary *s, int64_t end_ns, struct
 }
 
 /* Not told where a handshake never ended: syn_unanswered and handshake_incomplete say more. */
-static bool ends_open(const struct tcpstate_summary *s)
-{
+static bool ends_open(const struct tcpstate_summary *s) {
     switch ((enum tcpstate_outcome)s->outcome) {
     case TCPSTATE_OUTCOME_REFUSED:
     case TCPSTATE_OUTCOME_RESET:
     case TCPSTATE_OUTCOME_CLOSED:
-    case TCPSTATE_OUTCOME_CLOSING:
-        return false;
+    case TCPSTATE_OUTCOME_CLOSING: return false;
     case TCPSTATE_OUTCOME_UNANSWERED:
-    case TCPSTATE_OUTCOME_INCOMPLETE:
-        return !is_unanswered(s) && !is_incomplete(s);
+    case TCPSTATE_OUTCOME_INCOMPLETE: return !is_unanswered(s) && !is_incomplete(s);
     case TCPSTATE_OUTCOME_HALF_CLOSED:
-    case TCPSTATE_OUTCOME_ESTABLISHED:
-        return true;
+    case TCPSTATE_OUTCOME_ESTABLISHED: return true;
     case TCPSTATE_OUTCOME_UNKNOWN:
         return !s->end_facts.any_rst && s->segments[0] + s->segments[1] != 0 && !is_unanswered(s);
     }
@@ -146,8 +131,7 @@ static bool ends_open(const struct tcpstate_summary *s)
 }
 
 unsigned tcpstate_final_findings(const struct tcpstate_summary *summary, int64_t end_ns,
-                                 struct tcpstate_final_finding findings[TCPSTATE_FINAL_FINDINGS])
-{
+                                 struct tcpstate_final_finding findings[TCPSTATE_FINAL_FINDINGS]) {
     struct list list = {.findings = findings};
 
     judge_handshake(summary, end_ns, &list);

@@ -14,16 +14,14 @@ static const int64_t CAPTURE_ORDER_NS = 100 * MS; /* frames of two ports or file
 
 /* ---- shared with findings_synchronized.c ---------------------------------------------------------------------- */
 
-bool findings_know_options(const struct judgement *j)
-{
+bool findings_know_options(const struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
 
     return (x->sent_syn || x->sent_synack) && (y->sent_syn || y->sent_synack) && !x->evidence_open.syn_truncated &&
            !y->evidence_open.syn_truncated && findings_scale_is_known(j);
 }
 
-bool findings_fit_previous(const struct judgement *j)
-{
+bool findings_fit_previous(const struct judgement *j) {
     const struct tcpstate_conversation *conversation = j->conversation;
     const struct tcpstate_segment *s = j->segment;
 
@@ -34,15 +32,13 @@ bool findings_fit_previous(const struct judgement *j)
     return j->ack && findings_near(s->ack, conversation->previous_smax[1 - s->direction]);
 }
 
-static uint32_t ms_since(int64_t now_ns, int64_t then_ns)
-{
+static uint32_t ms_since(int64_t now_ns, int64_t then_ns) {
     return then_ns > 0 && now_ns > then_ns ? (uint32_t)((now_ns - then_ns) / MS) : 0;
 }
 
 /* ---- the header alone ----------------------------------------------------------------------------------------- */
 
-static void judge_flags(struct judgement *j)
-{
+static void judge_flags(struct judgement *j) {
     const struct tcpstate_segment *s = j->segment;
 
     if ((s->flags & TCPSTATE_SYN) && j->rst) /* a reset has the forms RST and RST,ACK only: RFC 9293 3.5.2 */
@@ -57,10 +53,9 @@ static void judge_flags(struct judgement *j)
         findings_tell(j, TCPSTATE_FINDING_ack_number_without_ack_flag, 0, 0, 0);
 }
 
-static void judge_options_and_address(struct judgement *j)
-{
-    const uint8_t syn_only = TCPSTATE_OPT_MSS | TCPSTATE_OPT_WINDOW_SCALE | TCPSTATE_OPT_SACK_PERMITTED |
-                             TCPSTATE_OPT_FAST_OPEN;
+static void judge_options_and_address(struct judgement *j) {
+    const uint8_t syn_only =
+        TCPSTATE_OPT_MSS | TCPSTATE_OPT_WINDOW_SCALE | TCPSTATE_OPT_SACK_PERMITTED | TCPSTATE_OPT_FAST_OPEN;
 
     if (!(j->segment->flags & TCPSTATE_SYN) && (j->segment->options & syn_only))
         findings_tell(j, TCPSTATE_FINDING_syn_option_without_syn, 0, 0, 0);
@@ -71,8 +66,7 @@ static void judge_options_and_address(struct judgement *j)
 /* ---- ISNs ----------------------------------------------------------------------------------------------------- */
 
 /* The ISN of x in the connection before, if a SYN,ACK answered or carried it: a refused one may be used again. */
-static bool is_previous_isn(const struct judgement *j, uint32_t *frame)
-{
+static bool is_previous_isn(const struct judgement *j, uint32_t *frame) {
     const struct tcpstate_summary *previous = &j->conversation->previous;
     unsigned role = j->segment->direction == previous->client_direction ? TCPSTATE_CLIENT : TCPSTATE_SERVER;
 
@@ -84,8 +78,7 @@ static bool is_previous_isn(const struct judgement *j, uint32_t *frame)
 }
 
 /* RFC 9293 3.4.1 MUST-8, SHLD-1. */
-static void judge_isn(struct judgement *j)
-{
+static void judge_isn(struct judgement *j) {
     uint32_t frame = 0;
 
     if (j->syn_again || j->synack_again)
@@ -95,8 +88,7 @@ static void judge_isn(struct judgement *j)
 }
 
 /* The attempt before was refused, or nobody answered it, which the engine calls over after a second at the earliest. */
-static void judge_new_isn(struct judgement *j)
-{
+static void judge_new_isn(struct judgement *j) {
     const struct tcpstate_summary *previous = &j->conversation->previous;
 
     if (!j->report->started_connection || !j->conversation->has_previous ||
@@ -109,8 +101,7 @@ static void judge_new_isn(struct judgement *j)
 
 /* ---- SYN ------------------------------------------------------------------------------------------------------ */
 
-static void judge_syn_data(struct judgement *j)
-{
+static void judge_syn_data(struct judgement *j) {
     if (j->segment->length == 0)
         return;
     if (j->segment->options & TCPSTATE_OPT_FAST_OPEN_COOKIE)
@@ -121,8 +112,7 @@ static void judge_syn_data(struct judgement *j)
 
 /* Whoever repeats its SYN was in SYN-SENT until then, whatever was missed. That it sent data or a FIN *before* only its
  * clock proves: a SYN that is late on the way is captured after them too. */
-static void judge_sent_in_syn_sent(struct judgement *j)
-{
+static void judge_sent_in_syn_sent(struct judgement *j) {
     const struct tcpstate_evidence_open *e = &j->x->evidence_open;
     const struct tcpstate_segment *s = j->segment;
 
@@ -135,8 +125,7 @@ static void judge_sent_in_syn_sent(struct judgement *j)
 }
 
 /* The first SYN of x, although an answer to it was captured before. */
-static void judge_late_syn(struct judgement *j)
-{
+static void judge_late_syn(struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
     const struct tcpstate_segment *s = j->segment;
 
@@ -149,8 +138,7 @@ static void judge_late_syn(struct judgement *j)
         findings_tell(j, TCPSTATE_FINDING_syn_retransmitted, 0, 0, 0);
 }
 
-static void judge_bare_syn(struct judgement *j)
-{
+static void judge_bare_syn(struct judgement *j) {
     struct tcpstate_evidence_open *e = &j->x->evidence_open;
     const struct tcpstate_segment *s = j->segment;
     int64_t before_ns = e->syn_ns != 0 ? e->syn_ns : j->x->first_syn_ns;
@@ -178,14 +166,13 @@ static void judge_bare_syn(struct judgement *j)
 /* ---- SYN,ACK -------------------------------------------------------------------------------------------------- */
 
 /* Both had to agree when the ACK came: it crossed the SYN,ACK (then nothing is wrong), or x did not take it. */
-static void judge_repeated_synack(struct judgement *j)
-{
+static void judge_repeated_synack(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x;
     struct tcpstate_evidence_open *e = &x->evidence_open;
     const struct tcpstate_segment *s = j->segment;
     uint32_t ms = ms_since(s->time_ns, e->synack_ns);
-    bool has_sent_data = e->early_frame != 0 && (s->options & TCPSTATE_OPT_TIMESTAMPS) &&
-                         seq_after(s->tsval, e->early_tsval);
+    bool has_sent_data =
+        e->early_frame != 0 && (s->options & TCPSTATE_OPT_TIMESTAMPS) && seq_after(s->tsval, e->early_tsval);
 
     if (e->synack_count < 255)
         e->synack_count++;
@@ -204,8 +191,7 @@ static void judge_repeated_synack(struct judgement *j)
 
 /* Two SYN,ACKs for one SYN. A repeated SYN may get another ISN: SYN cookies change with time. After a second, the
  * earliest that a SYN is repeated (RFC 6298 2.1), that SYN may have been missed. */
-static void judge_isn_changed(struct judgement *j)
-{
+static void judge_isn_changed(struct judgement *j) {
     const struct tcpstate_evidence_open *e = &j->x->evidence_open;
     const struct tcpstate_segment *s = j->segment;
 
@@ -215,8 +201,7 @@ static void judge_isn_changed(struct judgement *j)
 }
 
 /* RFC 7323 2.2, 3.2: these two may answer only. In a simultaneous open a SYN,ACK is a repeated SYN. */
-static void judge_offer(struct judgement *j)
-{
+static void judge_offer(struct judgement *j) {
     const struct tcpstate_endpoint *y = j->y;
     uint8_t offered = y->evidence_open.offered | y->syn_options;
     const uint8_t answers = TCPSTATE_OPT_WINDOW_SCALE | TCPSTATE_OPT_TIMESTAMPS;
@@ -227,8 +212,7 @@ static void judge_offer(struct judgement *j)
 
 /* The clock of the opener lies between its SYNs if it echoes one that was not captured, or shortly before or after.
  * RFC 7323 3.2. Proxies send 0, and Linux accepts that. */
-static void judge_echo(struct judgement *j)
-{
+static void judge_echo(struct judgement *j) {
     const struct tcpstate_endpoint *y = j->y;
     const struct tcpstate_segment *s = j->segment;
     const int32_t one_unseen_syn = 1 << 18; /* all SYNs of an attempt are sent within 127 s, at 1 ms a tick */
@@ -243,8 +227,7 @@ static void judge_echo(struct judgement *j)
 
 /* RFC 3168 6.1.1.1: the answer to a SYN that asks for ECN has ECE if it agrees; RFC 3360 for hosts that drop such SYNs.
  * Where the first was refused, the next SYN is another connection, which remembers nothing of it. */
-static void judge_ecn(struct judgement *j)
-{
+static void judge_ecn(struct judgement *j) {
     const struct tcpstate_endpoint *y = j->y;
     const struct tcpstate_segment *s = j->segment;
     bool echoes_first = (s->options & TCPSTATE_OPT_TIMESTAMPS) && s->tsecr == y->first_syn_tsval;
@@ -254,19 +237,17 @@ static void judge_ecn(struct judgement *j)
 }
 
 /* Lowered where one SYN that was not captured would explain it: the same with data, or, a second later, another. */
-static void judge_unacceptable_synack(struct judgement *j)
-{
+static void judge_unacceptable_synack(struct judgement *j) {
     const struct tcpstate_endpoint *y = j->y;
     const struct tcpstate_segment *s = j->segment;
-    bool weak = seq_within(s->ack, y->iss + 1, y->iss + 1 + LARGEST_SEGMENT) ||
-                s->time_ns - y->last_syn_ns >= SECOND_NS;
+    bool weak =
+        seq_within(s->ack, y->iss + 1, y->iss + 1 + LARGEST_SEGMENT) || s->time_ns - y->last_syn_ns >= SECOND_NS;
 
     if (y->state == TCPSTATE_SYN_SENT && j->receiver_had == TCPSTATE_SYN_SENT && y->sent_syn)
         findings_tell_weak(j, weak, TCPSTATE_FINDING_synack_ack_unacceptable, j->connection->summary.syn_frame, 0, 0);
 }
 
-static void judge_synack(struct judgement *j)
-{
+static void judge_synack(struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
     const struct tcpstate_segment *s = j->segment;
     bool fits = y->has_iss && seq_within(s->ack, y->iss + 1, y->smax);
@@ -298,8 +279,7 @@ static void judge_synack(struct judgement *j)
 
 /* A segment of an older connection has two wrong numbers, so one must be right: a box that changes numbers, or somebody
  * who could see only one direction. */
-static void judge_third_ack_number(struct judgement *j)
-{
+static void judge_third_ack_number(struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
     const struct tcpstate_segment *s = j->segment;
     /* one unseen SYN,ACK to a repeated SYN may have had another ISN: SYN cookies */
@@ -316,8 +296,7 @@ static void judge_third_ack_number(struct judgement *j)
 
 /* A hole behind the SYN is a lost segment, so only what is before it, or beyond the window, is wrong. A keep-alive
  * repeats the number of the SYN (RFC 9293 3.8.4), where x is ESTABLISHED and y has not got the ACK. */
-static void judge_third_seq_number(struct judgement *j)
-{
+static void judge_third_seq_number(struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
     const struct tcpstate_segment *s = j->segment;
     bool keep_alive = s->seq == x->iss && s->length <= 1;
@@ -330,8 +309,7 @@ static void judge_third_seq_number(struct judgement *j)
         findings_tell_weak(j, true, TCPSTATE_FINDING_handshake_seq_number_wrong, y->synack_frame, 0, 0);
 }
 
-static void judge_ordinary(struct judgement *j)
-{
+static void judge_ordinary(struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
     const struct tcpstate_segment *s = j->segment;
 
@@ -351,8 +329,7 @@ static void judge_ordinary(struct judgement *j)
 
 /* Lowered where the connection may have lived on without being captured: long after the SYN, where it acknowledges a
  * little more than the SYN, or without ACK, as whoever answers a segment with ACK does (RFC 9293 3.10.7.1). */
-static void judge_reset_of_syn(struct judgement *j)
-{
+static void judge_reset_of_syn(struct judgement *j) {
     const struct tcpstate_endpoint *y = j->y;
     const struct tcpstate_segment *s = j->segment;
     bool lived_on = !j->ack || s->time_ns - y->last_syn_ns >= SECOND_NS ||
@@ -361,8 +338,7 @@ static void judge_reset_of_syn(struct judgement *j)
     findings_tell_weak(j, lived_on, TCPSTATE_FINDING_rst_to_syn_unacceptable, j->connection->summary.syn_frame, 0, 0);
 }
 
-static void judge_reset(struct judgement *j)
-{
+static void judge_reset(struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
     const struct tcpstate_segment *s = j->segment;
     bool never_answered = !x->sent_syn && !x->sent_synack;
@@ -387,8 +363,7 @@ static void judge_reset(struct judgement *j)
 /* ---- all of it ------------------------------------------------------------------------------------------------ */
 
 /* Nothing but the two SYNs was ever numbered, so nothing was missed either. */
-static void judge_connection_without_data(struct judgement *j)
-{
+static void judge_connection_without_data(struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
     bool ends = !y->has_fin && (j->first_fin || (j->rst_accepted && !x->has_fin));
 
@@ -398,8 +373,7 @@ static void judge_connection_without_data(struct judgement *j)
         findings_tell(j, TCPSTATE_FINDING_connection_without_data, 0, 0, 0);
 }
 
-static void judge_handshake_time(struct judgement *j)
-{
+static void judge_handshake_time(struct judgement *j) {
     int64_t took_ns = j->connection->summary.handshake_time_ns;
 
     if (j->report->completes_handshake && took_ns >= SECOND_NS) /* RFC 6298 2.1: the first timer */
@@ -409,8 +383,7 @@ static void judge_handshake_time(struct judgement *j)
 
 /* ---- what is remembered --------------------------------------------------------------------------------------- */
 
-static void remember_syn(struct judgement *j)
-{
+static void remember_syn(struct judgement *j) {
     struct tcpstate_evidence_open *e = &j->x->evidence_open;
     const struct tcpstate_segment *s = j->segment;
     const uint16_t ecn = TCPSTATE_ECE | TCPSTATE_CWR;
@@ -432,8 +405,7 @@ static void remember_syn(struct judgement *j)
         e->plain_syn = true;
 }
 
-static void remember_ordinary(struct judgement *j)
-{
+static void remember_ordinary(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
     struct tcpstate_evidence_open *e = &x->evidence_open;
     const struct tcpstate_segment *s = j->segment;
@@ -454,8 +426,7 @@ static void remember_ordinary(struct judgement *j)
     }
 }
 
-static void remember(struct judgement *j)
-{
+static void remember(struct judgement *j) {
     struct tcpstate_endpoint *y = j->y;
 
     if (j->rst || (j->syn && !j->ack))
@@ -470,8 +441,7 @@ static void remember(struct judgement *j)
         remember_ordinary(j);
 }
 
-void findings_handshake(struct judgement *j)
-{
+void findings_handshake(struct judgement *j) {
     judge_flags(j);
     judge_options_and_address(j);
     if (j->connection->self) { /* RFC 9293 A.2: both directions look alike, so nothing else can be said */

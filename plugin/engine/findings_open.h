@@ -9,8 +9,7 @@
 
 /* Lowered one step also if `weak`: an honest explanation needs no more than one segment that was not captured. */
 static inline void findings_tell_weak(struct judgement *j, bool weak, enum tcpstate_finding_id id, uint32_t cause_frame,
-                                      uint32_t value1, uint32_t value2)
-{
+                                      uint32_t value1, uint32_t value2) {
     (weak ? findings_tell_weakly : findings_tell)(j, id, cause_frame, value1, value2);
 }
 
@@ -22,8 +21,7 @@ bool findings_fit_previous(const struct judgement *j);
 /* Distance on the circle of sequence numbers. Two connections choose their ISNs at random (RFC 9293 3.4.1): numbers
  * this close are of the same one. */
 enum { FINDINGS_NEAR = 1 << 20 };
-static inline bool findings_near(uint32_t a, uint32_t b)
-{
+static inline bool findings_near(uint32_t a, uint32_t b) {
     return seq_distance(a, b) < FINDINGS_NEAR && seq_distance(b, a) < FINDINGS_NEAR;
 }
 

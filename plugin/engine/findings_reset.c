@@ -14,8 +14,7 @@ enum { IDLE_SECONDS = 60, SEGMENTS_OF_WHO_LIVES_ON = 3 };
 
 /* RFC 9293 3.10.7.4 second. What was captured of x ends before this RST: so much is certain only if more is missing than
  * one segment can hold, else one unseen segment makes the number right. */
-static void judge_rst_above(struct judgement *j)
-{
+static void judge_rst_above(struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
     uint32_t seq = j->segment->seq;
     bool unseen = !x->has_smax || (seq_after(seq, x->smax) && seq - x->smax <= LARGEST_SEGMENT);
@@ -24,15 +23,14 @@ static void judge_rst_above(struct judgement *j)
 
     if (!findings_scale_is_known(j))
         findings_tell(j, TCPSTATE_FINDING_window_scale_unknown, 0, 0, 0);
-    (unseen || in_hole ? findings_tell_weakly : findings_tell)(
-        j, beyond ? TCPSTATE_FINDING_rst_beyond_window : TCPSTATE_FINDING_rst_inexact,
-        findings_answered_by_rst(j, false), beyond ? y->redge : y->rnxt, 0);
+    (unseen || in_hole ? findings_tell_weakly
+                       : findings_tell)(j, beyond ? TCPSTATE_FINDING_rst_beyond_window : TCPSTATE_FINDING_rst_inexact,
+                                        findings_answered_by_rst(j, false), beyond ? y->redge : y->rnxt, 0);
 }
 
 /* ---- a RST that ends the connection ----------------------------------------------------------------------------- */
 
-static void judge_rst_taken(struct judgement *j)
-{
+static void judge_rst_taken(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
     enum tcpstate_state before = (enum tcpstate_state)j->report->end[j->sender].before;
     uint32_t answered = findings_answered_by_rst(j, true);
@@ -50,8 +48,7 @@ static void judge_rst_taken(struct judgement *j)
 }
 
 /* Octets that were sent and not acknowledged. A RST with ACK acknowledges too. */
-static void judge_discarded_data(struct judgement *j)
-{
+static void judge_discarded_data(struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
     uint32_t known = j->ack && x->has_acked ? seq_max(x->acked, j->segment->ack) : x->acked;
     uint32_t of_x = x->has_dmax && y->has_acked && seq_after(x->dmax, y->acked) ? x->dmax - y->acked : 0;
@@ -61,8 +58,7 @@ static void judge_discarded_data(struct judgement *j)
         findings_tell(j, TCPSTATE_FINDING_rst_discards_data, 0, of_x, of_y);
 }
 
-static void judge_idle(struct judgement *j)
-{
+static void judge_idle(struct judgement *j) {
     int64_t last = j->x->evidence_end.active_ns;
 
     if (j->y->evidence_end.active_ns > last)
@@ -74,8 +70,7 @@ static void judge_idle(struct judgement *j)
 /* ---- which RST? ------------------------------------------------------------------------------------------------- */
 
 /* Told already, as part of a handshake or of a half-open connection. */
-static bool told_elsewhere(const struct judgement *j)
-{
+static bool told_elsewhere(const struct judgement *j) {
     return j->half_open_reset || j->receiver_had == TCPSTATE_SYN_SENT || j->receiver_had == TCPSTATE_LISTEN ||
            findings_told(j, TCPSTATE_FINDING_connection_refused) ||
            findings_told(j, TCPSTATE_FINDING_rst_to_syn_unacceptable) ||
@@ -87,14 +82,12 @@ static bool told_elsewhere(const struct judgement *j)
 }
 
 /* After a SYN,ACK whose SYN was not captured, from a host that asked for nothing: figure 11. */
-static bool answers_unknown_synack(const struct judgement *j)
-{
+static bool answers_unknown_synack(const struct judgement *j) {
     return j->connection->summary.roles == TCPSTATE_ROLES_SYN_ACK && !j->ack && !j->x->sent_syn && !j->x->spoke &&
            j->y->sent_synack && j->segment->seq == j->y->synack_ack;
 }
 
-static void judge_rst(struct judgement *j)
-{
+static void judge_rst(struct judgement *j) {
     const struct tcpstate_connection *c = j->connection;
 
     if (j->report->started_connection && j->conversation->connections == 1) {
@@ -118,13 +111,12 @@ static void judge_rst(struct judgement *j)
 }
 
 /* Three resets of x in a short time, all different, of which at most one answers a segment of y. */
-static void judge_burst(struct judgement *j)
-{
+static void judge_burst(struct judgement *j) {
     const struct tcpstate_evidence_end *e = &j->x->evidence_end;
     uint32_t seq = j->segment->seq;
     bool different = seq != e->rst_seqs[0] && seq != e->rst_seqs[1] && e->rst_seqs[0] != e->rst_seqs[1];
-    unsigned answers = (findings_answered_by_rst(j, false) != 0) + (unsigned)e->rst_answers[0] +
-                       (unsigned)e->rst_answers[1];
+    unsigned answers =
+        (findings_answered_by_rst(j, false) != 0) + (unsigned)e->rst_answers[0] + (unsigned)e->rst_answers[1];
 
     if (e->rst_count >= TCPSTATE_BURST && different && answers <= 1 &&
         j->segment->time_ns - e->rst_times_ns[0] <= findings_patience_ns(j))
@@ -132,8 +124,7 @@ static void judge_burst(struct judgement *j)
 }
 
 /* What may stand beside any of the above. */
-static void judge_beside(struct judgement *j)
-{
+static void judge_beside(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
     const struct tcpstate_segment *s = j->segment;
     bool synchronized = state_is_synchronized((enum tcpstate_state)j->receiver_had);
@@ -157,8 +148,7 @@ static void judge_beside(struct judgement *j)
     }
 }
 
-static void remember_rst(struct judgement *j)
-{
+static void remember_rst(struct judgement *j) {
     struct tcpstate_evidence_end *e = &j->x->evidence_end;
 
     e->rst_seqs[0] = e->rst_seqs[1];
@@ -182,8 +172,7 @@ static void remember_rst(struct judgement *j)
 /* ---- after a reset ---------------------------------------------------------------------------------------------- */
 
 /* Does this segment show that x got what y sent long after the reset? */
-static bool knows_of_later(const struct judgement *j)
-{
+static bool knows_of_later(const struct judgement *j) {
     const struct tcpstate_evidence_end *e = &j->y->evidence_end;
     const struct tcpstate_segment *s = j->segment;
 
@@ -196,8 +185,7 @@ static bool knows_of_later(const struct judgement *j)
 
 /* x goes on after its own reset. Its older octets may have been queued behind the RST, and a dead socket answers below
  * its own numbers: new octets alone prove little. Only what it can have learned later proves that it lived. */
-static void judge_sender_of_reset(struct judgement *j, bool new_octets)
-{
+static void judge_sender_of_reset(struct judgement *j, bool new_octets) {
     const struct tcpstate_evidence_end *e = &j->x->evidence_end;
 
     if (knows_of_later(j))
@@ -208,8 +196,7 @@ static void judge_sender_of_reset(struct judgement *j, bool new_octets)
 
 /* x goes on after y's reset. That may have been lost beyond the capture point, so the reset is proved false only by y,
  * who must have been alive to be acknowledged. */
-static void judge_receiver_of_reset(struct judgement *j, bool new_octets)
-{
+static void judge_receiver_of_reset(struct judgement *j, bool new_octets) {
     struct tcpstate_evidence_end *e = &j->x->evidence_end;
     uint32_t frame = j->y->evidence_end.reset_frame;
 
@@ -221,8 +208,7 @@ static void judge_receiver_of_reset(struct judgement *j, bool new_octets)
         findings_tell_weakly(j, TCPSTATE_FINDING_rst_not_obeyed, frame, 0, 0);
 }
 
-static void judge_after_reset(struct judgement *j)
-{
+static void judge_after_reset(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x;
     const struct tcpstate_evidence_end *mine = &x->evidence_end, *other = &j->y->evidence_end;
     const struct tcpstate_segment *s = j->segment;
@@ -237,14 +223,13 @@ static void judge_after_reset(struct judgement *j)
         judge_sender_of_reset(j, new_octets);
     else if (reset->reset_taken)
         judge_receiver_of_reset(j, new_octets);
-    if (reset->reset_taken && !findings_told_once(x, TCPSTATE_FINDING_rst_forged) && !findings_told_once(x, TCPSTATE_FINDING_rst_not_obeyed) &&
-        !j->connection->closed)
+    if (reset->reset_taken && !findings_told_once(x, TCPSTATE_FINDING_rst_forged) &&
+        !findings_told_once(x, TCPSTATE_FINDING_rst_not_obeyed) && !j->connection->closed)
         findings_tell(j, TCPSTATE_FINDING_segment_after_rst, reset->reset_frame, 0, 0);
 }
 
 /* What x had sent when a reset was at most a round trip or two old: it may have left before the reset was known. */
-static void note_what_a_reset_may_cross(struct judgement *j)
-{
+static void note_what_a_reset_may_cross(struct judgement *j) {
     int64_t patience_ns = findings_patience_ns(j);
     int64_t reset_ns = j->x->evidence_end.reset_ns > j->y->evidence_end.reset_ns ? j->x->evidence_end.reset_ns
                                                                                  : j->y->evidence_end.reset_ns;
@@ -260,8 +245,7 @@ static void note_what_a_reset_may_cross(struct judgement *j)
     }
 }
 
-void findings_reset(struct judgement *j)
-{
+void findings_reset(struct judgement *j) {
     struct tcpstate_evidence_end *mine = &j->x->evidence_end, *other = &j->y->evidence_end;
 
     if (j->candidate)

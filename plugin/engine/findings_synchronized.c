@@ -16,14 +16,10 @@ static const int32_t CLOCK_LEAP = 1 << 28;         /* more than the 2 MSL that a
 
 /* ---- tools ---------------------------------------------------------------------------------------------------- */
 
-static bool has_timestamps(const struct tcpstate_segment *s)
-{
-    return (s->options & TCPSTATE_OPT_TIMESTAMPS) != 0;
-}
+static bool has_timestamps(const struct tcpstate_segment *s) { return (s->options & TCPSTATE_OPT_TIMESTAMPS) != 0; }
 
 /* The numbers are those of this connection, not of one whose SYN was not captured. */
-static bool is_of_this_connection(const struct judgement *j)
-{
+static bool is_of_this_connection(const struct judgement *j) {
     const struct tcpstate_evidence_open *e = &j->x->evidence_open;
 
     return e->has_smax && findings_near(j->segment->seq, e->smax) && e->has_acked &&
@@ -31,8 +27,7 @@ static bool is_of_this_connection(const struct judgement *j)
 }
 
 /* RFC 9293 3.8.4. */
-static bool is_keep_alive(const struct judgement *j)
-{
+static bool is_keep_alive(const struct judgement *j) {
     const struct tcpstate_evidence_open *e = &j->x->evidence_open;
     const struct tcpstate_segment *s = j->segment;
 
@@ -40,13 +35,11 @@ static bool is_keep_alive(const struct judgement *j)
 }
 
 /* RFC 9293 3.8.6.1. Linux probes with an old number and no data, others with one octet. */
-static bool is_window_probe(const struct judgement *j)
-{
+static bool is_window_probe(const struct judgement *j) {
     return j->y->evidence_open.zero_window && j->ordinary && !j->fin && j->segment->length <= 1;
 }
 
-static void provoke(struct judgement *j)
-{
+static void provoke(struct judgement *j) {
     j->y->evidence_open.provoked_frame = j->segment->frame;
     j->y->evidence_open.provoked_ns = j->segment->time_ns;
 }
@@ -56,8 +49,7 @@ static void provoke(struct judgement *j)
 /* A SYN like the sender's own (options, MSS, TTL) comes from a host that has restarted or uses its port again, so it is
  * lowered; so is one that nothing of the sender's own SYN can be compared with. An old duplicate of a SYN of the
  * connection before is told as that. */
-static void judge_syn(struct judgement *j)
-{
+static void judge_syn(struct judgement *j) {
     const struct tcpstate_endpoint *y = j->y;
     const struct tcpstate_summary *previous = &j->conversation->previous;
     uint8_t state = j->report->end[j->receiver].state;
@@ -76,8 +68,7 @@ static void judge_syn(struct judgement *j)
 }
 
 /* RFC 9293 3.10.7.4 fourth: x has long sent the SYN,ACK that it sent. */
-static void judge_synack(struct judgement *j)
-{
+static void judge_synack(struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x;
     const struct tcpstate_segment *s = j->segment;
     bool established = state_is_synchronized((enum tcpstate_state)x->state) && (x->spoke || x->synack_acked);
@@ -94,8 +85,7 @@ static void judge_synack(struct judgement *j)
 /* RFC 9293 3.5.1 figure 9. The form of figure 10 is rst_no_connection, that of TIME-WAIT time_wait_rejects_syn. Lowered
  * if the SYN was the host's own, for then nothing is wrong but its memory, or if the older connection was not
  * captured. */
-static void judge_half_open(struct judgement *j)
-{
+static void judge_half_open(struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x;
     const struct tcpstate_conversation *conversation = j->conversation;
     uint32_t frame = findings_answered_by_rst(j, false);
@@ -112,8 +102,7 @@ static void judge_half_open(struct judgement *j)
 
 /* RFC 5961 3.2, 4.2, 5.2. An empty ACK that repeats what x said before it was provoked. Old data and keep-alives get
  * the same answer, but there it only means that they came twice: that is no challenge. */
-static void judge_challenge(struct judgement *j)
-{
+static void judge_challenge(struct judgement *j) {
     struct tcpstate_evidence_open *e = &j->x->evidence_open;
     const struct tcpstate_segment *s = j->segment;
 
@@ -126,8 +115,7 @@ static void judge_challenge(struct judgement *j)
 /* ---- acknowledgment number ------------------------------------------------------------------------------------ */
 
 /* RFC 5961 5.2: the oldest acceptable number. */
-static void judge_old_ack(struct judgement *j)
-{
+static void judge_old_ack(struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x;
     uint32_t least = x->acked - x->max_window;
 
@@ -138,8 +126,7 @@ static void judge_old_ack(struct judgement *j)
 }
 
 /* RFC 9293 3.10.7.4 seventh: RCV.NXT never goes back. */
-static void judge_ack_backwards(struct judgement *j)
-{
+static void judge_ack_backwards(struct judgement *j) {
     const struct tcpstate_evidence_open *e = &j->x->evidence_open;
     const struct tcpstate_segment *s = j->segment;
 
@@ -150,8 +137,7 @@ static void judge_ack_backwards(struct judgement *j)
 
 /* y acknowledged octets that x was not seen to send. Were they only missed by the capture, x would not send them any
  * more once it had the ACK; and it has it, or a later one, if it echoes a newer timestamp of y. */
-static void judge_unsent(struct judgement *j)
-{
+static void judge_unsent(struct judgement *j) {
     struct tcpstate_evidence_open *e = &j->y->evidence_open;
     const struct tcpstate_segment *s = j->segment;
     bool keep_alive = s->length <= 1 && s->seq + 1 == e->unsent_ack;
@@ -167,8 +153,7 @@ static void judge_unsent(struct judgement *j)
     }
 }
 
-static void remember_unsent(struct judgement *j)
-{
+static void remember_unsent(struct judgement *j) {
     struct tcpstate_evidence_open *e = &j->x->evidence_open;
     const struct tcpstate_evidence_open *peer = &j->y->evidence_open;
     const struct tcpstate_segment *s = j->segment;
@@ -189,8 +174,7 @@ static void remember_unsent(struct judgement *j)
 /* Any number of pure ACKs of y may have been missed without leaving a hole. Not so if y's newest captured segment, in
  * whose window these data do not fit either, is newer than what x echoes: x had got nothing that the capture has not.
  * Without that proof the finding is lowered. */
-static void judge_data_beyond_window(struct judgement *j)
-{
+static void judge_data_beyond_window(struct judgement *j) {
     const struct tcpstate_endpoint *y = j->y;
     const struct tcpstate_evidence_open *e = &y->evidence_open;
     const struct tcpstate_segment *s = j->segment;
@@ -211,8 +195,7 @@ static void judge_data_beyond_window(struct judgement *j)
 }
 
 /* RFC 9293 3.8.6 SHLD-14; RFC 7323 2.4: rounding takes back up to one unit of the scale. */
-static void judge_shrunk_window(struct judgement *j)
-{
+static void judge_shrunk_window(struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x;
     uint32_t unit = x->has_shift && j->y->has_shift ? 1u << x->shift : 1u;
     bool known;
@@ -223,8 +206,7 @@ static void judge_shrunk_window(struct judgement *j)
         findings_tell(j, TCPSTATE_FINDING_window_shrunk, 0, x->redge, edge);
 }
 
-static void judge_already_acked(struct judgement *j)
-{
+static void judge_already_acked(struct judgement *j) {
     const struct tcpstate_endpoint *y = j->y;
 
     if (j->end != j->segment->seq && y->captured && y->has_acked && seq_at_most(j->end, y->acked) && !is_keep_alive(j))
@@ -235,8 +217,7 @@ static void judge_already_acked(struct judgement *j)
 
 /* Octets at or behind SND.NXT of an earlier pure ACK were first sent after it, in whatever order they were captured;
  * one octet or a FIN there may have been a keep-alive's. A leap is older than anything that can still be on its way. */
-static void judge_clock_backwards(struct judgement *j)
-{
+static void judge_clock_backwards(struct judgement *j) {
     const struct tcpstate_evidence_open *e = &j->x->evidence_open;
     const struct tcpstate_segment *s = j->segment;
     bool older = e->nxt_frame != 0 && seq_at_least(s->seq, e->nxt) && seq_after(j->end, e->nxt + 1) &&
@@ -253,8 +234,7 @@ static void judge_clock_backwards(struct judgement *j)
 }
 
 /* RFC 7323 3.2. */
-static void judge_negotiation(struct judgement *j)
-{
+static void judge_negotiation(struct judgement *j) {
     const struct tcpstate_segment *s = j->segment;
     bool agreed = (j->x->syn_options & j->y->syn_options & TCPSTATE_OPT_TIMESTAMPS) != 0;
 
@@ -267,8 +247,7 @@ static void judge_negotiation(struct judgement *j)
 }
 
 /* Segments of y that were not captured may have carried it, but not before y's clock showed that time. */
-static void judge_echo(struct judgement *j)
-{
+static void judge_echo(struct judgement *j) {
     const struct tcpstate_path *path = j->y_path;
     const struct tcpstate_segment *s = j->segment;
     int64_t elapsed_ns = s->time_ns - path->first_tick_ns;
@@ -285,8 +264,7 @@ static void judge_echo(struct judgement *j)
 /* ---- urgent data, TTL ----------------------------------------------------------------------------------------- */
 
 /* RFC 9293 3.8.5 MUST-62. A closed window keeps urgent data back, but not the news of them. */
-static void judge_urgent(struct judgement *j)
-{
+static void judge_urgent(struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
     const struct tcpstate_segment *s = j->segment;
     bool nothing_there = s->length == 0 && y->has_acked && y->acked == s->seq && x->has_smax && x->smax == s->seq &&
@@ -299,8 +277,7 @@ static void judge_urgent(struct judgement *j)
 }
 
 /* Only segments that open or end a connection, which are worth forging. */
-static void judge_ttl(struct judgement *j)
-{
+static void judge_ttl(struct judgement *j) {
     struct tcpstate_evidence_open *e = &j->x->evidence_open;
     const struct tcpstate_segment *s = j->segment;
     bool differs = s->ttl + TTL_TOLERANCE < e->ttl_least || s->ttl > e->ttl_most + TTL_TOLERANCE;
@@ -324,8 +301,7 @@ static void judge_ttl(struct judgement *j)
 /* ---- silence -------------------------------------------------------------------------------------------------- */
 
 /* RFC 9293 3.8.4 MUST-29: a single probe without an answer proves nothing. */
-static void judge_keepalive(struct judgement *j)
-{
+static void judge_keepalive(struct judgement *j) {
     struct tcpstate_evidence_open *e = &j->x->evidence_open;
     const struct tcpstate_endpoint *y = j->y;
 
@@ -341,8 +317,7 @@ static void judge_keepalive(struct judgement *j)
 }
 
 /* RFC 9293 3.8.3 SHLD-10, SHLD-11. Transmissions of the same octets are counted from the first after y's newest. */
-static void judge_retransmission(struct judgement *j)
-{
+static void judge_retransmission(struct judgement *j) {
     struct tcpstate_evidence_open *e = &j->x->evidence_open;
     const struct tcpstate_segment *s = j->segment;
 
@@ -361,8 +336,7 @@ static void judge_retransmission(struct judgement *j)
 
 /* ---- what is remembered --------------------------------------------------------------------------------------- */
 
-static void remember_order(struct judgement *j)
-{
+static void remember_order(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x;
     struct tcpstate_evidence_open *e = &x->evidence_open;
     const struct tcpstate_segment *s = j->segment;
@@ -391,8 +365,7 @@ static void remember_order(struct judgement *j)
     }
 }
 
-static void remember(struct judgement *j)
-{
+static void remember(struct judgement *j) {
     if (j->ordinary && j->ack && !j->alien)
         remember_order(j);
     for (unsigned role = 0; role < 2; role++) {
@@ -404,8 +377,7 @@ static void remember(struct judgement *j)
     }
 }
 
-static void judge_ordinary(struct judgement *j)
-{
+static void judge_ordinary(struct judgement *j) {
     judge_negotiation(j);
     judge_old_ack(j);
     judge_ack_backwards(j);
@@ -425,8 +397,7 @@ static void judge_ordinary(struct judgement *j)
     j->y->evidence_open.keepalives = j->y->evidence_open.resent = 0;
 }
 
-void findings_synchronized(struct judgement *j)
-{
+void findings_synchronized(struct judgement *j) {
     bool past_open = state_is_synchronized((enum tcpstate_state)j->report->end[j->sender].before) || j->x->spoke;
 
     if (j->rst) {

@@ -8,8 +8,7 @@
 
 enum { MS = 1000000 };
 
-static uint32_t ms_since_close(const struct judgement *j)
-{
+static uint32_t ms_since_close(const struct judgement *j) {
     const struct tcpstate_summary *old = &j->conversation->previous;
     int64_t elapsed = j->segment->time_ns - old->closed_ns;
 
@@ -17,13 +16,11 @@ static uint32_t ms_since_close(const struct judgement *j)
 }
 
 /* Role of the sender in the connection before. */
-static unsigned old_role(const struct judgement *j)
-{
+static unsigned old_role(const struct judgement *j) {
     return j->segment->direction == j->conversation->previous.client_direction ? TCPSTATE_CLIENT : TCPSTATE_SERVER;
 }
 
-static bool before_2msl(const struct judgement *j)
-{
+static bool before_2msl(const struct judgement *j) {
     int64_t since_ns = j->conversation->previous.end_facts.time_wait_ns;
 
     return since_ns != 0 && j->segment->time_ns - since_ns <= 2 * j->settings->msl_ns;
@@ -32,8 +29,7 @@ static bool before_2msl(const struct judgement *j)
 /* ---- a SYN within 2MSL ------------------------------------------------------------------------------------------ */
 
 /* RFC 6191 2: is the SYN newer than all of the old connection? */
-static bool is_newer_than_old_connection(const struct judgement *j)
-{
+static bool is_newer_than_old_connection(const struct judgement *j) {
     const struct tcpstate_end_facts *old = &j->conversation->previous.end_facts;
     const struct tcpstate_segment *s = j->segment;
     bool by_number = seq_after(s->seq, j->conversation->previous_smax[s->direction]);
@@ -47,16 +43,14 @@ static bool is_newer_than_old_connection(const struct judgement *j)
 }
 
 /* Timestamps in only one of the two connections, or a late copy of a SYN of two connections ago: no reason to warn. */
-static bool reuse_is_doubtful(const struct judgement *j)
-{
+static bool reuse_is_doubtful(const struct judgement *j) {
     const struct tcpstate_end_facts *old = &j->conversation->previous.end_facts;
     bool has_ts = (j->segment->options & TCPSTATE_OPT_TIMESTAMPS) != 0;
 
     return has_ts != old->sent_ts[old_role(j)] || old->older_iss[old_role(j)] == j->segment->seq;
 }
 
-static void judge_reuse(struct judgement *j)
-{
+static void judge_reuse(struct judgement *j) {
     struct tcpstate_endpoint *y = j->y;
     bool newer = is_newer_than_old_connection(j);
 
@@ -66,8 +60,8 @@ static void judge_reuse(struct judgement *j)
         if (newer)
             findings_tell(j, TCPSTATE_FINDING_time_wait_reuse, 0, ms_since_close(j), 0);
         else
-            (reuse_is_doubtful(j) ? findings_tell_weakly : findings_tell)(
-                j, TCPSTATE_FINDING_time_wait_reuse_suspect, 0, ms_since_close(j), 0);
+            (reuse_is_doubtful(j) ? findings_tell_weakly : findings_tell)(j, TCPSTATE_FINDING_time_wait_reuse_suspect,
+                                                                          0, ms_since_close(j), 0);
     } else if (j->report->end[j->sender].before == TCPSTATE_TIME_WAIT && before_2msl(j)) {
         /* With newer numbers nothing can be mistaken: systems that allow early reuse rely on that. */
         (newer ? findings_tell_weakly : findings_tell)(j, TCPSTATE_FINDING_reuse_by_time_wait_holder, 0,
@@ -79,15 +73,14 @@ static void judge_reuse(struct judgement *j)
 }
 
 /* The SYN,ACK that accepts a SYN. */
-static void judge_acceptance(struct judgement *j)
-{
+static void judge_acceptance(struct judgement *j) {
     const struct tcpstate_summary *old = &j->conversation->previous;
     const struct tcpstate_summary *now = &j->connection->summary;
     const struct tcpstate_evidence_end *e = &j->x->evidence_end;
     int64_t patience_ns = findings_patience_ns(j);
 
-    if (e->reopened_from_time_wait && before_2msl(j) && !seq_after(j->segment->seq, e->old_smax) &&
-        !j->synack_again && !j->alien)
+    if (e->reopened_from_time_wait && before_2msl(j) && !seq_after(j->segment->seq, e->old_smax) && !j->synack_again &&
+        !j->alien)
         findings_tell(j, TCPSTATE_FINDING_time_wait_reopened_low_isn, now->syn_frame, e->old_smax, 0);
     if (!j->report->started_connection || j->conversation->connections < 2 || now->roles != TCPSTATE_ROLES_SYN ||
         old->outcome == TCPSTATE_OUTCOME_CLOSED || old->outcome == TCPSTATE_OUTCOME_RESET ||
@@ -102,8 +95,7 @@ static void judge_acceptance(struct judgement *j)
 
 /* ---- RST and TIME-WAIT ------------------------------------------------------------------------------------------ */
 
-static void judge_rst_to_time_wait(struct judgement *j)
-{
+static void judge_rst_to_time_wait(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
     uint32_t seq = j->segment->seq;
 
@@ -116,8 +108,7 @@ static void judge_rst_to_time_wait(struct judgement *j)
 }
 
 /* x repeats its last ACK from TIME-WAIT. */
-static void note_time_wait_ack(struct judgement *j)
-{
+static void note_time_wait_ack(struct judgement *j) {
     struct tcpstate_evidence_end *e = &j->x->evidence_end;
 
     if (!j->pure_ack || j->x->state != TCPSTATE_TIME_WAIT || j->fin_ack_first || j->stale)
@@ -128,8 +119,7 @@ static void note_time_wait_ack(struct judgement *j)
 
 /* ---- an old segment --------------------------------------------------------------------------------------------- */
 
-static bool is_of_old_connection(const struct judgement *j)
-{
+static bool is_of_old_connection(const struct judgement *j) {
     const struct tcpstate_conversation *c = j->conversation;
     const struct tcpstate_summary *old = &c->previous;
     const struct tcpstate_endpoint *x = j->x;
@@ -142,8 +132,7 @@ static bool is_of_old_connection(const struct judgement *j)
            !(x->has_smax && seq_within(s->seq, x->iss, x->smax));
 }
 
-void findings_time_wait(struct judgement *j)
-{
+void findings_time_wait(struct judgement *j) {
     if (is_of_old_connection(j))
         findings_tell(j, TCPSTATE_FINDING_segment_of_old_connection, 0, 0, 0);
     else if (j->rst)

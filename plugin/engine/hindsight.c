@@ -9,27 +9,24 @@
 #include <string.h>
 
 static struct tcpstate_verdict *find(struct tcpstate_conversation *conversation, uint32_t index,
-                                     enum tcpstate_verdict_kind kind)
-{
+                                     enum tcpstate_verdict_kind kind) {
     for (unsigned i = 0; i < conversation->verdict_count; i++)
         if (conversation->verdicts[i].index == index && conversation->verdicts[i].kind == kind)
             return &conversation->verdicts[i];
     return NULL;
 }
 
-bool hindsight_says(const struct judgement *j, uint32_t index, enum tcpstate_verdict_kind kind)
-{
+bool hindsight_says(const struct judgement *j, uint32_t index, enum tcpstate_verdict_kind kind) {
     return find(j->conversation, index, kind) != NULL;
 }
 
-void hindsight_note(struct judgement *j, uint32_t index, uint32_t frame, enum tcpstate_verdict_kind kind)
-{
+void hindsight_note(struct judgement *j, uint32_t index, uint32_t frame, enum tcpstate_verdict_kind kind) {
     struct tcpstate_conversation *c = j->conversation;
 
     if (frame == 0 || index >= j->index || find(c, index, kind) != NULL)
         return;
-    c->verdicts[c->verdict_next] = (struct tcpstate_verdict){
-        .index = index, .frame = frame, .by_frame = j->segment->frame, .kind = (uint8_t)kind};
+    c->verdicts[c->verdict_next] =
+        (struct tcpstate_verdict){.index = index, .frame = frame, .by_frame = j->segment->frame, .kind = (uint8_t)kind};
     c->verdict_next = (uint8_t)((c->verdict_next + 1) % TCPSTATE_VERDICTS);
     if (c->verdict_count < TCPSTATE_VERDICTS)
         c->verdict_count++;
@@ -37,8 +34,7 @@ void hindsight_note(struct judgement *j, uint32_t index, uint32_t frame, enum tc
 }
 
 /* The endpoint that had sent its SYN,ACK as segment `from_index` took nothing before segment `index`. */
-void hindsight_note_established(struct judgement *j, uint32_t from_index, uint32_t index, uint32_t frame)
-{
+void hindsight_note_established(struct judgement *j, uint32_t from_index, uint32_t index, uint32_t frame) {
     struct tcpstate_verdict *verdict = find(j->conversation, index, TCPSTATE_VERDICT_ESTABLISHES);
 
     if (verdict != NULL)
@@ -49,8 +45,7 @@ void hindsight_note_established(struct judgement *j, uint32_t from_index, uint32
         verdict->from_index = from_index;
 }
 
-bool hindsight_too_early(const struct judgement *j, uint32_t from_index)
-{
+bool hindsight_too_early(const struct judgement *j, uint32_t from_index) {
     for (unsigned i = 0; i < j->conversation->verdict_count; i++) {
         const struct tcpstate_verdict *verdict = &j->conversation->verdicts[i];
         if (verdict->kind == TCPSTATE_VERDICT_ESTABLISHES && verdict->from_index == from_index &&
@@ -61,8 +56,7 @@ bool hindsight_too_early(const struct judgement *j, uint32_t from_index)
 }
 
 /* Found to be wrong by a later segment still. The entry stays, so that it is not given again, but acts on nothing. */
-void hindsight_withdraw(struct judgement *j, uint32_t index, enum tcpstate_verdict_kind kind)
-{
+void hindsight_withdraw(struct judgement *j, uint32_t index, enum tcpstate_verdict_kind kind) {
     struct tcpstate_verdict *verdict = find(j->conversation, index, kind);
 
     if (verdict != NULL) {
@@ -71,21 +65,16 @@ void hindsight_withdraw(struct judgement *j, uint32_t index, enum tcpstate_verdi
     }
 }
 
-bool tcpstate_has_new_verdicts(const struct tcpstate_conversation *conversation)
-{
-    return conversation->new_verdicts;
-}
+bool tcpstate_has_new_verdicts(const struct tcpstate_conversation *conversation) { return conversation->new_verdicts; }
 
-void tcpstate_obey(struct tcpstate_conversation *rerun, const struct tcpstate_conversation *earlier)
-{
+void tcpstate_obey(struct tcpstate_conversation *rerun, const struct tcpstate_conversation *earlier) {
     memcpy(rerun->verdicts, earlier->verdicts, sizeof rerun->verdicts);
     rerun->verdict_count = earlier->verdict_count;
     rerun->verdict_next = earlier->verdict_next;
     rerun->new_verdicts = false;
 }
 
-uint32_t tcpstate_contradicted_in(const struct tcpstate_conversation *conversation, uint32_t frame)
-{
+uint32_t tcpstate_contradicted_in(const struct tcpstate_conversation *conversation, uint32_t frame) {
     uint32_t newest = 0, by_frame = 0;
 
     for (unsigned i = 0; i < conversation->verdict_count; i++) {

@@ -23,16 +23,14 @@
 enum quoted { QUOTED_IN_FLIGHT, QUOTED_OLD, QUOTED_NEVER_SENT };
 
 /* The lowest number that can still be in flight. False if nothing tells. */
-static bool lowest_in_flight(const struct tcpstate_endpoint *x, uint32_t *lowest)
-{
+static bool lowest_in_flight(const struct tcpstate_endpoint *x, uint32_t *lowest) {
     *lowest = x->has_una ? x->una : x->iss;
     return x->has_una || x->has_iss;
 }
 
 /* RFC 5927 4.1: SND.UNA =< SEG.SEQ < SND.NXT; SND.NXT itself counts too, for a segment that was not captured. Of an end
  * whose segments are not captured nobody knows what it has sent. */
-static enum quoted place(const struct judgement *j, uint32_t seq)
-{
+static enum quoted place(const struct judgement *j, uint32_t seq) {
     const struct tcpstate_conversation *conversation = j->conversation;
     const struct tcpstate_endpoint *x = j->x;
     uint32_t lowest;
@@ -53,8 +51,7 @@ static enum quoted place(const struct judgement *j, uint32_t seq)
 
 /* ---- what it does --------------------------------------------------------------------------------------------- */
 
-static bool quotes_opening(const struct judgement *j, const struct tcpstate_icmp *icmp)
-{
+static bool quotes_opening(const struct judgement *j, const struct tcpstate_icmp *icmp) {
     const struct tcpstate_endpoint *x = j->x;
 
     return (x->state == TCPSTATE_SYN_SENT || x->state == TCPSTATE_SYN_RECEIVED) && x->has_iss && icmp->seq == x->iss &&
@@ -62,16 +59,20 @@ static bool quotes_opening(const struct judgement *j, const struct tcpstate_icmp
 }
 
 /* No segment moves it, so there is no event: as for a RST that was taken, x is alive again as soon as it speaks. */
-static void give_up(struct judgement *j)
-{
+static void give_up(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x;
     struct tcpstate_end_report *told = &j->report->end[j->sender];
 
     if (hindsight_says(j, j->index, TCPSTATE_VERDICT_NOT_TAKEN))
         return;
-    x->undo = (struct tcpstate_undo){.cause = TCPSTATE_UNDO_RST_TAKEN, .state = x->state, .certainty = x->certainty,
-                                     .frame = j->segment->frame, .index = j->index, .rnxt = x->rnxt,
-                                     .rst_seq = j->segment->seq, .time_ns = j->segment->time_ns};
+    x->undo = (struct tcpstate_undo){.cause = TCPSTATE_UNDO_RST_TAKEN,
+                                     .state = x->state,
+                                     .certainty = x->certainty,
+                                     .frame = j->segment->frame,
+                                     .index = j->index,
+                                     .rnxt = x->rnxt,
+                                     .rst_seq = j->segment->seq,
+                                     .time_ns = j->segment->time_ns};
     engine_restore(j, j->sender, TCPSTATE_CLOSED, TCPSTATE_ASSUMED);
     told->taken_back = false;
     if (x->entered_captured)
@@ -81,8 +82,7 @@ static void give_up(struct judgement *j)
 }
 
 /* Nobody has just shown its state by a transmission; only ESTABLISHED lasts until something else is captured. */
-static uint8_t certainty_of(const struct tcpstate_endpoint *end)
-{
+static uint8_t certainty_of(const struct tcpstate_endpoint *end) {
     if (end->state == TCPSTATE_UNKNOWN)
         return TCPSTATE_NOTHING_TELLS;
     if (end->certainty == TCPSTATE_PROVED && end->state != TCPSTATE_ESTABLISHED)
@@ -90,8 +90,7 @@ static uint8_t certainty_of(const struct tcpstate_endpoint *end)
     return end->certainty;
 }
 
-static void tell(struct judgement *j, const struct tcpstate_icmp *icmp, enum quoted quoted)
-{
+static void tell(struct judgement *j, const struct tcpstate_icmp *icmp, enum quoted quoted) {
     const struct tcpstate_summary *summary = &j->connection->summary;
     uint32_t lowest = 0, cause = 0;
 
@@ -99,27 +98,21 @@ static void tell(struct judgement *j, const struct tcpstate_icmp *icmp, enum quo
         cause = j->x->sent_synack ? summary->synack_frame : summary->syn_frame;
     if (quoted != QUOTED_IN_FLIGHT) {
         lowest_in_flight(j->x, &lowest);
-        findings_tell(j, quoted == QUOTED_OLD ? TCPSTATE_FINDING_icmp_late : TCPSTATE_FINDING_icmp_suspect, cause, lowest,
-                      j->x->smax);
+        findings_tell(j, quoted == QUOTED_OLD ? TCPSTATE_FINDING_icmp_late : TCPSTATE_FINDING_icmp_suspect, cause,
+                      lowest, j->x->smax);
         return;
     }
     switch ((enum tcpstate_icmp_kind)icmp->kind) {
-    case TCPSTATE_ICMP_HARD:
-        findings_tell(j, TCPSTATE_FINDING_icmp_hard_error, cause, icmp->type, icmp->code);
-        return;
-    case TCPSTATE_ICMP_SOFT:
-        findings_tell(j, TCPSTATE_FINDING_icmp_soft_error, cause, icmp->type, icmp->code);
-        return;
+    case TCPSTATE_ICMP_HARD: findings_tell(j, TCPSTATE_FINDING_icmp_hard_error, cause, icmp->type, icmp->code); return;
+    case TCPSTATE_ICMP_SOFT: findings_tell(j, TCPSTATE_FINDING_icmp_soft_error, cause, icmp->type, icmp->code); return;
     case TCPSTATE_ICMP_TOO_BIG:
         findings_tell(j, TCPSTATE_FINDING_icmp_fragmentation_needed, cause, icmp->mtu, 0);
         return;
-    case TCPSTATE_ICMP_KINDS:
-        return;
+    case TCPSTATE_ICMP_KINDS: return;
     }
 }
 
-struct tcpstate_segment tcpstate_icmp_quoted(const struct tcpstate_icmp *icmp)
-{
+struct tcpstate_segment tcpstate_icmp_quoted(const struct tcpstate_icmp *icmp) {
     return (struct tcpstate_segment){
         .time_ns = icmp->time_ns,
         .frame = icmp->frame,
@@ -133,10 +126,12 @@ struct tcpstate_segment tcpstate_icmp_quoted(const struct tcpstate_icmp *icmp)
 }
 
 bool tcpstate_icmp_error(struct tcpstate_conversation *conversation, const struct tcpstate_settings *settings,
-                         const struct tcpstate_icmp *icmp, struct tcpstate_report *report)
-{
+                         const struct tcpstate_icmp *icmp, struct tcpstate_report *report) {
     const struct tcpstate_segment segment = tcpstate_icmp_quoted(icmp);
-    struct judgement j = {.conversation = conversation, .settings = settings, .segment = &segment, .report = report,
+    struct judgement j = {.conversation = conversation,
+                          .settings = settings,
+                          .segment = &segment,
+                          .report = report,
                           .index = conversation->index};
     enum quoted quoted;
 
@@ -172,7 +167,8 @@ struct words {
 };
 
 static const struct words GIVEN_UP = {
-    "An ICMP error tells the {sender} that its SYN, number {seq}, cannot be delivered. Opening a connection, most stacks "
+    "An ICMP error tells the {sender} that its SYN, number {seq}, cannot be delivered. Opening a connection, most "
+    "stacks "
     "abort on any such error, hard or soft, though RFC 1122 asks them only for hard ones[: {sender_move}]. This is "
     "assumed until the {sender} sends something on this connection again. The quoted number is the right one: whoever "
     "forged this would have to see the SYN.",
@@ -180,14 +176,17 @@ static const struct words GIVEN_UP = {
     "软差错，尽管 RFC 1122 只要求对硬差错这样做[：{sender_move}]。在{sender}再次于此连接上发送之前，这只是假定。引用的"
     "序号正确：要伪造它必须看到过 SYN。"};
 static const struct words OPENING = {
-    "An ICMP error quotes segment {seq} of the {sender}, which is in {sender_state}. This error is no reason to abort: the "
-    "{sender} sends the segment again until it is answered or gives up. Some stacks, Linux among them, abort a connection "
+    "An ICMP error quotes segment {seq} of the {sender}, which is in {sender_state}. This error is no reason to abort: "
+    "the "
+    "{sender} sends the segment again until it is answered or gives up. Some stacks, Linux among them, abort a "
+    "connection "
     "that is being opened on it all the same. The quoted number is in flight: to forge this one must see the traffic.",
     "ICMP 差错引用了{sender}的报文段 {seq}，{sender}处于 {sender_state}。这种差错不是放弃的理由：{sender}会重传该报文"
     "段，直到得到应答或放弃。包括 Linux 在内的一些协议栈在打开连接时仍会因此放弃。引用的序号在途中：要伪造它必须看到过"
     "流量。"};
 static const struct words KEPT = {
-    "An ICMP error quotes segment {seq} of the {sender}, which is in {sender_state}. TCP keeps a synchronised connection: "
+    "An ICMP error quotes segment {seq} of the {sender}, which is in {sender_state}. TCP keeps a synchronised "
+    "connection: "
     "it remembers the error, sends the segment again, and tells the application only if it gives up at last. No state "
     "moves. The quoted number is in flight, so this is genuine, or forged by somebody who sees or guesses the numbers.",
     "ICMP 差错引用了{sender}的报文段 {seq}，{sender}处于 {sender_state}。TCP 会保留已同步的连接：记下差错、重传该报文"
@@ -199,7 +198,8 @@ static const struct words SMALLER = {
     "途中的一条链路容不下{sender}的报文段 {seq}[：它最多承载 {1} 字节的分组]。处于 {sender_state} 的{sender}记下路径 "
     "MTU，缩小报文段并重传这一个。状态不变。引用的序号在途中；伪造成很小的 MTU 只会使连接变慢。"};
 static const struct words AT_REST = {
-    "An ICMP error quotes segment {seq} of the {sender}, which is in {sender_state}: there is nothing left to abort, and "
+    "An ICMP error quotes segment {seq} of the {sender}, which is in {sender_state}: there is nothing left to abort, "
+    "and "
     "no state moves.",
     "ICMP 差错引用了{sender}的报文段 {seq}，{sender}处于 {sender_state}：已没有可放弃的连接，状态不变。"};
 static const struct words LATE = {
@@ -208,14 +208,15 @@ static const struct words LATE = {
     "ICMP 差错引用了{sender}的序号 {seq}，它已不在途中：差错迟到或是伪造的。处于 {sender_state} 的{sender}若检查序号就"
     "会忽略它。状态不变。"};
 static const struct words SUSPECT = {
-    "An ICMP error quotes number {seq}, which the {sender} was not seen to send: it can have been forged by anybody who "
-    "knows addresses and ports. The {sender}, in {sender_state}, ignores it if it checks the number, as most stacks do. "
+    "An ICMP error quotes number {seq}, which the {sender} was not seen to send: it can have been forged by anybody "
+    "who "
+    "knows addresses and ports. The {sender}, in {sender_state}, ignores it if it checks the number, as most stacks "
+    "do. "
     "No state moves.",
     "ICMP 差错引用了序号 {seq}，而没有看到{sender}发送过它：任何知道地址和端口的人都可能伪造。处于 {sender_state} 的"
     "{sender}若检查序号就会忽略它，多数协议栈都这样做。状态不变。"};
 
-static const struct words *words_for(const struct tcpstate_icmp *icmp, const struct tcpstate_report *report)
-{
+static const struct words *words_for(const struct tcpstate_icmp *icmp, const struct tcpstate_report *report) {
     const struct tcpstate_end_report *end = &report->end[report->sender];
     uint8_t finding = report->finding_count > 0 ? report->findings[0].id : (uint8_t)TCPSTATE_FINDING_icmp_soft_error;
 
@@ -234,10 +235,12 @@ static const struct words *words_for(const struct tcpstate_icmp *icmp, const str
 
 void tcpstate_icmp_explain(const struct tcpstate_icmp *icmp, const struct tcpstate_report *report,
                            const struct tcpstate_summary *summary, enum tcpstate_language language, char *text,
-                           size_t size)
-{
+                           size_t size) {
     const struct tcpstate_segment segment = tcpstate_icmp_quoted(icmp);
-    const struct explain_facts facts = {.segment = &segment, .report = report, .summary = summary, .language = language,
+    const struct explain_facts facts = {.segment = &segment,
+                                        .report = report,
+                                        .summary = summary,
+                                        .language = language,
                                         .finding = report->finding_count > 0 ? &report->findings[0] : NULL};
     struct explain_writer writer = explain_writer(text, size);
     const struct words *words = words_for(icmp, report);
@@ -245,8 +248,7 @@ void tcpstate_icmp_explain(const struct tcpstate_icmp *icmp, const struct tcpsta
     explain_expand(&writer, language == TCPSTATE_CHINESE ? words->chinese : words->english, &facts);
 }
 
-const char *tcpstate_icmp_rfc(const struct tcpstate_report *report)
-{
+const char *tcpstate_icmp_rfc(const struct tcpstate_report *report) {
     if (report->finding_count == 0)
         return "";
     return tcpstate_finding_info((enum tcpstate_finding_id)report->findings[0].id)->rfc;

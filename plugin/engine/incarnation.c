@@ -14,19 +14,16 @@
 static const int64_t SECOND_NS = 1000000000;
 static const uint32_t FAR = 1u << 24; /* numbers this far apart are of different incarnations */
 
-static bool near_to(uint32_t a, uint32_t b)
-{
+static bool near_to(uint32_t a, uint32_t b) {
     int32_t distance = seq_distance(a, b);
     return distance < (int32_t)FAR && distance > -(int32_t)FAR;
 }
 
-static bool at_rest(enum tcpstate_state state)
-{
+static bool at_rest(enum tcpstate_state state) {
     return state == TCPSTATE_CLOSED || state == TCPSTATE_LISTEN || state == TCPSTATE_TIME_WAIT;
 }
 
-bool incarnation_over(const struct tcpstate_conversation *conversation, int64_t now_ns)
-{
+bool incarnation_over(const struct tcpstate_conversation *conversation, int64_t now_ns) {
     const struct tcpstate_connection *c = &conversation->current;
 
     (void)now_ns;
@@ -34,8 +31,7 @@ bool incarnation_over(const struct tcpstate_conversation *conversation, int64_t 
 }
 
 /* Can it be a late segment of the connection that is over? Nothing new is sent there. */
-static bool fits(const struct judgement *j)
-{
+static bool fits(const struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
 
     if (x->has_smax && (!near_to(j->segment->seq, x->smax) || seq_after(j->segment->seq, x->smax)))
@@ -46,15 +42,13 @@ static bool fits(const struct judgement *j)
 }
 
 /* A SYN as x's own stack makes it. */
-static bool looks_genuine(const struct tcpstate_endpoint *x, const struct tcpstate_segment *s)
-{
+static bool looks_genuine(const struct tcpstate_endpoint *x, const struct tcpstate_segment *s) {
     return (s->options & TCPSTATE_OPT_MSS) &&
            (!(x->sent_syn || x->sent_synack) ||
             (s->options == x->syn_options && s->mss == x->syn_mss && s->ttl == x->syn_ttl));
 }
 
-static enum incarnation of_syn(const struct judgement *j)
-{
+static enum incarnation of_syn(const struct judgement *j) {
     const struct tcpstate_conversation *conversation = j->conversation;
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
     const struct tcpstate_segment *s = j->segment;
@@ -102,8 +96,7 @@ static enum incarnation of_syn(const struct judgement *j)
     return INCARNATION_CANDIDATE;
 }
 
-static bool answers_candidate(const struct judgement *j)
-{
+static bool answers_candidate(const struct judgement *j) {
     const struct tcpstate_candidate *candidate = &j->conversation->candidate;
     uint32_t first = candidate->segment_head.seq + 1;
 
@@ -113,8 +106,7 @@ static bool answers_candidate(const struct judgement *j)
 
 /* The tuple was closed and something else is heard on it: a new connection whose start was not captured, or a segment
  * that nobody answers but with a RST. The next segment that fits it tells. */
-static void note_stray(struct judgement *j)
-{
+static void note_stray(struct judgement *j) {
     struct tcpstate_conversation *conversation = j->conversation;
 
     conversation->has_stray = true;
@@ -123,8 +115,7 @@ static void note_stray(struct judgement *j)
     conversation->stray_ack = j->segment->ack;
 }
 
-static bool continues_stray(const struct judgement *j)
-{
+static bool continues_stray(const struct judgement *j) {
     const struct tcpstate_conversation *conversation = j->conversation;
     const struct tcpstate_segment *s = j->segment;
 
@@ -137,8 +128,7 @@ static bool continues_stray(const struct judgement *j)
 
 /* A connection that began with a SYN or SYN,ACK and nothing that fits it since: perhaps that was a late copy or forged,
  * and an older connection, whose start was not captured, goes on. */
-static bool misfits_unanswered_start(const struct judgement *j)
-{
+static bool misfits_unanswered_start(const struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
     const struct tcpstate_segment *s = j->segment;
 
@@ -149,8 +139,7 @@ static bool misfits_unanswered_start(const struct judgement *j)
     return y->has_iss && !seq_within(s->ack, y->iss + 1, y->smax);
 }
 
-enum incarnation incarnation_of(struct judgement *j)
-{
+enum incarnation incarnation_of(struct judgement *j) {
     struct tcpstate_conversation *conversation = j->conversation;
     const struct tcpstate_candidate *candidate = &conversation->candidate;
     const struct tcpstate_segment *s = j->segment;
@@ -164,8 +153,9 @@ enum incarnation incarnation_of(struct judgement *j)
     if (j->syn && j->ack && !j->rst) {
         if (answers_candidate(j)) {
             /* figure 8: the opener waits for the answer to another SYN, sent just now; its own answer will tell */
-            if (j->y->state == TCPSTATE_SYN_SENT && !candidate->challenged && candidate->segment_head.seq != j->y->iss &&
-                s->time_ns - j->y->last_syn_ns < SECOND_NS && seq_before(candidate->segment_head.seq, j->y->iss))
+            if (j->y->state == TCPSTATE_SYN_SENT && !candidate->challenged &&
+                candidate->segment_head.seq != j->y->iss && s->time_ns - j->y->last_syn_ns < SECOND_NS &&
+                seq_before(candidate->segment_head.seq, j->y->iss))
                 return INCARNATION_CURRENT;
             return INCARNATION_NEW_OF_CANDIDATE;
         }
@@ -191,8 +181,8 @@ enum incarnation incarnation_of(struct judgement *j)
         s->seq == candidate->segment_head.seq + 1 && (j->x->state == TCPSTATE_SYN_SENT || !j->y->captured) &&
         candidate->segment_head.seq != j->x->iss)
         return INCARNATION_NEW_OF_CANDIDATE;
-    if (incarnation_over(conversation, s->time_ns) && j->ack && !fits(j) && j->connection->end[0].state != TCPSTATE_LISTEN &&
-        j->connection->end[1].state != TCPSTATE_LISTEN) {
+    if (incarnation_over(conversation, s->time_ns) && j->ack && !fits(j) &&
+        j->connection->end[0].state != TCPSTATE_LISTEN && j->connection->end[1].state != TCPSTATE_LISTEN) {
         if (continues_stray(j))
             return INCARNATION_NEW;
         note_stray(j);
@@ -205,8 +195,7 @@ enum incarnation incarnation_of(struct judgement *j)
 }
 
 /* Exactly one well-known port tells the server; else who spoke first is taken for the client. */
-static uint8_t guess_client_direction(const struct tcpstate_segment *s)
-{
+static uint8_t guess_client_direction(const struct tcpstate_segment *s) {
     bool sender_known = s->sender_port < 1024, receiver_known = s->receiver_port < 1024;
 
     if (sender_known != receiver_known)
@@ -214,8 +203,7 @@ static uint8_t guess_client_direction(const struct tcpstate_segment *s)
     return s->direction;
 }
 
-void incarnation_bind(struct judgement *j)
-{
+void incarnation_bind(struct judgement *j) {
     struct tcpstate_conversation *conversation = j->conversation;
 
     j->connection = &conversation->current;
@@ -227,8 +215,7 @@ void incarnation_bind(struct judgement *j)
     j->y = &j->connection->end[j->receiver];
 }
 
-void incarnation_note_candidate(struct judgement *j)
-{
+void incarnation_note_candidate(struct judgement *j) {
     struct tcpstate_candidate *candidate = &j->conversation->candidate;
     const struct tcpstate_endpoint *x = j->x;
     const struct tcpstate_segment *s = j->segment;
@@ -244,8 +231,7 @@ void incarnation_note_candidate(struct judgement *j)
 }
 
 /* What an endpoint brings from the connection before. */
-static uint8_t inherited_state(const struct tcpstate_endpoint *old, bool opens, bool refused)
-{
+static uint8_t inherited_state(const struct tcpstate_endpoint *old, bool opens, bool refused) {
     if (old->state == TCPSTATE_TIME_WAIT)
         return TCPSTATE_TIME_WAIT;
     if (opens)
@@ -253,8 +239,7 @@ static uint8_t inherited_state(const struct tcpstate_endpoint *old, bool opens, 
     return refused || (old->active_open && !old->sent_synack) ? TCPSTATE_CLOSED : TCPSTATE_LISTEN;
 }
 
-void incarnation_open(struct judgement *j, enum incarnation how)
-{
+void incarnation_open(struct judgement *j, enum incarnation how) {
     struct tcpstate_conversation *conversation = j->conversation;
     struct tcpstate_connection *c = &conversation->current;
     const struct tcpstate_segment *s = j->segment;

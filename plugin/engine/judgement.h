@@ -29,33 +29,33 @@ struct judgement {
     struct tcpstate_endpoint *x, *y;
     struct tcpstate_path *x_path, *y_path;
     enum tcpstate_role sender, receiver;
-    uint32_t index;         /* of the segment within the conversation */
-    uint32_t end;           /* SEG.SEQ + SEG.LEN, SYN and FIN counted */
-    int64_t emitted_ns;     /* no later than this the sender sent it */
-    int64_t tolerance_ns;   /* what was captured this long before may not have reached the sender */
+    uint32_t index;       /* of the segment within the conversation */
+    uint32_t end;         /* SEG.SEQ + SEG.LEN, SYN and FIN counted */
+    int64_t emitted_ns;   /* no later than this the sender sent it */
+    int64_t tolerance_ns; /* what was captured this long before may not have reached the sender */
     bool syn, ack, fin, rst;
-    bool ordinary;          /* neither SYN nor RST */
-    bool pure_ack;          /* ordinary, ACK, no data, no FIN */
-    bool copy;              /* a duplicate of the capture: it says nothing new about its sender */
+    bool ordinary; /* neither SYN nor RST */
+    bool pure_ack; /* ordinary, ACK, no data, no FIN */
+    bool copy;     /* a duplicate of the capture: it says nothing new about its sender */
     bool bad_checksum;
-    bool stale;             /* older than something already captured of x */
-    bool candidate;         /* a SYN that may open another connection, or was sent by nobody */
-    bool alien;             /* its nominal sender did not send it: it says nothing about x */
-    bool ack_unsent;        /* acknowledges what y was never seen to send: x cannot know that */
-    bool ack_refused;       /* ... nor did y send it: y drops the segment */
+    bool stale;       /* older than something already captured of x */
+    bool candidate;   /* a SYN that may open another connection, or was sent by nobody */
+    bool alien;       /* its nominal sender did not send it: it says nothing about x */
+    bool ack_unsent;  /* acknowledges what y was never seen to send: x cannot know that */
+    bool ack_refused; /* ... nor did y send it: y drops the segment */
     bool first_fin, fin_again, synack_again, syn_again, covers_fin_first;
-    bool handshake_done;    /* this segment established y, or both */
-    bool fin_ack_first;     /* this segment is the first to acknowledge y's FIN */
+    bool handshake_done; /* this segment established y, or both */
+    bool fin_ack_first;  /* this segment is the first to acknowledge y's FIN */
     bool rst_accepted, rst_reply, rst_too_low, rst_challenged, rst_outside;
-    bool half_open_reset;   /* a RST of SYN-SENT that answers a challenge ACK */
-    bool bridged;           /* an unseen segment was inferred */
+    bool half_open_reset; /* a RST of SYN-SENT that answers a challenge ACK */
+    bool bridged;         /* an unseen segment was inferred */
     bool fin_not_received, last_ack_lost, revived;
-    uint8_t receiver_had;   /* y's state before */
+    uint8_t receiver_had; /* y's state before */
     /* what the sender is shown as, where that differs from what is believed now */
     int64_t newest_acked_ns; /* capture time of the newest octet of y that this segment is the first to acknowledge */
     bool has_shown;
     uint8_t shown, shown_before;
-    bool proves;            /* the transmission proves the state shown */
+    bool proves; /* the transmission proves the state shown */
     enum tcpstate_answer acceptable;
 };
 
@@ -69,8 +69,13 @@ void engine_show(struct judgement *j, enum tcpstate_state state);
 bool engine_has_event(const struct tcpstate_end_report *end, enum tcpstate_event event);
 
 /* incarnation.c */
-enum incarnation { INCARNATION_CURRENT, INCARNATION_NEW, INCARNATION_NEW_OF_CANDIDATE, INCARNATION_CANDIDATE,
-                   INCARNATION_PREVIOUS };
+enum incarnation {
+    INCARNATION_CURRENT,
+    INCARNATION_NEW,
+    INCARNATION_NEW_OF_CANDIDATE,
+    INCARNATION_CANDIDATE,
+    INCARNATION_PREVIOUS
+};
 enum incarnation incarnation_of(struct judgement *j);
 void incarnation_open(struct judgement *j, enum incarnation how);
 void incarnation_note_candidate(struct judgement *j);
@@ -82,7 +87,7 @@ bool capture_is_copy(struct judgement *j, uint8_t *shown_state, uint8_t *shown_c
 void capture_remember(struct judgement *j, uint8_t shown_state, uint8_t shown_certainty);
 bool capture_checksum_is_bad(struct judgement *j);
 bool capture_is_alien(const struct judgement *j);
-void capture_read_clocks(struct judgement *j); /* after `alien` was decided */
+void capture_read_clocks(struct judgement *j);            /* after `alien` was decided */
 int64_t capture_leg_ns(const struct tcpstate_path *path); /* -1: no sample */
 void capture_add_leg(struct tcpstate_path *path, int64_t sample_ns);
 void capture_new_incarnation(struct tcpstate_path *path);
@@ -128,9 +133,6 @@ void findings_reset(struct judgement *j);
 void findings_time_wait(struct judgement *j);
 void findings_capture(struct judgement *j);
 
-static inline bool state_is_synchronized(enum tcpstate_state state)
-{
-    return state >= TCPSTATE_ESTABLISHED;
-}
+static inline bool state_is_synchronized(enum tcpstate_state state) { return state >= TCPSTATE_ESTABLISHED; }
 
 #endif

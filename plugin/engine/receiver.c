@@ -6,21 +6,24 @@
  */
 #include "judgement.h"
 
-static void take_rst(struct judgement *j)
-{
+static void take_rst(struct judgement *j) {
     struct tcpstate_endpoint *y = j->y;
 
     if (y->state == TCPSTATE_CLOSED)
         return;
-    y->undo = (struct tcpstate_undo){.cause = TCPSTATE_UNDO_RST_TAKEN, .state = y->state, .certainty = y->certainty,
-                                     .frame = j->segment->frame, .index = j->index, .rnxt = y->rnxt,
-                                     .rst_seq = j->segment->seq, .time_ns = j->segment->time_ns};
+    y->undo = (struct tcpstate_undo){.cause = TCPSTATE_UNDO_RST_TAKEN,
+                                     .state = y->state,
+                                     .certainty = y->certainty,
+                                     .frame = j->segment->frame,
+                                     .index = j->index,
+                                     .rnxt = y->rnxt,
+                                     .rst_seq = j->segment->seq,
+                                     .time_ns = j->segment->time_ns};
     j->rst_accepted = true;
     engine_move(j, j->receiver, TCPSTATE_EVENT_rcv_rst, TCPSTATE_ASSUMED);
 }
 
-static void take_syn(struct judgement *j)
-{
+static void take_syn(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
     uint32_t after = j->segment->seq + 1;
 
@@ -38,8 +41,7 @@ static void take_syn(struct judgement *j)
 }
 
 /* A FIN moves y as soon as every octet before it has arrived; it may have been captured long before. Whoever sent it. */
-static void take_fin(struct judgement *j)
-{
+static void take_fin(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
 
     if (y->peer_fin_taken || y->state == TCPSTATE_SYN_SENT || y->state == TCPSTATE_CLOSED ||
@@ -63,8 +65,7 @@ static void take_fin(struct judgement *j)
 }
 
 /* RFC 9293 3.10.7.4 seventh and eighth: data and FIN. */
-static void take_text(struct judgement *j)
-{
+static void take_text(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
     const struct tcpstate_segment *s = j->segment;
     uint32_t left = s->seq + (j->syn ? 1 : 0);
@@ -89,8 +90,7 @@ static void take_text(struct judgement *j)
 }
 
 /* RFC 9293 3.10.7.4 fifth. True if the segment may be looked at further. */
-static bool take_ack(struct judgement *j)
-{
+static bool take_ack(struct judgement *j) {
     struct tcpstate_endpoint *y = j->y;
     uint32_t ack = j->segment->ack;
 
@@ -156,8 +156,10 @@ static bool take_ack(struct judgement *j)
             j->fin_ack_first = true;
         }
         if (y->state == TCPSTATE_LAST_ACK)
-            y->undo = (struct tcpstate_undo){.cause = TCPSTATE_UNDO_LAST_ACK, .state = TCPSTATE_LAST_ACK,
-                                             .frame = j->segment->frame, .index = j->index,
+            y->undo = (struct tcpstate_undo){.cause = TCPSTATE_UNDO_LAST_ACK,
+                                             .state = TCPSTATE_LAST_ACK,
+                                             .frame = j->segment->frame,
+                                             .index = j->index,
                                              .time_ns = j->segment->time_ns};
         engine_move(j, j->receiver, TCPSTATE_EVENT_rcv_ack_f, TCPSTATE_ASSUMED);
     }
@@ -165,8 +167,7 @@ static bool take_ack(struct judgement *j)
 }
 
 /* RFC 9293 3.10.7.2 */
-static void in_listen(struct judgement *j)
-{
+static void in_listen(struct judgement *j) {
     if (j->rst || !j->syn || j->ack) {
         if (j->ack && !j->rst) {
             j->y->has_bad_ack = true;
@@ -181,8 +182,7 @@ static void in_listen(struct judgement *j)
 }
 
 /* RFC 9293 3.10.7.3: the ACK first, then RST, then SYN. */
-static void in_syn_sent(struct judgement *j)
-{
+static void in_syn_sent(struct judgement *j) {
     struct tcpstate_endpoint *y = j->y;
     const struct tcpstate_segment *s = j->segment;
     bool ack_good = j->ack && seq_within(s->ack, y->iss + 1, seq_max(y->smax, y->iss + 1));
@@ -223,8 +223,7 @@ static void in_syn_sent(struct judgement *j)
 }
 
 /* RFC 9293 3.10.7.4 */
-static void in_other_states(struct judgement *j)
-{
+static void in_other_states(struct judgement *j) {
     struct tcpstate_endpoint *y = j->y;
     const struct tcpstate_segment *s = j->segment;
 
@@ -268,8 +267,7 @@ static void in_other_states(struct judgement *j)
         take_text(j);
 }
 
-void receiver_judge(struct judgement *j)
-{
+void receiver_judge(struct judgement *j) {
     struct tcpstate_endpoint *y = j->y;
 
     j->acceptable = TCPSTATE_CANNOT_TELL;
@@ -291,12 +289,8 @@ void receiver_judge(struct judgement *j)
             in_listen(j);
         }
         return;
-    case TCPSTATE_LISTEN:
-        in_listen(j);
-        return;
-    case TCPSTATE_SYN_SENT:
-        in_syn_sent(j);
-        return;
+    case TCPSTATE_LISTEN: in_listen(j); return;
+    case TCPSTATE_SYN_SENT: in_syn_sent(j); return;
     case TCPSTATE_UNKNOWN:
         if (j->rst) {
             if (!j->report->started_connection) /* the first segment that is seen tells nothing of its receiver */
@@ -331,10 +325,7 @@ void receiver_judge(struct judgement *j)
     case TCPSTATE_FIN_WAIT_2:
     case TCPSTATE_CLOSE_WAIT:
     case TCPSTATE_CLOSING:
-    case TCPSTATE_LAST_ACK:
-        in_other_states(j);
-        return;
-    case TCPSTATE_STATES:
-        return;
+    case TCPSTATE_LAST_ACK: in_other_states(j); return;
+    case TCPSTATE_STATES: return;
     }
 }

@@ -19,29 +19,22 @@ enum {
 };
 
 /* The state that the table names, for showing only. */
-static enum tcpstate_state cell(enum tcpstate_event event, enum tcpstate_state state)
-{
+static enum tcpstate_state cell(enum tcpstate_event event, enum tcpstate_state state) {
     bool impossible = false;
     return tcpstate_transition(event, state, true, &impossible);
 }
 
-static bool later_than(const struct judgement *j, int64_t time_ns)
-{
-    return j->emitted_ns > time_ns + j->tolerance_ns;
-}
+static bool later_than(const struct judgement *j, int64_t time_ns) { return j->emitted_ns > time_ns + j->tolerance_ns; }
 
 /* ---- acknowledgements: what x must have and what it lacks ------------------------------------------------------ */
 
-static bool is_duplicate_sack(const struct tcpstate_segment *s)
-{
-    return s->sack_count > 0 &&
-           (seq_at_most(s->sack[0].right, s->ack) ||
-            (s->sack_count > 1 && seq_at_least(s->sack[0].left, s->sack[1].left) &&
-             seq_at_most(s->sack[0].right, s->sack[1].right))); /* RFC 2883 */
+static bool is_duplicate_sack(const struct tcpstate_segment *s) {
+    return s->sack_count > 0 && (seq_at_most(s->sack[0].right, s->ack) ||
+                                 (s->sack_count > 1 && seq_at_least(s->sack[0].left, s->sack[1].left) &&
+                                  seq_at_most(s->sack[0].right, s->sack[1].right))); /* RFC 2883 */
 }
 
-static void note_sacked(struct judgement *j)
-{
+static void note_sacked(struct judgement *j) {
     const struct tcpstate_segment *s = j->segment;
     struct tcpstate_endpoint *y = j->y;
 
@@ -59,8 +52,7 @@ static void note_sacked(struct judgement *j)
 
 /* Every segment of x carries its RCV.NXT. What was captured for x above it, is in no SACK block and should have arrived
  * by now, is lost. The first SACK block holds the newest arrival (RFC 2018 4): what was captured before that is lost. */
-static void note_lost(struct judgement *j)
-{
+static void note_lost(struct judgement *j) {
     const struct tcpstate_segment *s = j->segment;
     struct tcpstate_endpoint *x = j->x, *y = j->y;
     int64_t reference_ns = j->emitted_ns - j->tolerance_ns;
@@ -70,8 +62,8 @@ static void note_lost(struct judgement *j)
         return;
     if (sacks)
         for (unsigned i = 0; i < y->range_count; i++)
-            if (seq_at_least(y->ranges[i].left, s->sack[0].left) &&
-                seq_at_most(y->ranges[i].right, s->sack[0].right) && y->ranges[i].time_ns > reference_ns)
+            if (seq_at_least(y->ranges[i].left, s->sack[0].left) && seq_at_most(y->ranges[i].right, s->sack[0].right) &&
+                y->ranges[i].time_ns > reference_ns)
                 reference_ns = y->ranges[i].time_ns;
     for (unsigned i = 0; i < y->range_count; i++) {
         struct tcpstate_range *range = &y->ranges[i];
@@ -86,8 +78,7 @@ static void note_lost(struct judgement *j)
 
 /* The first words of a server acknowledge data that the client had to send again, and echo the repetition: everything
  * before it was ignored, or the data would have been acknowledged within half a second (RFC 9293 3.8.6.3). */
-static void judge_what_established(struct judgement *j)
-{
+static void judge_what_established(struct judgement *j) {
     const struct tcpstate_segment *s = j->segment;
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
 
@@ -99,8 +90,7 @@ static void judge_what_established(struct judgement *j)
 }
 
 /* Takes the ACK and SACK of x for what they say about what x has received. */
-static void rebase(struct judgement *j)
-{
+static void rebase(struct judgement *j) {
     const struct tcpstate_segment *s = j->segment;
     struct tcpstate_endpoint *x = j->x, *y = j->y;
 
@@ -146,18 +136,17 @@ static void rebase(struct judgement *j)
 
 /* The FIN of `end` was never sent by it: back to where it was. */
 static void forget_fin(struct judgement *j, struct tcpstate_endpoint *end, enum tcpstate_role role,
-                       enum tcpstate_certainty certainty)
-{
+                       enum tcpstate_certainty certainty) {
     hindsight_note(j, end->fin_index, end->fin_frame, TCPSTATE_VERDICT_NOT_SENT);
     end->has_fin = end->fin_inferred = end->fin_acked = false;
     engine_restore(j, role, end->peer_fin_taken ? TCPSTATE_CLOSE_WAIT : TCPSTATE_ESTABLISHED, certainty);
 }
 
-static void judge_knowledge_of_peer_fin(struct judgement *j)
-{
+static void judge_knowledge_of_peer_fin(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
 
-    if (!y->has_wire_fin && y->has_seen_fin && j->segment->ack == y->seen_fin + 1 && seq_after(j->segment->ack, y->smax) &&
+    if (!y->has_wire_fin && y->has_seen_fin && j->segment->ack == y->seen_fin + 1 &&
+        seq_after(j->segment->ack, y->smax) &&
         !(y->has_fin && y->fin == y->seen_fin)) { /* whoever sent it, x has taken it */
         y->has_wire_fin = true;
         y->wire_fin = y->seen_fin;
@@ -174,7 +163,8 @@ static void judge_knowledge_of_peer_fin(struct judgement *j)
             engine_move(j, j->sender, TCPSTATE_EVENT_snd_nack_fin, TCPSTATE_PROVED);
         }
     }
-    if (y->has_fin && !y->fin_inferred && !y->has_iss && seq_after(j->segment->ack, y->fin + 1)) { /* nor did y send one */
+    if (y->has_fin && !y->fin_inferred && !y->has_iss &&
+        seq_after(j->segment->ack, y->fin + 1)) { /* nor did y send one */
         forget_fin(j, y, j->receiver, TCPSTATE_INFERRED);
         if (x->state == TCPSTATE_UNKNOWN)
             engine_move(j, j->sender, TCPSTATE_EVENT_pickup, TCPSTATE_INFERRED);
@@ -211,8 +201,7 @@ static void judge_knowledge_of_peer_fin(struct judgement *j)
 
 /* ---- FIN of x ------------------------------------------------------------------------------------------------- */
 
-static void judge_own_fin(struct judgement *j)
-{
+static void judge_own_fin(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
     uint32_t fin = j->end - 1;
 
@@ -228,13 +217,14 @@ static void judge_own_fin(struct judgement *j)
                                (x->has_smax && !seq_before(j->segment->tsval, x->smax_tsval));
 
         /* a pure ACK that knew more and had not counted a FIN was sent later than this, or there was no FIN */
-        bool older_than_ack = x->has_pure && seq_at_most(x->pure_seq, fin) &&
-                              (seq_before(j->segment->ack, x->pure_ack) ||
-                               ((j->segment->options & TCPSTATE_OPT_TIMESTAMPS) && x->sent_ts &&
-                                seq_before(j->segment->tsval, x->pure_tsval)));
+        bool older_than_ack =
+            x->has_pure && seq_at_most(x->pure_seq, fin) &&
+            (seq_before(j->segment->ack, x->pure_ack) || ((j->segment->options & TCPSTATE_OPT_TIMESTAMPS) &&
+                                                          x->sent_ts && seq_before(j->segment->tsval, x->pure_tsval)));
 
         if (!plausible || j->ack_unsent || !after_last_data || older_than_ack ||
-            (x->state == TCPSTATE_SYN_RECEIVED && !x->sent_synack && !x->sent_syn)) { /* its nominal sender cannot have sent it */
+            (x->state == TCPSTATE_SYN_RECEIVED && !x->sent_synack &&
+             !x->sent_syn)) { /* its nominal sender cannot have sent it */
             j->alien = true;
             return;
         }
@@ -283,8 +273,7 @@ static void judge_own_fin(struct judgement *j)
 
 /* ---- whoever speaks was not closed ---------------------------------------------------------------------------- */
 
-static bool is_challenge_ack(const struct judgement *j)
-{
+static bool is_challenge_ack(const struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x;
 
     return j->pure_ack && j->segment->sack_count == 0 && x->has_acked && j->segment->ack == x->acked &&
@@ -292,8 +281,7 @@ static bool is_challenge_ack(const struct judgement *j)
 }
 
 /* Does it acknowledge an octet that was captured after `time_ns`? Then it was sent later still. */
-static bool knows_of_later(const struct judgement *j, int64_t time_ns)
-{
+static bool knows_of_later(const struct judgement *j, int64_t time_ns) {
     const struct tcpstate_endpoint *y = j->y;
 
     for (unsigned i = 0; j->ack && i < y->range_count; i++)
@@ -304,24 +292,19 @@ static bool knows_of_later(const struct judgement *j, int64_t time_ns)
 }
 
 /* True if x may go on as if it had never been closed. */
-static bool revive(struct judgement *j)
-{
+static bool revive(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x;
     bool at_once;
 
     switch ((enum tcpstate_undo_cause)x->undo.cause) {
-    case TCPSTATE_UNDO_NONE:
-        return false;
+    case TCPSTATE_UNDO_NONE: return false;
     case TCPSTATE_UNDO_LAST_ACK:
         if (!j->fin)
             engine_show(j, TCPSTATE_LAST_ACK);
         return j->fin; /* the table knows: snd_fin_again */
-    case TCPSTATE_UNDO_TIMER:
-        engine_show(j, TCPSTATE_TIME_WAIT);
-        return false;
+    case TCPSTATE_UNDO_TIMER: engine_show(j, TCPSTATE_TIME_WAIT); return false;
     case TCPSTATE_UNDO_RST_TAKEN:
-    case TCPSTATE_UNDO_RST_SENT:
-        break;
+    case TCPSTATE_UNDO_RST_SENT: break;
     }
     at_once = x->undo.cause == TCPSTATE_UNDO_RST_TAKEN &&
               ((x->has_rnxt && j->ack && seq_after(j->segment->ack, x->undo.rnxt) && !j->ack_unsent) ||
@@ -340,7 +323,8 @@ static bool revive(struct judgement *j)
         at_once = true; /* all that was known of it was a RST */
     if (x->answered_closed && !j->stale && !j->ack_unsent && x->revivals < 255)
         x->revivals++; /* it has said itself that it has no connection: one segment does not outweigh that */
-    if (j->stale || j->ack_unsent || (x->answered_closed && x->revivals < 3) || (!at_once && !later_than(j, x->undo.time_ns))) {
+    if (j->stale || j->ack_unsent || (x->answered_closed && x->revivals < 3) ||
+        (!at_once && !later_than(j, x->undo.time_ns))) {
         enum tcpstate_state then = (enum tcpstate_state)x->undo.state;
         bool knew_fin = j->y->has_fin && seq_after(j->segment->ack, j->y->fin);
         then = knew_fin ? then : cell(TCPSTATE_EVENT_snd_nack_fin, then);
@@ -369,8 +353,7 @@ static bool revive(struct judgement *j)
 
 /* ---- SYN ------------------------------------------------------------------------------------------------------ */
 
-static void remember_syn_options(struct judgement *j)
-{
+static void remember_syn_options(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x;
 
     x->syn_options = j->segment->options;
@@ -382,8 +365,7 @@ static void remember_syn_options(struct judgement *j)
     x->sent_ts = (j->segment->options & TCPSTATE_OPT_TIMESTAMPS) != 0;
 }
 
-static void judge_syn(struct judgement *j)
-{
+static void judge_syn(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
     const struct tcpstate_segment *s = j->segment;
 
@@ -420,8 +402,7 @@ static void judge_syn(struct judgement *j)
     engine_move(j, j->sender, TCPSTATE_EVENT_snd_syn_again, TCPSTATE_PROVED);
 }
 
-static void judge_synack(struct judgement *j)
-{
+static void judge_synack(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
     const struct tcpstate_segment *s = j->segment;
     bool same = x->sent_synack && x->iss == s->seq && x->synack_ack == s->ack;
@@ -461,7 +442,8 @@ static void judge_synack(struct judgement *j)
         j->alien = true; /* a SYN,ACK of some other connection: it proves nothing about this one */
         return;
     }
-    if (x->state == TCPSTATE_CLOSED && x->spoke && !(y->has_iss && seq_within(s->ack, y->iss + 1, y->iss + 1 + y->syn_length))) {
+    if (x->state == TCPSTATE_CLOSED && x->spoke &&
+        !(y->has_iss && seq_within(s->ack, y->iss + 1, y->iss + 1 + y->syn_length))) {
         j->alien = true; /* nobody has sent a SYN that it could answer */
         return;
     }
@@ -525,8 +507,7 @@ static void judge_synack(struct judgement *j)
 /* ---- RST ------------------------------------------------------------------------------------------------------ */
 
 /* A RST without ACK that answers the segment just before it: its sender had no connection when that one came. */
-static void judge_refusal(struct judgement *j)
-{
+static void judge_refusal(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x;
     const struct tcpstate_path *path = j->x_path;
     unsigned last = (path->ack_next + TCPSTATE_ACKS - 1u) % TCPSTATE_ACKS;
@@ -542,8 +523,7 @@ static void judge_refusal(struct judgement *j)
 }
 
 /* A RST that seemed too low or inexact was the last that x heard before it answers as if it had no connection. */
-static void judge_ignored_rst(struct judgement *j)
-{
+static void judge_ignored_rst(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x;
 
     if (x->has_ignored_rst && !j->ack && plausible_rst(j))
@@ -551,8 +531,7 @@ static void judge_ignored_rst(struct judgement *j)
     x->has_ignored_rst = false;
 }
 
-static void judge_rst(struct judgement *j)
-{
+static void judge_rst(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x;
     struct tcpstate_candidate *candidate = &j->conversation->candidate;
     const struct tcpstate_segment *s = j->segment;
@@ -569,7 +548,7 @@ static void judge_rst(struct judgement *j)
     if (!j->ack && unproved &&
         ((x->has_bad_ack && s->seq == x->bad_ack) ||
          (x->has_iss && x->has_smax && !seq_within(s->seq, x->iss + 1, x->smax)))) {
-        j->rst_reply = true; /* RFC 9293 3.5.2 group 2 */
+        j->rst_reply = true;                    /* RFC 9293 3.5.2 group 2 */
         if (x->state == TCPSTATE_ESTABLISHED) { /* it was not: assumed too much */
             if (x->sent_synack)
                 engine_move(j, j->sender, TCPSTATE_EVENT_snd_synack_again, TCPSTATE_ASSUMED);
@@ -590,8 +569,13 @@ static void judge_rst(struct judgement *j)
         j->alien = true;
         return;
     }
-    x->undo = (struct tcpstate_undo){.cause = TCPSTATE_UNDO_RST_SENT, .state = x->state, .certainty = x->certainty,
-                                     .frame = s->frame, .index = j->index, .rnxt = x->rnxt, .rst_seq = s->seq,
+    x->undo = (struct tcpstate_undo){.cause = TCPSTATE_UNDO_RST_SENT,
+                                     .state = x->state,
+                                     .certainty = x->certainty,
+                                     .frame = s->frame,
+                                     .index = j->index,
+                                     .rnxt = x->rnxt,
+                                     .rst_seq = s->seq,
                                      .time_ns = s->time_ns};
     judge_refusal(j);
     engine_move(j, j->sender, TCPSTATE_EVENT_snd_rst, TCPSTATE_PROVED);
@@ -600,8 +584,7 @@ static void judge_rst(struct judgement *j)
 /* ---- ordinary segments ---------------------------------------------------------------------------------------- */
 
 /* x has sent an ordinary segment, so its handshake is behind it. Infer what was not captured. */
-static void judge_handshake_behind(struct judgement *j)
-{
+static void judge_handshake_behind(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
     const struct tcpstate_segment *s = j->segment;
     uint32_t base;
@@ -659,15 +642,13 @@ static void judge_handshake_behind(struct judgement *j)
     case TCPSTATE_CLOSING:
     case TCPSTATE_LAST_ACK:
     case TCPSTATE_TIME_WAIT:
-    case TCPSTATE_STATES:
-        return;
+    case TCPSTATE_STATES: return;
     }
 }
 
 /* x answers a SYN with an ACK that does not fit it: it still has an older connection (figure 9, or TIME-WAIT), which was
  * not captured. */
-static bool judge_older_connection(struct judgement *j)
-{
+static bool judge_older_connection(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
 
     if (x->sent_syn || x->sent_synack || x->spoke || !y->sent_syn || y->spoke || !j->ack ||
@@ -683,18 +664,28 @@ static bool judge_older_connection(struct judgement *j)
     return true;
 }
 
-static bool sacks_beyond(const struct tcpstate_segment *s, uint32_t edge)
-{
+static bool sacks_beyond(const struct tcpstate_segment *s, uint32_t edge) {
     for (unsigned b = 0; b < s->sack_count; b++)
         if (seq_after(s->sack[b].right, edge))
             return true;
     return false;
 }
 
+/* Nothing that answers x can be here sooner. Of y nothing is captured: x's handshake is the only measure, exact for a
+ * client, too long for a server that waited for a request. */
+static int64_t least_rtt_ns(const struct judgement *j) {
+    const struct tcpstate_summary *s = &j->connection->summary;
+
+    if (j->y->captured || s->handshake_ns < 0)
+        return 0;
+    if (j->sender == TCPSTATE_CLIENT && s->last_syn_ns >= 0)
+        return (s->handshake_ns - s->last_syn_ns) * 3 / 4;
+    return s->synack_ns >= 0 ? (s->handshake_ns - s->synack_ns) / 4 : 0;
+}
+
 /* No segment of y but its SYN was captured: the ACK of x is the only witness. One that moves by exactly one, with
  * nothing captured that explains it, covers a FIN. */
-static void judge_unseen_fin(struct judgement *j)
-{
+static void judge_unseen_fin(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
     uint32_t ack = j->segment->ack;
 
@@ -713,8 +704,9 @@ static void judge_unseen_fin(struct judgement *j)
     if (y->has_fin || y->has_wire_fin || !x->has_acked || !state_is_synchronized((enum tcpstate_state)x->state) ||
         !y->has_iss)
         return;
+    bool crossed = x->has_fin && x->state == TCPSTATE_FIN_WAIT_1 && j->segment->time_ns - x->fin_ns < least_rtt_ns(j);
     if (!y->heard && x->has_fin && x->state == TCPSTATE_FIN_WAIT_1 && j->pure_ack && seq_after(ack, x->acked) &&
-        (!x->doubtful_fin_ack || ack == x->acked + 1))
+        !crossed && (!x->doubtful_fin_ack || ack == x->acked + 1))
         engine_move(j, j->sender, TCPSTATE_EVENT_rcv_ack_f, TCPSTATE_INFERRED);
     if (y->heard && ack == y->smax + 1) { /* not yet: y itself will tell */
         y->maybe_fin = true;
@@ -737,15 +729,14 @@ static void judge_unseen_fin(struct judgement *j)
     if (y->has_smax && seq_after(ack, y->smax))
         y->smax = ack;
     y->state_before_fin = y->state;
-    engine_move(j, j->receiver, TCPSTATE_EVENT_snd_fin, TCPSTATE_INFERRED);
+    engine_move(j, j->receiver, crossed ? TCPSTATE_EVENT_snd_fin_x : TCPSTATE_EVENT_snd_fin, TCPSTATE_INFERRED);
     j->bridged = true;
     findings_tell(j, TCPSTATE_FINDING_fin_inferred, 0, y->fin, 0);
 }
 
 /* y acknowledged one number beyond all that was captured of x. It was x's FIN if x now counts it and has nothing more to
  * say, or if y goes on to close. */
-static void judge_maybe_fin(struct judgement *j, struct tcpstate_endpoint *end, enum tcpstate_role role)
-{
+static void judge_maybe_fin(struct judgement *j, struct tcpstate_endpoint *end, enum tcpstate_role role) {
     struct tcpstate_endpoint *other = &j->connection->end[1 - role];
 
     end->maybe_fin = false;
@@ -767,8 +758,7 @@ static void judge_maybe_fin(struct judgement *j, struct tcpstate_endpoint *end, 
 
 /* A FIN was captured, but its nominal sender goes on as if it had sent none: data at or past it, or a newer pure ACK
  * that does not count it. A probe of a closed window and a keep-alive repeat an old number and say nothing. */
-static bool goes_on_after_fin(const struct judgement *j)
-{
+static bool goes_on_after_fin(const struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x;
     const struct tcpstate_segment *s = j->segment;
 
@@ -785,8 +775,7 @@ static bool goes_on_after_fin(const struct judgement *j)
     return true;
 }
 
-static void judge_ordinary(struct judgement *j)
-{
+static void judge_ordinary(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
     const struct tcpstate_segment *s = j->segment;
 
@@ -872,8 +861,7 @@ static void judge_ordinary(struct judgement *j)
 }
 
 /* What x has sent, whether it is believed or not: later ACKs must find it. */
-static void note_numbers(struct judgement *j)
-{
+static void note_numbers(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x;
     const struct tcpstate_segment *s = j->segment;
     bool keep_alive;
@@ -927,8 +915,7 @@ static void note_numbers(struct judgement *j)
     }
 }
 
-void sender_judge(struct judgement *j)
-{
+void sender_judge(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x;
     const struct tcpstate_segment *s = j->segment;
 

@@ -7,8 +7,7 @@
 
 #include <string.h>
 
-void summary_open(struct judgement *j)
-{
+void summary_open(struct judgement *j) {
     struct tcpstate_summary *s = &j->connection->summary;
 
     s->first_frame = j->segment->frame;
@@ -18,8 +17,7 @@ void summary_open(struct judgement *j)
     s->handshake_time_ns = s->handshake_server_ns = s->handshake_client_ns = s->close_time_ns = -1;
 }
 
-static void step(struct judgement *j, enum tcpstate_step which, bool again)
-{
+static void step(struct judgement *j, enum tcpstate_step which, bool again) {
     j->report->step = (uint8_t)which;
     j->report->step_again = again;
 }
@@ -27,8 +25,7 @@ static void step(struct judgement *j, enum tcpstate_step which, bool again)
 /* ---- handshake ------------------------------------------------------------------------------------------------ */
 
 /* The two parts of the handshake tell on which side the capture was taken. */
-static enum tcpstate_vantage vantage_of(int64_t server_ns, int64_t client_ns)
-{
+static enum tcpstate_vantage vantage_of(int64_t server_ns, int64_t client_ns) {
     if (server_ns < 0 || client_ns < 0 || server_ns + client_ns == 0)
         return TCPSTATE_VANTAGE_UNKNOWN;
     if (server_ns >= 10 * client_ns)
@@ -38,8 +35,7 @@ static enum tcpstate_vantage vantage_of(int64_t server_ns, int64_t client_ns)
     return TCPSTATE_VANTAGE_MIDDLE;
 }
 
-static void complete_handshake(struct judgement *j)
-{
+static void complete_handshake(struct judgement *j) {
     struct tcpstate_summary *s = &j->connection->summary;
     int64_t now = j->segment->time_ns;
 
@@ -62,8 +58,7 @@ static void complete_handshake(struct judgement *j)
         findings_tell(j, TCPSTATE_FINDING_handshake_completed_by_data, s->synack_frame, j->segment->length, 0);
 }
 
-static void note_syn(struct judgement *j)
-{
+static void note_syn(struct judgement *j) {
     struct tcpstate_connection *c = j->connection;
     struct tcpstate_summary *s = &c->summary;
     bool second = j->sender == TCPSTATE_SERVER && c->end[TCPSTATE_CLIENT].sent_syn;
@@ -87,8 +82,7 @@ static void note_syn(struct judgement *j)
     }
 }
 
-static void note_synack(struct judgement *j)
-{
+static void note_synack(struct judgement *j) {
     struct tcpstate_connection *c = j->connection;
     struct tcpstate_summary *s = &c->summary;
     struct tcpstate_endpoint *x = j->x, *y = j->y;
@@ -118,8 +112,7 @@ static void note_synack(struct judgement *j)
     x->synack_repeated = j->synack_again;
 }
 
-static void note_handshake(struct judgement *j)
-{
+static void note_handshake(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
 
     if (j->syn && !j->ack) {
@@ -138,8 +131,7 @@ static void note_handshake(struct judgement *j)
 
 /* ---- close ---------------------------------------------------------------------------------------------------- */
 
-static void note_own_fin(struct judgement *j)
-{
+static void note_own_fin(struct judgement *j) {
     struct tcpstate_connection *c = j->connection;
     struct tcpstate_summary *s = &c->summary;
     struct tcpstate_endpoint *x = j->x, *y = j->y;
@@ -184,8 +176,7 @@ static void note_own_fin(struct judgement *j)
     }
 }
 
-static void note_fin_acknowledged(struct judgement *j)
-{
+static void note_fin_acknowledged(struct judgement *j) {
     struct tcpstate_connection *c = j->connection;
     struct tcpstate_summary *s = &c->summary;
     struct tcpstate_endpoint *x = j->x, *y = j->y;
@@ -233,8 +224,7 @@ static void note_fin_acknowledged(struct judgement *j)
     }
 }
 
-static void note_close(struct judgement *j)
-{
+static void note_close(struct judgement *j) {
     struct tcpstate_connection *c = j->connection;
 
     for (unsigned role = 0; role < 2; role++) {
@@ -257,8 +247,7 @@ static void note_close(struct judgement *j)
 
 /* ---- outcome -------------------------------------------------------------------------------------------------- */
 
-static enum tcpstate_outcome outcome_of(const struct tcpstate_connection *c)
-{
+static enum tcpstate_outcome outcome_of(const struct tcpstate_connection *c) {
     const struct tcpstate_endpoint *client = &c->end[TCPSTATE_CLIENT], *server = &c->end[TCPSTATE_SERVER];
     bool one_side = !client->captured || !server->captured;
 
@@ -283,8 +272,7 @@ static enum tcpstate_outcome outcome_of(const struct tcpstate_connection *c)
 }
 
 /* The first accepted RST; if it turned out not to have been taken, the next one. */
-static void note_rst_frame(struct judgement *j)
-{
+static void note_rst_frame(struct judgement *j) {
     struct tcpstate_summary *s = &j->connection->summary;
 
     if (s->rst_frame == 0)
@@ -293,8 +281,7 @@ static void note_rst_frame(struct judgement *j)
         s->rst_next_frame = j->segment->frame;
 }
 
-uint32_t tcpstate_rst_frame(const struct tcpstate_summary *summary, uint32_t frame)
-{
+uint32_t tcpstate_rst_frame(const struct tcpstate_summary *summary, uint32_t frame) {
     uint32_t linked = summary->rst_frame;
 
     if (summary->rst_void_frame != 0 && frame >= summary->rst_void_frame)
@@ -302,12 +289,11 @@ uint32_t tcpstate_rst_frame(const struct tcpstate_summary *summary, uint32_t fra
     return linked <= frame ? linked : 0;
 }
 
-static void note_outcome(struct judgement *j)
-{
+static void note_outcome(struct judgement *j) {
     struct tcpstate_connection *c = j->connection;
     struct tcpstate_summary *s = &c->summary;
-    bool both_established = j->report->end[0].state == TCPSTATE_ESTABLISHED &&
-                            j->report->end[1].state == TCPSTATE_ESTABLISHED;
+    bool both_established =
+        j->report->end[0].state == TCPSTATE_ESTABLISHED && j->report->end[1].state == TCPSTATE_ESTABLISHED;
     bool data_acked = j->ack && !j->ack_unsent && j->y->has_dmax && seq_at_least(j->segment->ack, j->y->dmax) &&
                       j->ordinary && j->y->spoke;
 
@@ -345,8 +331,7 @@ static void note_outcome(struct judgement *j)
     s->outcome = (uint8_t)outcome_of(c);
 }
 
-void summary_note(struct judgement *j)
-{
+void summary_note(struct judgement *j) {
     struct tcpstate_connection *c = j->connection;
     struct tcpstate_summary *s = &c->summary;
     struct tcpstate_report *report = j->report;

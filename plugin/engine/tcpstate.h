@@ -88,20 +88,20 @@ enum tcpstate_outcome {
 /* Steps as a textbook numbers them; `step_again` marks a repetition. */
 enum tcpstate_step {
     TCPSTATE_STEP_NONE,
-    TCPSTATE_STEP_HANDSHAKE_1,    /* handshake 1/3: first SYN */
-    TCPSTATE_STEP_HANDSHAKE_2,    /* handshake 2/3: SYN,ACK */
-    TCPSTATE_STEP_HANDSHAKE_3,    /* handshake 3/3: the segment that completes it */
-    TCPSTATE_STEP_SIM_OPEN_2,     /* simultaneous open 2/4: second SYN */
-    TCPSTATE_STEP_SIM_OPEN_3,     /* simultaneous open 3/4: first SYN,ACK */
-    TCPSTATE_STEP_SIM_OPEN_4,     /* simultaneous open 4/4: second SYN,ACK */
-    TCPSTATE_STEP_CLOSE_1,        /* close 1/4: first FIN */
-    TCPSTATE_STEP_CLOSE_2,        /* close 2/4: first ACK of it */
-    TCPSTATE_STEP_CLOSE_2_3,      /* close 2+3/4: second FIN that is also the first ACK */
-    TCPSTATE_STEP_CLOSE_3,        /* close 3/4: second FIN */
-    TCPSTATE_STEP_CLOSE_4,        /* close 4/4: first ACK of that */
-    TCPSTATE_STEP_SIM_CLOSE_2,    /* simultaneous close 2/4: second FIN */
-    TCPSTATE_STEP_SIM_CLOSE_3,    /* simultaneous close 3/4: an ACK */
-    TCPSTATE_STEP_SIM_CLOSE_4,    /* simultaneous close 4/4: the other ACK */
+    TCPSTATE_STEP_HANDSHAKE_1, /* handshake 1/3: first SYN */
+    TCPSTATE_STEP_HANDSHAKE_2, /* handshake 2/3: SYN,ACK */
+    TCPSTATE_STEP_HANDSHAKE_3, /* handshake 3/3: the segment that completes it */
+    TCPSTATE_STEP_SIM_OPEN_2,  /* simultaneous open 2/4: second SYN */
+    TCPSTATE_STEP_SIM_OPEN_3,  /* simultaneous open 3/4: first SYN,ACK */
+    TCPSTATE_STEP_SIM_OPEN_4,  /* simultaneous open 4/4: second SYN,ACK */
+    TCPSTATE_STEP_CLOSE_1,     /* close 1/4: first FIN */
+    TCPSTATE_STEP_CLOSE_2,     /* close 2/4: first ACK of it */
+    TCPSTATE_STEP_CLOSE_2_3,   /* close 2+3/4: second FIN that is also the first ACK */
+    TCPSTATE_STEP_CLOSE_3,     /* close 3/4: second FIN */
+    TCPSTATE_STEP_CLOSE_4,     /* close 4/4: first ACK of that */
+    TCPSTATE_STEP_SIM_CLOSE_2, /* simultaneous close 2/4: second FIN */
+    TCPSTATE_STEP_SIM_CLOSE_3, /* simultaneous close 3/4: an ACK */
+    TCPSTATE_STEP_SIM_CLOSE_4, /* simultaneous close 4/4: the other ACK */
     TCPSTATE_STEPS
 };
 enum tcpstate_answer { TCPSTATE_YES, TCPSTATE_SURELY_NOT, TCPSTATE_CANNOT_TELL };
@@ -110,34 +110,34 @@ enum tcpstate_language { TCPSTATE_ENGLISH, TCPSTATE_CHINESE };
 /* ---- facts of one segment ------------------------------------------------------------------------------------- */
 
 enum { /* flags, as in the header (RFC 9293 3.1) */
-    TCPSTATE_FIN = 0x001,
-    TCPSTATE_SYN = 0x002,
-    TCPSTATE_RST = 0x004,
-    TCPSTATE_PSH = 0x008,
-    TCPSTATE_ACK = 0x010,
-    TCPSTATE_URG = 0x020,
-    TCPSTATE_ECE = 0x040,
-    TCPSTATE_CWR = 0x080,
-    TCPSTATE_AE = 0x100
+       TCPSTATE_FIN = 0x001,
+       TCPSTATE_SYN = 0x002,
+       TCPSTATE_RST = 0x004,
+       TCPSTATE_PSH = 0x008,
+       TCPSTATE_ACK = 0x010,
+       TCPSTATE_URG = 0x020,
+       TCPSTATE_ECE = 0x040,
+       TCPSTATE_CWR = 0x080,
+       TCPSTATE_AE = 0x100
 };
 enum { /* options, `options` of a segment */
-    TCPSTATE_OPT_MSS = 0x01,
-    TCPSTATE_OPT_WINDOW_SCALE = 0x02,
-    TCPSTATE_OPT_SACK_PERMITTED = 0x04,
-    TCPSTATE_OPT_SACK = 0x08,
-    TCPSTATE_OPT_TIMESTAMPS = 0x10,
-    TCPSTATE_OPT_FAST_OPEN = 0x20,        /* kind 34, or 254 with magic F989 */
-    TCPSTATE_OPT_FAST_OPEN_COOKIE = 0x40, /* ... with a cookie in it */
-    TCPSTATE_OPT_MD5 = 0x80               /* kind 19 */
+       TCPSTATE_OPT_MSS = 0x01,
+       TCPSTATE_OPT_WINDOW_SCALE = 0x02,
+       TCPSTATE_OPT_SACK_PERMITTED = 0x04,
+       TCPSTATE_OPT_SACK = 0x08,
+       TCPSTATE_OPT_TIMESTAMPS = 0x10,
+       TCPSTATE_OPT_FAST_OPEN = 0x20,        /* kind 34, or 254 with magic F989 */
+       TCPSTATE_OPT_FAST_OPEN_COOKIE = 0x40, /* ... with a cookie in it */
+       TCPSTATE_OPT_MD5 = 0x80               /* kind 19 */
 };
-enum { /* `traits` of a segment */
-    TCPSTATE_CHECKSUM_BAD = 0x01,      /* Wireshark verified it and found it bad */
-    TCPSTATE_HAS_IP_ID = 0x02,         /* IPv4: `ip_id` is meant */
-    TCPSTATE_HAS_TTL = 0x04,           /* `ttl` is meant (TTL or hop limit) */
-    TCPSTATE_TRUNCATED_HEADER = 0x08,  /* the captured octets end inside the TCP header: options may be missing */
-    TCPSTATE_LENGTH_UNKNOWN = 0x10,    /* `length` is not known (0) */
-    TCPSTATE_BROADCAST = 0x20,         /* source or destination is a broadcast or multicast address */
-    TCPSTATE_SELF = 0x40               /* source and destination, address and port, are equal */
+enum {                                   /* `traits` of a segment */
+       TCPSTATE_CHECKSUM_BAD = 0x01,     /* Wireshark verified it and found it bad */
+       TCPSTATE_HAS_IP_ID = 0x02,        /* IPv4: `ip_id` is meant */
+       TCPSTATE_HAS_TTL = 0x04,          /* `ttl` is meant (TTL or hop limit) */
+       TCPSTATE_TRUNCATED_HEADER = 0x08, /* the captured octets end inside the TCP header: options may be missing */
+       TCPSTATE_LENGTH_UNKNOWN = 0x10,   /* `length` is not known (0) */
+       TCPSTATE_BROADCAST = 0x20,        /* source or destination is a broadcast or multicast address */
+       TCPSTATE_SELF = 0x40              /* source and destination, address and port, are equal */
 };
 
 struct tcpstate_sack {
@@ -179,8 +179,8 @@ struct tcpstate_end_report {
     uint8_t certainty;     /* enum tcpstate_certainty, of `state` */
     bool taken_back;       /* the move from `before` to `state` takes an assumption back */
     uint8_t event_count;
-    uint8_t events[5];     /* enum tcpstate_event, in the order in which they moved (or could have moved) the endpoint */
-    int64_t dwell_ns;      /* time spent in `before`, when left here and its entry was captured; else -1 */
+    uint8_t events[5]; /* enum tcpstate_event, in the order in which they moved (or could have moved) the endpoint */
+    int64_t dwell_ns;  /* time spent in `before`, when left here and its entry was captured; else -1 */
 };
 
 struct tcpstate_finding {
@@ -201,25 +201,36 @@ struct tcpstate_report {
     uint8_t sender;     /* enum tcpstate_role; NO_ROLE: connection of an endpoint with itself */
     uint8_t step;       /* enum tcpstate_step */
     uint8_t phase;
-    uint8_t acceptable; /* enum tcpstate_answer: RFC 9293 3.10.7.4 first, for the receiver */
+    uint8_t acceptable;                /* enum tcpstate_answer: RFC 9293 3.10.7.4 first, for the receiver */
     struct tcpstate_end_report end[2]; /* by enum tcpstate_role */
     uint8_t finding_count;
     struct tcpstate_finding findings[TCPSTATE_REPORT_FINDINGS];
     /* what is known so far, as the first pass shows it */
     uint8_t outcome, closed_by, opened_by, close_kind, vantage, conn_state;
-    uint16_t history_length;      /* letters of summary.history that are known at this segment */
-    bool completes_handshake;     /* show the handshake times here */
-    bool completes_close;         /* show the close time here */
-    bool first_synack;            /* show handshake.server_time here */
+    uint16_t history_length;  /* letters of summary.history that are known at this segment */
+    bool completes_handshake; /* show the handshake times here */
+    bool completes_close;     /* show the close time here */
+    bool first_synack;        /* show handshake.server_time here */
 };
 
 /* ---- what became of a connection ------------------------------------------------------------------------------ */
 
 enum { TCPSTATE_HISTORY = 64 };
 enum tcpstate_conn_state { /* Zeek's conn_state */
-    TCPSTATE_CONN_S0, TCPSTATE_CONN_S1, TCPSTATE_CONN_SF, TCPSTATE_CONN_REJ, TCPSTATE_CONN_S2, TCPSTATE_CONN_S3,
-    TCPSTATE_CONN_RSTO, TCPSTATE_CONN_RSTR, TCPSTATE_CONN_RSTOS0, TCPSTATE_CONN_RSTRH, TCPSTATE_CONN_SH,
-    TCPSTATE_CONN_SHR, TCPSTATE_CONN_OTH, TCPSTATE_CONN_STATES
+                           TCPSTATE_CONN_S0,
+                           TCPSTATE_CONN_S1,
+                           TCPSTATE_CONN_SF,
+                           TCPSTATE_CONN_REJ,
+                           TCPSTATE_CONN_S2,
+                           TCPSTATE_CONN_S3,
+                           TCPSTATE_CONN_RSTO,
+                           TCPSTATE_CONN_RSTR,
+                           TCPSTATE_CONN_RSTOS0,
+                           TCPSTATE_CONN_RSTRH,
+                           TCPSTATE_CONN_SH,
+                           TCPSTATE_CONN_SHR,
+                           TCPSTATE_CONN_OTH,
+                           TCPSTATE_CONN_STATES
 };
 
 /* Frame numbers are 0 and times -1 where there is none. Arrays of two are by enum tcpstate_role. */
@@ -241,7 +252,7 @@ struct tcpstate_summary {
     uint32_t violations;
     int64_t first_ns, last_ns, last_sent_ns[2], syn_ns, last_syn_ns, synack_ns, handshake_ns, first_fin_ns, closed_ns;
     int64_t handshake_time_ns, handshake_server_ns, handshake_client_ns, close_time_ns; /* -1: none */
-    struct tcpstate_end_facts end_facts; /* findings_final.c */
+    struct tcpstate_end_facts end_facts;                                                /* findings_final.c */
 };
 
 /* ---- the engine ----------------------------------------------------------------------------------------------- */
@@ -272,8 +283,8 @@ enum tcpstate_icmp_kind {
 struct tcpstate_icmp {
     int64_t time_ns;
     uint32_t frame;
-    uint32_t seq; /* of the quoted header */
-    uint32_t mtu; /* with TCPSTATE_ICMP_TOO_BIG, 0: it does not say */
+    uint32_t seq;   /* of the quoted header */
+    uint32_t mtu;   /* with TCPSTATE_ICMP_TOO_BIG, 0: it does not say */
     uint16_t flags; /* of the quoted header, with `has_flags` */
     uint16_t sender_port, receiver_port;
     uint8_t direction; /* of the quoted header: whose segment it was, and who is told */

@@ -75,15 +75,13 @@ ROW(time_2msl)         = { sUN, sCL, sLI, sSS, sSR, sES, sF1, sF2, sCW, sCG, sLA
 };
 /* clang-format on */
 
-unsigned tcpstate_cell(enum tcpstate_event event, enum tcpstate_state state)
-{
+unsigned tcpstate_cell(enum tcpstate_event event, enum tcpstate_state state) {
     assert(event < TCPSTATE_EVENTS && state < TCPSTATE_STATES);
     return table[event][state];
 }
 
 enum tcpstate_state tcpstate_transition(enum tcpstate_event event, enum tcpstate_state state, bool active_open,
-                                        bool *impossible)
-{
+                                        bool *impossible) {
     unsigned cell = tcpstate_cell(event, state);
 
     if (cell == TCPSTATE_CELL_ORIGIN)

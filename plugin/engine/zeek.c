@@ -19,13 +19,13 @@
 enum zeek_state { INACTIVE, SYN_SENT, SYN_ACK_SENT, PARTIAL, ESTABLISHED, CLOSED, RESET };
 
 enum { /* `told`: letters that are told once, or again only with another number */
-    TOLD_SYN = 0x01,
-    TOLD_FIN = 0x02,
-    TOLD_RST = 0x04,
-    TOLD_FIN_RST = 0x08,
-    TOLD_DATA = 0x10,
-    TOLD_ACK = 0x20,
-    TOLD_MANY_FLAGS = 0x40
+       TOLD_SYN = 0x01,
+       TOLD_FIN = 0x02,
+       TOLD_RST = 0x04,
+       TOLD_FIN_RST = 0x08,
+       TOLD_DATA = 0x10,
+       TOLD_ACK = 0x20,
+       TOLD_MANY_FLAGS = 0x40
 };
 
 enum {
@@ -45,21 +45,18 @@ struct hearing {
 
 /* ---- history -------------------------------------------------------------------------------------------------- */
 
-static void append(struct hearing *h, char letter)
-{
+static void append(struct hearing *h, char letter) {
     if (h->summary->history_length < TCPSTATE_HISTORY)
         h->summary->history[h->summary->history_length++] = letter;
 }
 
 /* `letter` is upper case; what a responder does is told in lower case. */
-static void tell(struct hearing *h, bool of_originator, char letter)
-{
+static void tell(struct hearing *h, bool of_originator, char letter) {
     append(h, of_originator ? letter : (char)(letter - 'A' + 'a'));
 }
 
 /* Returns whether it was told before. */
-static bool tell_once(struct hearing *h, unsigned mask, char letter)
-{
+static bool tell_once(struct hearing *h, unsigned mask, char letter) {
     uint8_t *told = &h->zeek->told[!h->from_originator];
 
     if (*told & mask)
@@ -70,16 +67,14 @@ static bool tell_once(struct hearing *h, unsigned mask, char letter)
 }
 
 static void tell_again_with_another_number(struct hearing *h, unsigned mask, char letter, uint32_t relative,
-                                           uint32_t *newest)
-{
+                                           uint32_t *newest) {
     if (tell_once(h, mask, letter) && relative != *newest)
         tell(h, h->from_originator, letter);
     *newest = relative;
 }
 
 static void tell_each_power_of_ten(struct hearing *h, bool of_originator, char letter,
-                                   struct tcpstate_zeek_tally *tally)
-{
+                                   struct tcpstate_zeek_tally *tally) {
     if (tally->next == 0)
         tally->next = 1;
     if (++tally->seen != tally->next)
@@ -91,8 +86,7 @@ static void tell_each_power_of_ten(struct hearing *h, bool of_originator, char l
         tally->seen = 0;
 }
 
-static void tell_flags(struct hearing *h)
-{
+static void tell_flags(struct hearing *h) {
     const struct tcpstate_segment *s = h->segment;
     uint32_t relative = s->seq - h->x->start;
 
@@ -115,12 +109,11 @@ static void tell_flags(struct hearing *h)
 /* ---- roles ---------------------------------------------------------------------------------------------------- */
 
 /* The TCP ports that Zeek's scripts take for a server's. */
-static bool is_server_port(uint16_t port)
-{
-    static const uint16_t ports[] = {21,   22,   25,   53,   80,   81,   88,   110,  135,  139,  143,  389,  443,
-                                     445,  502,  563,  585,  587,  614,  631,  636,  989,  990,  992,  993,  995,
-                                     1080, 1434, 1883, 2811, 3128, 3268, 3306, 3389, 5222, 5223, 5269, 5432, 6379,
-                                     6666, 6667, 6668, 6669, 8000, 8080, 8888, 20000};
+static bool is_server_port(uint16_t port) {
+    static const uint16_t ports[] = {21,   22,   25,   53,   80,   81,   88,   110,  135,  139,  143,  389,
+                                     443,  445,  502,  563,  585,  587,  614,  631,  636,  989,  990,  992,
+                                     993,  995,  1080, 1434, 1883, 2811, 3128, 3268, 3306, 3389, 5222, 5223,
+                                     5269, 5432, 6379, 6666, 6667, 6668, 6669, 8000, 8080, 8888, 20000};
 
     for (size_t i = 0; i < sizeof ports / sizeof *ports; i++)
         if (ports[i] == port)
@@ -128,8 +121,7 @@ static bool is_server_port(uint16_t port)
     return false;
 }
 
-static void exchange_roles(struct hearing *h)
-{
+static void exchange_roles(struct hearing *h) {
     struct tcpstate_zeek *zeek = h->zeek;
     bool heard = zeek->heard[0];
 
@@ -141,8 +133,7 @@ static void exchange_roles(struct hearing *h)
 }
 
 /* Without a SYN first, a port may tell that the sender is the server. */
-static void begin(struct hearing *h, enum tcpstate_role sender)
-{
+static void begin(struct hearing *h, enum tcpstate_role sender) {
     const struct tcpstate_segment *s = h->segment;
 
     h->zeek->exists = true;
@@ -153,8 +144,7 @@ static void begin(struct hearing *h, enum tcpstate_role sender)
         exchange_roles(h);
 }
 
-static void note_partial(struct hearing *h)
-{
+static void note_partial(struct hearing *h) {
     if (h->from_originator && !h->zeek->heard[0])
         h->zeek->partial = !h->syn || h->ack;
     else if (!h->from_originator && !h->zeek->heard[1] && !h->zeek->partial)
@@ -163,25 +153,21 @@ static void note_partial(struct hearing *h)
 
 /* ---- gaps: which octets are there ------------------------------------------------------------------------------ */
 
-static bool is_clean(const struct tcpstate_zeek_end *end)
-{
+static bool is_clean(const struct tcpstate_zeek_end *end) {
     return end->state == ESTABLISHED || (end->state == CLOSED && end->previous == ESTABLISHED);
 }
 
-static bool nothing_acked(const struct tcpstate_zeek_end *end)
-{
+static bool nothing_acked(const struct tcpstate_zeek_end *end) {
     return end->acked == end->start || end->acked == end->start + 1;
 }
 
-static void remove_run(struct tcpstate_zeek_end *end, unsigned at)
-{
+static void remove_run(struct tcpstate_zeek_end *end, unsigned at) {
     end->run_count--;
     memmove(&end->runs[at], &end->runs[at + 1], (end->run_count - at) * sizeof end->runs[0]);
 }
 
 /* Runs that the hole before no longer separates count as delivered. */
-static void deliver_on(struct tcpstate_zeek_end *end)
-{
+static void deliver_on(struct tcpstate_zeek_end *end) {
     while (end->run_count > 0 && seq_at_most(end->runs[0].left, end->delivered)) {
         end->delivered = seq_max(end->delivered, end->runs[0].right);
         remove_run(end, 0);
@@ -189,8 +175,7 @@ static void deliver_on(struct tcpstate_zeek_end *end)
 }
 
 /* Keeps the runs in order and apart; if there are too many, the two that are nearest become one. */
-static void add_run(struct tcpstate_zeek_end *end, uint32_t left, uint32_t right)
-{
+static void add_run(struct tcpstate_zeek_end *end, uint32_t left, uint32_t right) {
     unsigned at = 0;
 
     while (at < end->run_count && seq_before(end->runs[at].right, left))
@@ -214,8 +199,7 @@ static void add_run(struct tcpstate_zeek_end *end, uint32_t left, uint32_t right
     end->run_count++;
 }
 
-static void note_data(struct hearing *h)
-{
+static void note_data(struct hearing *h) {
     struct tcpstate_zeek_end *x = h->x;
     uint32_t left = h->segment->seq + h->syn - x->start - 1, right = left + h->segment->length;
     uint32_t acked = x->acked - x->start - 1, held;
@@ -245,8 +229,7 @@ static void note_data(struct hearing *h)
 }
 
 /* y's octets up to `octet` are acknowledged: what is not there is a gap. */
-static void note_acked_octets(struct hearing *h, uint32_t octet)
-{
+static void note_acked_octets(struct hearing *h, uint32_t octet) {
     struct tcpstate_zeek_end *y = h->y;
     bool told = is_clean(h->x) && is_clean(y) && !y->gave_up;
 
@@ -268,20 +251,17 @@ static void note_acked_octets(struct hearing *h, uint32_t octet)
 
 /* ---- numbers -------------------------------------------------------------------------------------------------- */
 
-static void count_from(struct tcpstate_zeek_end *end, uint32_t start, uint32_t last)
-{
+static void count_from(struct tcpstate_zeek_end *end, uint32_t start, uint32_t last) {
     end->start = end->acked = start;
     end->last = last;
 }
 
-static uint32_t end_of(const struct hearing *h)
-{
+static uint32_t end_of(const struct hearing *h) {
     return h->segment->seq + (h->rst ? 0 : h->segment->length) + h->syn + h->fin;
 }
 
 /* A SYN that nothing contradicts yet, or that contradicts what was believed, sets the numbers anew. */
-static void note_start(struct hearing *h)
-{
+static void note_start(struct hearing *h) {
     uint32_t seq = h->segment->seq;
 
     switch ((enum zeek_state)h->x->state) {
@@ -305,13 +285,11 @@ static void note_start(struct hearing *h)
         if (h->syn && h->x->previous == INACTIVE)
             count_from(h->x, seq, end_of(h));
         return;
-    case CLOSED:
-        return;
+    case CLOSED: return;
     }
 }
 
-static void note_ack_number(struct hearing *h)
-{
+static void note_ack_number(struct hearing *h) {
     struct tcpstate_zeek_end *y = h->y;
     uint32_t ack = h->segment->ack;
 
@@ -323,8 +301,7 @@ static void note_ack_number(struct hearing *h)
         y->acked = ack;
 }
 
-static void note_last(struct hearing *h)
-{
+static void note_last(struct hearing *h) {
     struct tcpstate_zeek_end *x = h->x;
     uint32_t end = end_of(h);
     int32_t distance = seq_distance(end, x->last);
@@ -343,8 +320,7 @@ static void note_last(struct hearing *h)
 
 /* ---- Zeek's machine -------------------------------------------------------------------------------------------- */
 
-static void move(struct tcpstate_zeek_end *end, enum zeek_state state)
-{
+static void move(struct tcpstate_zeek_end *end, enum zeek_state state) {
     if (end->state == state)
         return;
     end->previous = end->state;
@@ -352,8 +328,7 @@ static void move(struct tcpstate_zeek_end *end, enum zeek_state state)
 }
 
 /* The first that is heard of x. */
-static void leave_inactive(struct hearing *h)
-{
+static void leave_inactive(struct hearing *h) {
     struct tcpstate_zeek_end *x = h->x, *y = h->y;
 
     if (h->syn && h->from_originator) {
@@ -375,7 +350,7 @@ static void leave_inactive(struct hearing *h)
     if (x->state != INACTIVE)
         return;
     if (!h->from_originator && h->segment->length == 0 && y->state == SYN_SENT)
-        return; /* an ACK that comes before the SYN,ACK */
+        return;                              /* an ACK that comes before the SYN,ACK */
     if (h->ack && y->state == ESTABLISHED) { /* only its SYN is missing */
         move(x, ESTABLISHED);
         h->zeek->partial = false;
@@ -385,14 +360,11 @@ static void leave_inactive(struct hearing *h)
     }
 }
 
-static void run_machine(struct hearing *h)
-{
+static void run_machine(struct hearing *h) {
     struct tcpstate_zeek_end *x = h->x, *y = h->y;
 
     switch ((enum zeek_state)x->state) {
-    case INACTIVE:
-        leave_inactive(h);
-        return;
+    case INACTIVE: leave_inactive(h); return;
     case SYN_SENT:
     case SYN_ACK_SENT:
         if (h->fin)
@@ -416,15 +388,13 @@ static void run_machine(struct hearing *h)
         if (h->rst && y->state != CLOSED)
             move(x, RESET);
         return;
-    case RESET:
-        return;
+    case RESET: return;
     }
 }
 
 /* ---- conn_state ------------------------------------------------------------------------------------------------ */
 
-static bool sent_nothing(const struct tcpstate_zeek_end *end, const struct tcpstate_zeek_end *peer)
-{
+static bool sent_nothing(const struct tcpstate_zeek_end *end, const struct tcpstate_zeek_end *peer) {
     uint32_t size = seq_max(end->last, end->acked) - end->start;
 
     if (end->previous == SYN_SENT && end->state == RESET && peer->state == INACTIVE && !nothing_acked(end))
@@ -433,8 +403,7 @@ static bool sent_nothing(const struct tcpstate_zeek_end *end, const struct tcpst
 }
 
 /* A SYN, at most acknowledged, and a RST of the same end. */
-static bool is_syn_then_reset(const struct tcpstate_summary *summary)
-{
+static bool is_syn_then_reset(const struct tcpstate_summary *summary) {
     unsigned i = 0, length = summary->history_length;
 
     if (i < length && summary->history[i] == '^')
@@ -446,8 +415,8 @@ static bool is_syn_then_reset(const struct tcpstate_summary *summary)
     return i < length && summary->history[i] == 'R';
 }
 
-static enum tcpstate_conn_state conn_state_of(const struct tcpstate_zeek *zeek, const struct tcpstate_summary *summary)
-{
+static enum tcpstate_conn_state conn_state_of(const struct tcpstate_zeek *zeek,
+                                              const struct tcpstate_summary *summary) {
     const struct tcpstate_zeek_end *orig = &zeek->end[zeek->originator], *resp = &zeek->end[!zeek->originator];
     bool orig_unknown = orig->state == INACTIVE || orig->state == PARTIAL;
     bool resp_unknown = resp->state == INACTIVE || resp->state == PARTIAL;
@@ -479,8 +448,7 @@ static enum tcpstate_conn_state conn_state_of(const struct tcpstate_zeek *zeek, 
 /* ---- one segment ----------------------------------------------------------------------------------------------- */
 
 static void hear(struct tcpstate_connection *c, const struct tcpstate_segment *s, enum tcpstate_role sender,
-                 bool bad_checksum)
-{
+                 bool bad_checksum) {
     struct tcpstate_zeek *zeek = &c->zeek;
     struct hearing h = {.zeek = zeek, .summary = &c->summary, .segment = s};
     bool from_originator, ack_usable;
@@ -520,8 +488,7 @@ static void hear(struct tcpstate_connection *c, const struct tcpstate_segment *s
 }
 
 /* Once for each segment, copies and bad checksums included; a candidate SYN is told by the connection that it opens. */
-void zeek_note(struct judgement *j)
-{
+void zeek_note(struct judgement *j) {
     struct tcpstate_connection *c = j->connection;
     const struct tcpstate_segment *syn = &j->conversation->candidate.segment_head;
     bool answers = j->report->started_connection && !(j->syn && !j->ack) && c->summary.syn_frame != 0;

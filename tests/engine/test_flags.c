@@ -69,7 +69,7 @@ static struct tcpstate_segment segment_of(unsigned flags, unsigned index, unsign
 static void test_pair(const unsigned pair[2], bool same) {
     static struct tcpstate_conversation conversation;
     static const struct tcpstate_settings settings = {.msl_ns = 30 * INT64_C(1000000000), .ignore_bad_checksums = true};
-    uint32_t next = 1000 + ((pair[0] & TCPSTATE_SYN) != 0) + ((pair[0] & TCPSTATE_FIN) != 0);
+    uint32_t next = 1000 + (pair[0] & TCPSTATE_SYN ? 1u : 0u) + (pair[0] & TCPSTATE_FIN ? 1u : 0u);
     struct tcpstate_report report;
 
     memset(&conversation, 0, sizeof conversation);

@@ -20,16 +20,14 @@ static struct tcpstate_conversation conversation;
 static uint16_t ports[2];
 static uint32_t frame;
 
-static void start(uint16_t first_port, uint16_t second_port)
-{
+static void start(uint16_t first_port, uint16_t second_port) {
     memset(&conversation, 0, sizeof conversation);
     ports[0] = first_port;
     ports[1] = second_port;
     frame = 0;
 }
 
-static struct tcpstate_report send_segment(unsigned from, unsigned flags, uint32_t seq, uint32_t length, uint32_t ack)
-{
+static struct tcpstate_report send_segment(unsigned from, unsigned flags, uint32_t seq, uint32_t length, uint32_t ack) {
     static const struct tcpstate_settings settings = {.msl_ns = INT64_C(30000000000), .ignore_bad_checksums = true};
     struct tcpstate_segment s = {.direction = (uint8_t)from, .flags = (uint16_t)(flags & 0x1ff), .length = length};
     struct tcpstate_report report;
@@ -47,8 +45,7 @@ static struct tcpstate_report send_segment(unsigned from, unsigned flags, uint32
     return report;
 }
 
-static void expect(const char *about, const char *conn_state, const char *history)
-{
+static void expect(const char *about, const char *conn_state, const char *history) {
     const struct tcpstate_summary *summary = tcpstate_summary(&conversation);
     const char *name = tcpstate_conn_state_name((enum tcpstate_conn_state)summary->conn_state);
 
@@ -61,8 +58,7 @@ static void expect(const char *about, const char *conn_state, const char *histor
            summary->history);
 }
 
-static void handshake(void)
-{
+static void handshake(void) {
     start(CLIENT_PORT, SERVER_PORT);
     send_segment(0, S, 0, 0, 0);
     expect("a SYN", "S0", "S");
@@ -74,8 +70,7 @@ static void handshake(void)
 
 /* ---- how connections end -------------------------------------------------------------------------------------- */
 
-static void test_normal_close(void)
-{
+static void test_normal_close(void) {
     handshake();
     send_segment(0, A, 1, 100, 1);
     send_segment(1, A, 1, 0, 101);
@@ -96,16 +91,14 @@ static void test_normal_close(void)
     expect("the responder closes", "S3", "ShAf");
 }
 
-static void test_refused(void)
-{
+static void test_refused(void) {
     start(CLIENT_PORT, SERVER_PORT);
     send_segment(0, S, 0, 0, 0);
     send_segment(1, R | A, (uint32_t)-5000, 0, 1);
     expect("refused", "REJ", "Sr");
 }
 
-static void test_resets(void)
-{
+static void test_resets(void) {
     handshake();
     send_segment(0, R, 1, 0, 0);
     expect("the originator resets", "RSTO", "ShAR");
@@ -143,8 +136,7 @@ static void test_resets(void)
     expect("a RST with another number is told again", "SF", "ShAaFRfrr");
 }
 
-static void test_half_seen(void)
-{
+static void test_half_seen(void) {
     start(CLIENT_PORT, SERVER_PORT);
     send_segment(0, S, 0, 0, 0);
     send_segment(0, F | A, 1, 0, 1);
@@ -183,8 +175,7 @@ static void test_half_seen(void)
     expect("two servers' ports: the lower one is the server", "OTH", "^d");
 }
 
-static void test_reversed(void)
-{
+static void test_reversed(void) {
     start(CLIENT_PORT, SERVER_PORT);
     send_segment(1, S | A, 0, 0, 1);
     expect("a SYN,ACK first: its sender is taken for the originator", "OTH", "H");
@@ -197,8 +188,7 @@ static void test_reversed(void)
 
 /* ---- letters -------------------------------------------------------------------------------------------------- */
 
-static void test_flags(void)
-{
+static void test_flags(void) {
     start(CLIENT_PORT, SERVER_PORT);
     send_segment(0, S | F, 0, 0, 0);
     expect("SYN and FIN", "SH", "Q");
@@ -213,8 +203,7 @@ static void test_flags(void)
     expect("baseline of a report: a SYN,ACK with another ISN starts anew", "S1", "Sh");
 }
 
-static void test_powers_of_ten(void)
-{
+static void test_powers_of_ten(void) {
     handshake();
     for (unsigned i = 0; i < 9; i++)
         send_segment(1, A | ZERO_WINDOW, 1, 0, 1);
@@ -233,8 +222,7 @@ static void test_powers_of_ten(void)
     expect("the hundredth", "S1", "ShADTTT");
 }
 
-static void test_gaps(void)
-{
+static void test_gaps(void) {
     handshake();
     send_segment(1, A, 1, 0, 1);
     send_segment(0, A, 1, 100, 1);
@@ -264,8 +252,7 @@ static void test_gaps(void)
     expect("the tenth gap", "S1", "ShAdgg");
 }
 
-static void test_limit(void)
-{
+static void test_limit(void) {
     handshake();
     for (uint32_t i = 0; i < 2 * TCPSTATE_HISTORY; i++)
         send_segment(0, R, 1 + i, 0, 0);
@@ -277,8 +264,7 @@ static void test_limit(void)
 }
 
 /* A SYN in a live connection belongs to neither history until it is answered. */
-static void test_candidate(void)
-{
+static void test_candidate(void) {
     handshake();
     send_segment(0, A, 1, 10, 1);
     send_segment(1, A, 1, 10, 11);
@@ -293,8 +279,7 @@ static void test_candidate(void)
     }
 }
 
-int main(void)
-{
+int main(void) {
     test_normal_close();
     test_refused();
     test_resets();

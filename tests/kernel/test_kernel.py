@@ -11,10 +11,10 @@ import pytest
 HERE = Path(__file__).resolve().parent
 PLUGINS = HERE.parents[1] / "build" / "plugins"
 # percent of rows, by category
-MIN_FIRST = {"ordinary": 98.0, "random": 98.5, "forged": 94.5, "scripted": 91.0}
-MIN_SETTLED = {"ordinary": 98.3, "random": 99.0, "forged": 95.0, "scripted": 91.0}
-MIN_FIRST_MIDDLE = {"ordinary": 99.0, "random": 99.6, "forged": 97.0, "scripted": 95.0}
-MIN_SETTLED_MIDDLE = {"ordinary": 99.3, "random": 99.7, "forged": 97.5, "scripted": 95.0}
+MIN_FIRST = {"ordinary": 98.2, "random": 98.5, "forged": 95.0, "scripted": 92.0}
+MIN_SETTLED = {"ordinary": 98.6, "random": 99.2, "forged": 95.6, "scripted": 93.0}
+MIN_FIRST_MIDDLE = {"ordinary": 99.2, "random": 99.8, "forged": 97.3, "scripted": 96.0}
+MIN_SETTLED_MIDDLE = {"ordinary": 99.4, "random": 99.8, "forged": 98.3, "scripted": 98.0}
 
 
 def limits(first, settled):
@@ -29,7 +29,7 @@ def compare(*arguments):
 
 
 def test_stored_captures_from_every_view():
-    assert compare("--max-warnings=0", "--scenarios=20", *limits(MIN_FIRST, MIN_SETTLED)).returncode == 0
+    assert compare("--max-warnings=0", "--max-proved-wrong=20", "--scenarios=20", *limits(MIN_FIRST, MIN_SETTLED)).returncode == 0
 
 
 def test_stored_captures_from_the_middle():
