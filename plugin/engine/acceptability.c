@@ -118,8 +118,7 @@ void ranges_add(struct tcpstate_endpoint *x, uint32_t left, uint32_t right, cons
         struct tcpstate_range *old = &x->ranges[i];
         if (seq_at_least(old->left, left) && seq_at_most(old->right, right)) {
             fresh.sacked |= old->sacked;
-            if (fresh.copies < 255)
-                fresh.copies = (uint8_t)(old->copies + 1);
+            fresh.copies = (uint8_t)(old->copies + (j->copy || old->copies == 255 ? 0 : 1));
             ranges_remove(x, i);
         } else {
             i++;

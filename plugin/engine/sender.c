@@ -111,7 +111,7 @@ static void rebase(struct judgement *j) {
         if (y->ranges[i].copies == 1 && seq_at_most(y->ranges[i].right, s->ack) &&
             y->ranges[i].time_ns > j->newest_acked_ns)
             j->newest_acked_ns = y->ranges[i].time_ns;
-    if (x->sent_synack && !x->spoke && (s->options & TCPSTATE_OPT_TIMESTAMPS))
+    if (x->sent_synack && !x->heard && (s->options & TCPSTATE_OPT_TIMESTAMPS))
         judge_what_established(j);
     for (unsigned i = 0; i < y->range_count; i++)
         if (y->ranges[i].fin && y->ranges[i].right == s->ack && !y->has_wire_fin) { /* it has taken this FIN */
@@ -391,6 +391,8 @@ static void judge_syn(struct judgement *j) {
     x->last_syn_ns = s->time_ns;
     if (x->spoke || x->sent_synack)
         return; /* a late copy: it has got further since */
+    if (x->state == TCPSTATE_CLOSED && x->undo.cause == TCPSTATE_UNDO_RST_TAKEN) /* what closed it did not, it tries on */
+        hindsight_note(j, x->undo.index, x->undo.frame, TCPSTATE_VERDICT_NOT_TAKEN);
     if (x->state == TCPSTATE_SYN_SENT)
         return;
     if (y->synack_frame != 0 && !later_than(j, y->synack_ns)) {
