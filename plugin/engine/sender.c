@@ -453,6 +453,12 @@ static void judge_synack(struct judgement *j) {
         j->alien = true; /* it has been heard in the middle of a connection */
         return;
     }
+    if (x->has_iss && x->iss_inferred && !x->sent_synack && s->seq != x->iss && y->sent_syn && y->captured &&
+        s->ack == y->iss + 1 + y->syn_length) { /* what seemed to acknowledge an unseen SYN,ACK was not y's */
+        y->spoke = y->has_fin = y->synack_acked = x->peer_fin_taken = x->spoke = false;
+        engine_restore(j, j->receiver, TCPSTATE_SYN_SENT, TCPSTATE_ASSUMED);
+        engine_restore(j, j->sender, TCPSTATE_SYN_RECEIVED, TCPSTATE_ASSUMED);
+    }
     if (x->sent_syn && s->seq == x->iss && !y->captured) { /* only a SYN of y can have drawn it: not captured */
         y->sent_syn = y->active_open = y->has_iss = y->iss_inferred = y->has_smax = true;
         y->iss = s->ack - 1;
@@ -595,7 +601,7 @@ static void judge_handshake_behind(struct judgement *j) {
     case TCPSTATE_SYN_SENT:
         if (!x->has_iss || !seq_within(s->seq, x->iss + 1, x->iss + 1 + (1u << 24)))
             return; /* not of this incarnation */
-        if (!y->sent_synack && x->sent_ts && !(s->options & TCPSTATE_OPT_TIMESTAMPS))
+        if (!y->sent_synack && x->sent_ts && (!(s->options & TCPSTATE_OPT_TIMESTAMPS) || s->tsecr == 0))
             return; /* it offered timestamps and echoes none: nothing shows that a SYN,ACK reached it */
         if (y->sent_synack || !y->captured) {
             if (!y->has_iss) {
@@ -873,13 +879,15 @@ static void note_numbers(struct judgement *j) {
     x->last_sent_ns = s->time_ns;
     if (j->rst)
         return;
+    /* a keep-alive repeats an old number and acknowledges nothing new */
     if (j->pure_ack && !j->stale && !j->ack_unsent) {
         x->has_pure = true;
         x->pure_seq = s->seq;
         x->pure_ack = s->ack;
         x->pure_tsval = s->tsval;
     }
-    keep_alive = j->ordinary && !j->fin && x->has_smax && s->length <= 1 && s->seq + 1 == x->smax;
+    keep_alive = j->ordinary && !j->fin && x->has_smax && s->length <= 1 && s->seq + 1 == x->smax &&
+                 j->newest_acked_ns == 0;
     if (!x->has_smax) {
         x->smax = j->end;
         x->has_smax = true;
