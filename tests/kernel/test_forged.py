@@ -6,6 +6,7 @@ acknowledged, not from the plugin."""
 import os
 import re
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,10 +97,14 @@ def tcp_of(raw):
 
 
 @pytest.fixture(scope="module")
-def ignored(tmp_path_factory):
-    scratch = tmp_path_factory.mktemp("forged")
-    for folder in (scratch, *scratch.parents[:2]):
-        folder.chmod(0o755)
+def ignored():
+    with tempfile.TemporaryDirectory(prefix="tcpstate-") as folder:
+        scratch = Path(folder)
+        scratch.chmod(0o755)  # pytest's own folders are closed to the user that tshark runs as
+        yield ignored_in(scratch)
+
+
+def ignored_in(scratch):
     runner = tshark.Runner(BUILD / "plugins", scratch)
     runner.assert_plugin()
     captures = [path for path in sorted(stored.unpack(scratch / "stored").glob("forged-*.middle.pcap"))
