@@ -47,6 +47,12 @@ void engine_move(struct judgement *j, enum tcpstate_role role, enum tcpstate_eve
     end->certainty = (uint8_t)certainty;
 }
 
+/* The state that the table names, for showing only. */
+enum tcpstate_state engine_peek(enum tcpstate_event event, enum tcpstate_state state) {
+    bool impossible = false;
+    return tcpstate_transition(event, state, true, &impossible);
+}
+
 void engine_restore(struct judgement *j, enum tcpstate_role role, enum tcpstate_state state,
                     enum tcpstate_certainty certainty) {
     struct tcpstate_endpoint *end = &j->connection->end[role];

@@ -6,11 +6,13 @@
  *   incarnation.c     which connection a segment belongs to
  *   capture.c         copies, checksums, clocks: what the capture did
  *   acceptability.c   sequence, window, ACK, RST and timestamp checks; what a receiver must have
+ *   knowledge.c       what x's acknowledgements say about what has reached it
  *   sender.c          what a transmission proves about its sender
  *   receiver.c        what a delivery does to its receiver
  *   summary.c         steps, outcome, times, history
  *   zeek.c            conn_state and history in the words of Zeek
  *   hindsight.c       verdicts on earlier segments
+ *   icmp.c            ICMP errors that quote a segment
  *   findings.c        everything else that is worth telling; findings_*.c: one file for each group of finding.def
  */
 #ifndef TCPSTATE_JUDGEMENT_H
@@ -62,6 +64,7 @@ struct judgement {
 /* connection.c */
 void engine_move(struct judgement *j, enum tcpstate_role role, enum tcpstate_event event,
                  enum tcpstate_certainty certainty);
+enum tcpstate_state engine_peek(enum tcpstate_event event, enum tcpstate_state state);
 void engine_restore(struct judgement *j, enum tcpstate_role role, enum tcpstate_state state,
                     enum tcpstate_certainty certainty);
 /* Shows the sender in `state` for this segment only: what it had not yet seen when it sent it. */
@@ -103,6 +106,15 @@ void ranges_drop_acknowledged(struct tcpstate_endpoint *x, uint32_t acked);
 /* RCV.NXT of `receiver` if every range of `sender` that is not lost arrived; `*fin`: what it reached is a FIN. */
 uint32_t ranges_reach(const struct tcpstate_endpoint *sender, const struct tcpstate_endpoint *receiver, bool *fin);
 uint32_t unscaled_window(const struct judgement *j, bool *known);
+
+/* knowledge.c */
+void knowledge_rebase(struct judgement *j);
+void knowledge_of_peer_fin(struct judgement *j);
+void knowledge_of_unseen_fin(struct judgement *j);
+void knowledge_of_maybe_fin(struct judgement *j, struct tcpstate_endpoint *end, enum tcpstate_role role);
+/* The FIN of `end` was never sent by it: back to where it was. */
+void knowledge_forget_fin(struct judgement *j, struct tcpstate_endpoint *end, enum tcpstate_role role,
+                          enum tcpstate_certainty certainty);
 
 /* sender.c, receiver.c */
 void sender_judge(struct judgement *j);

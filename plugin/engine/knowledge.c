@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * What x has received, by its own word: every segment of x carries its RCV.NXT, and SACK what lies beyond. What was
+ * captured for x and is in neither is lost, if x sent this late enough. The peer's FIN is known by the same numbers; where
+ * nothing of the peer is captured, they are the only witness of it.
+ */
+#include "judgement.h"
+
+/* ---- acknowledgements: what x must have and what it lacks ------------------------------------------------------ */
+
+static bool is_duplicate_sack(const struct tcpstate_segment *s) {
+    return s->sack_count > 0 && (seq_at_most(s->sack[0].right, s->ack) ||
+                                 (s->sack_count > 1 && seq_at_least(s->sack[0].left, s->sack[1].left) &&
+                                  seq_at_most(s->sack[0].right, s->sack[1].right))); /* RFC 2883 */
+}
+
+static void note_sacked(struct judgement *j) {
+    const struct tcpstate_segment *s = j->segment;
+    struct tcpstate_endpoint *y = j->y;
+
+    for (unsigned b = is_duplicate_sack(s) ? 1 : 0; b < s->sack_count; b++)
+        for (unsigned i = 0; i < y->range_count; i++) {
+            struct tcpstate_range *range = &y->ranges[i];
+            if (!seq_at_least(range->left, s->sack[b].left) || !seq_at_most(range->right, s->sack[b].right))
+                continue;
+            if (range->lost && range->copies < 2)
+                hindsight_note(j, range->index, range->frame, TCPSTATE_VERDICT_NOT_LOST);
+            range->sacked = true;
+            range->lost = false;
+        }
+}
+
+/* Every segment of x carries its RCV.NXT. What was captured for x above it, is in no SACK block and should have arrived
+ * by now, is lost. The first SACK block holds the newest arrival (RFC 2018 4): what was captured before that is lost. */
+static void note_lost(struct judgement *j) {
+    const struct tcpstate_segment *s = j->segment;
+    struct tcpstate_endpoint *x = j->x, *y = j->y;
+    int64_t reference_ns = j->emitted_ns - j->tolerance_ns;
+    bool sacks = s->sack_count > 0 && !is_duplicate_sack(s);
+
+    if (!seq_before(s->ack, x->rnxt) && !sacks)
+        return;
+    if (sacks)
+        for (unsigned i = 0; i < y->range_count; i++)
+            if (seq_at_least(y->ranges[i].left, s->sack[0].left) && seq_at_most(y->ranges[i].right, s->sack[0].right) &&
+                y->ranges[i].time_ns > reference_ns)
+                reference_ns = y->ranges[i].time_ns;
+    for (unsigned i = 0; i < y->range_count; i++) {
+        struct tcpstate_range *range = &y->ranges[i];
+        if (range->lost || range->sacked || !seq_after(range->right, s->ack) || range->time_ns >= reference_ns)
+            continue;
+        if (hindsight_says(j, range->index, TCPSTATE_VERDICT_NOT_LOST))
+            continue;
+        range->lost = true;
+        hindsight_note(j, range->index, range->frame, TCPSTATE_VERDICT_NOT_TAKEN);
+    }
+}
+
+/* The first words of a server acknowledge data that the client had to send again, and echo the repetition: everything
+ * before it was ignored, or the data would have been acknowledged within half a second (RFC 9293 3.8.6.3). */
+static void judge_what_established(struct judgement *j) {
+    const struct tcpstate_segment *s = j->segment;
+    const struct tcpstate_endpoint *x = j->x, *y = j->y;
+
+    for (unsigned i = 0; i < y->range_count; i++) {
+        const struct tcpstate_range *range = &y->ranges[i];
+        if (range->copies >= 2 && seq_at_most(range->right, s->ack) && range->tsval == s->tsecr)
+            hindsight_note_established(j, x->first_synack_index, range->index, range->frame);
+    }
+}
+
+/* Takes the ACK and SACK of x for what they say about what x has received. */
+void knowledge_rebase(struct judgement *j) {
+    const struct tcpstate_segment *s = j->segment;
+    struct tcpstate_endpoint *x = j->x, *y = j->y;
+
+    if (!y->captured && y->state == TCPSTATE_CLOSED && y->undo.cause == TCPSTATE_UNDO_RST_TAKEN && x->has_acked &&
+        seq_after(s->ack, x->acked)) { /* y is not seen, but it has gone on sending */
+        hindsight_note(j, y->undo.index, y->undo.frame, TCPSTATE_VERDICT_NOT_TAKEN);
+        engine_restore(j, j->receiver, (enum tcpstate_state)y->undo.state, TCPSTATE_INFERRED);
+        y->undo.cause = TCPSTATE_UNDO_NONE;
+    }
+    if (!x->has_acked || seq_after(s->ack, x->acked)) {
+        x->acked = s->ack;
+        x->has_acked = true;
+    }
+    for (unsigned i = 0; i < y->range_count; i++)
+        if (y->ranges[i].lost && y->ranges[i].copies < 2 && seq_at_most(y->ranges[i].right, s->ack))
+            hindsight_note(j, y->ranges[i].index, y->ranges[i].frame, TCPSTATE_VERDICT_NOT_LOST);
+    for (unsigned i = 0; i < y->range_count; i++)
+        if (y->ranges[i].copies == 1 && seq_at_most(y->ranges[i].right, s->ack) &&
+            y->ranges[i].time_ns > j->newest_acked_ns)
+            j->newest_acked_ns = y->ranges[i].time_ns;
+    if (x->sent_synack && !x->heard && (s->options & TCPSTATE_OPT_TIMESTAMPS))
+        judge_what_established(j);
+    for (unsigned i = 0; i < y->range_count; i++)
+        if (y->ranges[i].fin && y->ranges[i].right == s->ack && !y->has_wire_fin) { /* it has taken this FIN */
+            y->has_wire_fin = true;
+            y->wire_fin = s->ack - 1;
+            y->wire_fin_frame = y->ranges[i].frame;
+            y->wire_fin_index = y->ranges[i].index;
+        }
+    note_sacked(j);
+    if (x->has_rnxt)
+        note_lost(j);
+    ranges_drop_acknowledged(y, x->acked);
+    x->rnxt = ranges_reach(y, x, NULL);
+    x->has_rnxt = true;
+    if (!y->captured) { /* the ACK is the only witness of what y sent */
+        y->smax = y->has_smax ? seq_max(y->smax, s->ack) : s->ack;
+        y->has_smax = true;
+    }
+}
+
+/* ---- the peer's FIN ------------------------------------------------------------------------------------------- */
+
+/* The FIN of `end` was never sent by it: back to where it was. */
+void knowledge_forget_fin(struct judgement *j, struct tcpstate_endpoint *end, enum tcpstate_role role,
+                          enum tcpstate_certainty certainty) {
+    hindsight_note(j, end->fin_index, end->fin_frame, TCPSTATE_VERDICT_NOT_SENT);
+    end->has_fin = end->fin_inferred = end->fin_acked = false;
+    engine_restore(j, role, end->peer_fin_taken ? TCPSTATE_CLOSE_WAIT : TCPSTATE_ESTABLISHED, certainty);
+}
+
+void knowledge_of_peer_fin(struct judgement *j) {
+    struct tcpstate_endpoint *x = j->x, *y = j->y;
+
+    if (!y->has_wire_fin && y->has_seen_fin && j->segment->ack == y->seen_fin + 1 &&
+        seq_after(j->segment->ack, y->smax) &&
+        !(y->has_fin && y->fin == y->seen_fin)) { /* whoever sent it, x has taken it */
+        y->has_wire_fin = true;
+        y->wire_fin = y->seen_fin;
+        y->wire_fin_frame = y->seen_fin_frame;
+        y->wire_fin_index = y->seen_fin_index;
+    }
+    if (!y->has_fin && !y->has_wire_fin)
+        return;
+    if (y->has_wire_fin && seq_after(j->segment->ack, y->wire_fin + 1)) { /* text went past it: x took no FIN there */
+        hindsight_note(j, y->wire_fin_index, y->wire_fin_frame, TCPSTATE_VERDICT_NOT_TAKEN);
+        y->has_wire_fin = false;
+        if (x->peer_fin_taken) {
+            x->peer_fin_taken = false;
+            engine_move(j, j->sender, TCPSTATE_EVENT_snd_nack_fin, TCPSTATE_PROVED);
+        }
+    }
+    if (y->has_fin && !y->fin_inferred && !y->has_iss &&
+        seq_after(j->segment->ack, y->fin + 1)) { /* nor did y send one */
+        knowledge_forget_fin(j, y, j->receiver, TCPSTATE_INFERRED);
+        if (x->state == TCPSTATE_UNKNOWN)
+            engine_move(j, j->sender, TCPSTATE_EVENT_pickup, TCPSTATE_INFERRED);
+    }
+    if (!y->has_fin && !y->has_wire_fin)
+        return;
+    /* exactly: an ACK beyond a FIN covers other text in its place, x took no FIN there */
+    if (j->segment->ack == (y->has_wire_fin ? y->wire_fin : y->fin) + 1) {
+        if (y->has_fin && !y->fin_acked && j->segment->ack == y->fin + 1) {
+            y->fin_acked = true; /* by its peer's word; taken back if y repeats it */
+            y->fin_ack_frame = j->segment->frame;
+            y->fin_ack_index = j->index;
+            y->fin_ack_ns = j->segment->time_ns;
+            j->fin_ack_first = true;
+        }
+        if (!x->peer_fin_taken) {
+            x->peer_fin_taken = true;
+            x->peer_fin_frame = y->fin_frame;
+            x->peer_fin_ns = j->segment->time_ns;
+        }
+        engine_move(j, j->sender, TCPSTATE_EVENT_snd_ack_fin, TCPSTATE_PROVED);
+        return;
+    }
+    if (!x->peer_fin_taken)
+        return;
+    if (!j->stale && seq_at_most(x->rnxt, y->has_wire_fin ? y->wire_fin : y->fin)) {
+        x->peer_fin_taken = false; /* knowledge_rebase() has found it lost */
+        j->fin_not_received = true;
+        engine_move(j, j->sender, TCPSTATE_EVENT_snd_nack_fin, TCPSTATE_PROVED);
+        return;
+    }
+    engine_show(j, engine_peek(TCPSTATE_EVENT_snd_nack_fin, (enum tcpstate_state)x->state));
+}
+
+/* ---- a FIN of y that was not captured --------------------------------------------------------------------------- */
+
+static bool sacks_beyond(const struct tcpstate_segment *s, uint32_t edge) {
+    for (unsigned b = 0; b < s->sack_count; b++)
+        if (seq_after(s->sack[b].right, edge))
+            return true;
+    return false;
+}
+
+/* Nothing that answers x can be here sooner. Of y nothing is captured: x's handshake is the only measure, exact for a
+ * client, too long for a server that waited for a request. */
+static int64_t least_rtt_ns(const struct judgement *j) {
+    const struct tcpstate_summary *s = &j->connection->summary;
+
+    if (j->y->captured || s->handshake_ns < 0)
+        return 0;
+    if (j->sender == TCPSTATE_CLIENT && s->last_syn_ns >= 0)
+        return (s->handshake_ns - s->last_syn_ns) * 3 / 4;
+    return s->synack_ns >= 0 ? (s->handshake_ns - s->synack_ns) / 4 : 0;
+}
+
+/* No segment of y but its SYN was captured: the ACK of x is the only witness. One that moves by exactly one, with
+ * nothing captured that explains it, covers a FIN. */
+void knowledge_of_unseen_fin(struct judgement *j) {
+    struct tcpstate_endpoint *x = j->x, *y = j->y;
+    uint32_t ack = j->segment->ack;
+
+    if (y->fin_inferred && (seq_after(ack, y->fin + 1) || sacks_beyond(j->segment, y->fin + 1))) { /* it was an octet */
+        hindsight_note(j, y->fin_inferred_index, y->fin_inferred_frame, TCPSTATE_VERDICT_NO_FIN);
+        y->sends_octets = true;
+        y->has_fin = y->fin_inferred = false;
+        x->peer_fin_taken = false;
+        engine_move(j, j->sender, TCPSTATE_EVENT_snd_nack_fin, TCPSTATE_ASSUMED);
+        if (y->state == TCPSTATE_FIN_WAIT_1 || y->state == TCPSTATE_FIN_WAIT_2)
+            engine_restore(j, j->receiver, TCPSTATE_ESTABLISHED, TCPSTATE_INFERRED);
+        else if (y->state == TCPSTATE_LAST_ACK || y->state == TCPSTATE_CLOSED)
+            engine_restore(j, j->receiver, TCPSTATE_CLOSE_WAIT, TCPSTATE_INFERRED);
+        return;
+    }
+    if (y->has_fin || y->has_wire_fin || !x->has_acked || !state_is_synchronized((enum tcpstate_state)x->state) ||
+        !y->has_iss)
+        return;
+    bool crossed = x->has_fin && x->state == TCPSTATE_FIN_WAIT_1 && j->segment->time_ns - x->fin_ns < least_rtt_ns(j);
+    if (!y->heard && x->has_fin && x->state == TCPSTATE_FIN_WAIT_1 && j->pure_ack && seq_after(ack, x->acked) &&
+        !crossed && (!x->doubtful_fin_ack || ack == x->acked + 1))
+        engine_move(j, j->sender, TCPSTATE_EVENT_rcv_ack_f, TCPSTATE_INFERRED);
+    if (y->heard && ack == y->smax + 1) { /* not yet: y itself will tell */
+        y->maybe_fin = true;
+        y->maybe = y->smax;
+        return;
+    }
+    uint32_t known = x->acked;
+    if (y->heard || ack != known + 1 || known == y->iss || hindsight_says(j, j->index, TCPSTATE_VERDICT_NO_FIN))
+        return;
+    if (y->sends_octets) { /* it may be one more: x's own close will tell */
+        y->maybe_fin = true;
+        y->maybe = known;
+        return;
+    }
+    y->fin_inferred_index = j->index;
+    y->fin_inferred_frame = j->segment->frame;
+    y->has_fin = y->fin_inferred = true;
+    y->fin = known;
+    y->fin_frame = 0;
+    if (y->has_smax && seq_after(ack, y->smax))
+        y->smax = ack;
+    y->state_before_fin = y->state;
+    engine_move(j, j->receiver, crossed ? TCPSTATE_EVENT_snd_fin_x : TCPSTATE_EVENT_snd_fin, TCPSTATE_INFERRED);
+    j->bridged = true;
+    findings_tell(j, TCPSTATE_FINDING_fin_inferred, 0, y->fin, 0);
+}
+
+/* y acknowledged one number beyond all that was captured of x. It was x's FIN if x now counts it and has nothing more to
+ * say, or if y goes on to close. */
+void knowledge_of_maybe_fin(struct judgement *j, struct tcpstate_endpoint *end, enum tcpstate_role role) {
+    struct tcpstate_endpoint *other = &j->connection->end[1 - role];
+
+    end->maybe_fin = false;
+    if (end->has_fin || (end->captured ? end->maybe != end->smax : end->maybe + 1 != end->smax))
+        return;
+    end->has_fin = end->fin_inferred = end->fin_acked = true;
+    end->fin = end->maybe;
+    end->smax = end->maybe + 1;
+    end->fin_inferred_index = j->index;
+    end->fin_inferred_frame = j->segment->frame;
+    end->state_before_fin = end->state;
+    engine_move(j, role, TCPSTATE_EVENT_snd_fin, TCPSTATE_INFERRED);
+    engine_move(j, role, TCPSTATE_EVENT_rcv_ack_f, TCPSTATE_INFERRED);
+    other->peer_fin_taken = true;
+    engine_move(j, (enum tcpstate_role)(1 - role), TCPSTATE_EVENT_snd_ack_fin, TCPSTATE_INFERRED);
+    j->bridged = true;
+    findings_tell(j, TCPSTATE_FINDING_fin_inferred, 0, end->fin, 0);
+}
