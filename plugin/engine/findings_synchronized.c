@@ -397,6 +397,17 @@ static void judge_ordinary(struct judgement *j) {
     j->y->evidence_open.keepalives = j->y->evidence_open.resent = 0;
 }
 
+/* Signatures are agreed by configuration, so the SYN has told which segments carry one. */
+static void judge_signature(struct judgement *j) {
+    const struct tcpstate_endpoint *x = j->x;
+    const struct tcpstate_segment *s = j->segment;
+
+    if (j->syn || !(x->sent_syn || x->sent_synack) || (s->traits & TCPSTATE_TRUNCATED_HEADER))
+        return;
+    if ((x->syn_options ^ s->options) & TCPSTATE_OPT_MD5)
+        findings_tell(j, TCPSTATE_FINDING_md5_signature_unexpected, j->connection->summary.syn_frame, 0, 0);
+}
+
 void findings_synchronized(struct judgement *j) {
     bool past_open = state_is_synchronized((enum tcpstate_state)j->report->end[j->sender].before) || j->x->spoke;
 
@@ -412,5 +423,6 @@ void findings_synchronized(struct judgement *j) {
         judge_ordinary(j);
     }
     judge_ttl(j);
+    judge_signature(j);
     remember(j);
 }
