@@ -20,8 +20,13 @@ SECONDS = 120
 
 class Runner:
     def __init__(self, plugins, scratch):
-        """`scratch`: a directory that an unprivileged user may enter; tshark's HOME is made in it."""
-        self.plugins = plugins.resolve()
+        """`scratch`: a directory that an unprivileged user may enter; tshark's HOME and a copy of the plugins are made
+        in it, because the build may stand where that user cannot go."""
+        self.plugins = scratch / "plugins"
+        for module in plugins.resolve().glob("*/epan/*.so"):
+            copy = self.plugins / module.relative_to(plugins.resolve())
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(module, copy)
         self.home = scratch / "home"
         self.home.mkdir()
         self.prefix = []
