@@ -169,7 +169,7 @@ struct tcpstate_segment {
     struct tcpstate_sack sack[4]; /* in the order of the option, RFC 2018 4 */
 };
 
-/* Octets of `segment` that matter, a multiple of 8. */
+/* Octets of `segment` that matter: up to the last SACK block. */
 size_t tcpstate_segment_size(const struct tcpstate_segment *segment);
 
 /* ---- what a segment showed ------------------------------------------------------------------------------------ */
