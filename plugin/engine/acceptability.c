@@ -159,6 +159,8 @@ uint32_t ranges_reach(const struct tcpstate_endpoint *sender, const struct tcpst
             break;
         }
     }
+    if (receiver->peer_fin_taken && sender->has_wire_fin && seq_after(reach, sender->wire_fin + 1))
+        reach = seq_max(receiver->acked, sender->wire_fin + 1); /* nothing is taken after a FIN */
     return reach;
 }
 

@@ -219,14 +219,21 @@ static void judge_unsent_ack(struct judgement *j) {
         return; /* perhaps a FIN that was not captured: sender.c infers it */
     j->ack_refused = true;
     j->ack_unsent = !x->has_rnxt || seq_after(ack, x->rnxt);
-    if (!j->ack_unsent || j->alien || j->syn || j->rst)
+    if (!j->ack_unsent || j->alien || j->syn || j->rst || x->state == TCPSTATE_CLOSED)
         return;
+    if ((j->segment->options & TCPSTATE_OPT_TIMESTAMPS) && x->sent_ts && x->ts_newest != 0 &&
+        seq_before(j->segment->tsval, x->ts_newest))
+        return; /* an older segment would have known less, not more */
     if (x->has_unsent_ack && seq_at_least(ack, x->unsent_ack) && seq_distance(ack, x->unsent_ack) < (1 << 24)) {
+        j->ack_unsent = false;
+        if (x->unsent_ack_denied)
+            return; /* x has taken somebody else's text */
         y->smax = ack;
-        x->has_unsent_ack = j->ack_unsent = j->ack_refused = false;
+        x->has_unsent_ack = j->ack_refused = false;
         return;
     }
     x->has_unsent_ack = true;
+    x->unsent_ack_denied = false;
     x->unsent_ack = ack;
 }
 

@@ -77,7 +77,11 @@ struct tcpstate_endpoint {
     uint8_t revivals;     /* segments since that say otherwise */
     bool sends_octets;    /* what looked like its FIN was one octet of text */
     bool maybe_fin;       /* y acknowledged one number beyond smax: a FIN or an octet, at `maybe` */
-    uint32_t maybe;
+    bool maybe_denied;    /* ... and its own SND.NXT says that it sent neither: it was somebody else's */
+    uint32_t maybe, maybe_frame, maybe_index;
+    int64_t maybe_ns;
+    bool has_seen_text; /* text of its nominal sending was captured, whoever sent it; ends at `seen_text` */
+    uint32_t seen_text;
     bool has_pure; /* its newest pure ACK: SEG.SEQ was SND.NXT */
     uint32_t pure_seq, pure_ack, pure_tsval;
     bool crossed; /* y's FIN reached it only after it had sent its own, not captured yet */
@@ -108,7 +112,8 @@ struct tcpstate_endpoint {
     uint32_t peer_fin_frame, peer_fin_index; /* the segment that completed y's FIN here */
     int64_t peer_fin_ns;
     bool has_unsent_ack;
-    uint32_t unsent_ack; /* it acknowledged what y was not seen to send: believed the second time */
+    uint32_t unsent_ack;    /* it acknowledged what y was not seen to send: believed the second time */
+    bool unsent_ack_denied; /* ... and y's SND.NXT says that y did not */
     bool has_bad_ack;
     uint32_t bad_ack; /* last unacceptable ACK that it got: it answers with a RST of that number */
     uint32_t bad_ack_frame;
@@ -187,13 +192,15 @@ enum tcpstate_verdict_kind {
     TCPSTATE_VERDICT_CROSSED,       /* a FIN that was taken only after the receiver's own FIN */
     TCPSTATE_VERDICT_NO_FIN,        /* it acknowledges an octet, not a FIN */
     TCPSTATE_VERDICT_FIRST_FIN,     /* the capture starts with this FIN, and no other FIN was before it */
-    TCPSTATE_VERDICT_ESTABLISHES    /* the first segment that an endpoint in SYN-RECEIVED took: nothing before it was */
+    TCPSTATE_VERDICT_ESTABLISHES,   /* the first segment that an endpoint in SYN-RECEIVED took: nothing before it was */
+    TCPSTATE_VERDICT_TOOK_FIN       /* its sender had taken a FIN of this number, not sent by the peer nor captured */
 };
 struct tcpstate_verdict {
     uint32_t index; /* of the segment within the conversation, from 0 */
     uint32_t frame, by_frame;
     uint32_t from_index; /* ESTABLISHES: the SYN,ACK */
     uint8_t kind;
+    bool withdrawn; /* found to be wrong by a later segment still: it is not given again, but acts on nothing */
 };
 
 struct tcpstate_conversation {

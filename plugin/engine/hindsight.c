@@ -17,7 +17,9 @@ static struct tcpstate_verdict *find(struct tcpstate_conversation *conversation,
 }
 
 bool hindsight_says(const struct judgement *j, uint32_t index, enum tcpstate_verdict_kind kind) {
-    return find(j->conversation, index, kind) != NULL;
+    const struct tcpstate_verdict *verdict = find(j->conversation, index, kind);
+
+    return verdict != NULL && !verdict->withdrawn;
 }
 
 void hindsight_note(struct judgement *j, uint32_t index, uint32_t frame, enum tcpstate_verdict_kind kind) {
@@ -48,19 +50,18 @@ void hindsight_note_established(struct judgement *j, uint32_t from_index, uint32
 bool hindsight_too_early(const struct judgement *j, uint32_t from_index) {
     for (unsigned i = 0; i < j->conversation->verdict_count; i++) {
         const struct tcpstate_verdict *verdict = &j->conversation->verdicts[i];
-        if (verdict->kind == TCPSTATE_VERDICT_ESTABLISHES && verdict->from_index == from_index &&
+        if (verdict->kind == TCPSTATE_VERDICT_ESTABLISHES && !verdict->withdrawn && verdict->from_index == from_index &&
             j->index < verdict->index)
             return true;
     }
     return false;
 }
 
-/* Found to be wrong by a later segment still. The entry stays, so that it is not given again, but acts on nothing. */
 void hindsight_withdraw(struct judgement *j, uint32_t index, enum tcpstate_verdict_kind kind) {
     struct tcpstate_verdict *verdict = find(j->conversation, index, kind);
 
-    if (verdict != NULL) {
-        verdict->kind = 0;
+    if (verdict != NULL && !verdict->withdrawn) {
+        verdict->withdrawn = true;
         j->conversation->new_verdicts = true;
     }
 }
@@ -79,7 +80,7 @@ uint32_t tcpstate_contradicted_in(const struct tcpstate_conversation *conversati
 
     for (unsigned i = 0; i < conversation->verdict_count; i++) {
         const struct tcpstate_verdict *verdict = &conversation->verdicts[i];
-        if (verdict->kind != 0 && verdict->frame <= frame && verdict->frame >= newest && verdict->by_frame > frame) {
+        if (!verdict->withdrawn && verdict->frame <= frame && verdict->frame >= newest && verdict->by_frame > frame) {
             newest = verdict->frame;
             by_frame = verdict->by_frame;
         }

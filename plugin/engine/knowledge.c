@@ -137,6 +137,8 @@ void knowledge_of_peer_fin(struct judgement *j) {
         return;
     if (y->has_wire_fin && seq_after(j->segment->ack, y->wire_fin + 1)) { /* text went past it: x took no FIN there */
         hindsight_note(j, y->wire_fin_index, y->wire_fin_frame, TCPSTATE_VERDICT_NOT_TAKEN);
+        if (y->wire_fin_frame == 0)
+            hindsight_withdraw(j, y->maybe_index, TCPSTATE_VERDICT_TOOK_FIN);
         y->has_wire_fin = false;
         if (x->peer_fin_taken) {
             x->peer_fin_taken = false;
@@ -165,7 +167,8 @@ void knowledge_of_peer_fin(struct judgement *j) {
             x->peer_fin_frame = y->fin_frame;
             x->peer_fin_ns = j->segment->time_ns;
         }
-        engine_move(j, j->sender, TCPSTATE_EVENT_snd_ack_fin, TCPSTATE_PROVED);
+        engine_move(j, j->sender, TCPSTATE_EVENT_snd_ack_fin,
+                    y->has_wire_fin && y->wire_fin_frame == 0 ? TCPSTATE_INFERRED : TCPSTATE_PROVED);
         return;
     }
     if (!x->peer_fin_taken)
@@ -200,12 +203,57 @@ static int64_t least_rtt_ns(const struct judgement *j) {
     return s->synack_ns >= 0 ? (s->handshake_ns - s->synack_ns) / 4 : 0;
 }
 
+/* x acknowledges one number that y was not captured to send, or only within a longer run. If y denies it, by a SND.NXT
+ * that stops short of it or by that run, and x says it again, x has taken somebody else's octet or FIN there: a FIN, if
+ * no text was captured that ends so. */
+static void note_maybe_fin(struct judgement *j, uint32_t number, bool denied) {
+    struct tcpstate_endpoint *y = j->y;
+    bool again = y->maybe_fin && y->maybe == number;
+    bool taken = again && y->maybe_denied && j->segment->sack_count == 0 && !j->stale &&
+                 !(y->has_seen_text && y->seen_text == number + 1);
+
+    if (!again) {
+        y->maybe_fin = true;
+        y->maybe_denied = denied;
+        y->maybe = number;
+        y->maybe_frame = j->segment->frame;
+        y->maybe_index = j->index;
+    }
+    if (taken)
+        hindsight_note(j, y->maybe_index, y->maybe_frame, TCPSTATE_VERDICT_TOOK_FIN);
+    if (!taken && !hindsight_says(j, j->index, TCPSTATE_VERDICT_TOOK_FIN))
+        return;
+    y->has_wire_fin = true;
+    y->wire_fin = number;
+    y->wire_fin_frame = 0;
+    y->maybe_denied = true;
+    j->ack_refused |= seq_after(j->segment->ack, y->smax);
+    j->bridged = true;
+}
+
+/* Does this ACK number cut a captured run of y, where no segment is known to have ended? */
+static bool cuts_a_run(const struct judgement *j) {
+    const struct tcpstate_endpoint *y = j->y;
+    bool inside = false;
+
+    for (unsigned i = 0; i < y->range_count; i++) {
+        const struct tcpstate_range *range = &y->ranges[i];
+        if (range->left == j->segment->ack || range->right == j->segment->ack)
+            return false;
+        inside |= seq_before(range->left, j->segment->ack) && seq_after(range->right, j->segment->ack) &&
+                  range->copies == 1; /* a repetition may join what was sent in parts */
+    }
+    return inside;
+}
+
 /* No segment of y but its SYN was captured: the ACK of x is the only witness. One that moves by exactly one, with
  * nothing captured that explains it, covers a FIN. */
 void knowledge_of_unseen_fin(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
     uint32_t ack = j->segment->ack;
 
+    if (j->stale)
+        return;
     if (y->fin_inferred && (seq_after(ack, y->fin + 1) || sacks_beyond(j->segment, y->fin + 1))) { /* it was an octet */
         hindsight_note(j, y->fin_inferred_index, y->fin_inferred_frame, TCPSTATE_VERDICT_NO_FIN);
         y->sends_octets = true;
@@ -225,9 +273,18 @@ void knowledge_of_unseen_fin(struct judgement *j) {
     if (!y->heard && x->has_fin && x->state == TCPSTATE_FIN_WAIT_1 && j->pure_ack && seq_after(ack, x->acked) &&
         !crossed && (!x->doubtful_fin_ack || ack == x->acked + 1))
         engine_move(j, j->sender, TCPSTATE_EVENT_rcv_ack_f, TCPSTATE_INFERRED);
+    if (y->maybe_fin && seq_after(ack, y->maybe + 1))
+        y->maybe_fin = y->maybe_denied = false; /* octets, then */
+    if (y->heard && y->maybe_fin && ack == y->maybe + 1) {
+        note_maybe_fin(j, y->maybe, y->maybe_denied);
+        return;
+    }
     if (y->heard && ack == y->smax + 1) { /* not yet: y itself will tell */
-        y->maybe_fin = true;
-        y->maybe = y->smax;
+        note_maybe_fin(j, y->smax, false);
+        return;
+    }
+    if (y->heard && ack == x->acked + 1 && cuts_a_run(j)) {
+        note_maybe_fin(j, x->acked, true);
         return;
     }
     uint32_t known = x->acked;
@@ -256,6 +313,8 @@ void knowledge_of_unseen_fin(struct judgement *j) {
 void knowledge_of_maybe_fin(struct judgement *j, struct tcpstate_endpoint *end, enum tcpstate_role role) {
     struct tcpstate_endpoint *other = &j->connection->end[1 - role];
 
+    if (end->maybe_denied)
+        return;
     end->maybe_fin = false;
     if (end->has_fin || (end->captured ? end->maybe != end->smax : end->maybe + 1 != end->smax))
         return;

@@ -125,6 +125,9 @@ static bool revive(struct judgement *j) {
     case TCPSTATE_UNDO_RST_TAKEN:
     case TCPSTATE_UNDO_RST_SENT: break;
     }
+    if (x->undo.state == TCPSTATE_SYN_SENT && x->has_iss &&
+        !seq_within(j->segment->seq, x->iss + 1, x->iss + 1 + (1u << 24)))
+        return false; /* not of this incarnation */
     at_once = x->undo.cause == TCPSTATE_UNDO_RST_TAKEN &&
               ((x->has_rnxt && j->ack && seq_after(j->segment->ack, x->undo.rnxt) && !j->ack_unsent) ||
                is_challenge_ack(j) || (x->undo.state == TCPSTATE_UNKNOWN && j->segment->ack != x->undo.rst_seq));
@@ -340,8 +343,7 @@ static void judge_refusal(struct judgement *j) {
     const struct tcpstate_path *path = j->x_path;
     unsigned last = (path->ack_next + TCPSTATE_ACKS - 1u) % TCPSTATE_ACKS;
 
-    if (j->ack || path->ack_count == 0 || x->spoke || path->acks[last].ack != j->segment->seq ||
-        path->acks[last].index + 1 != j->index)
+    if (j->ack || path->ack_count == 0 || x->spoke || path->acks[last].ack != j->segment->seq)
         return;
     if (x->has_iss && j->segment->seq == x->iss + 1 && x->state == TCPSTATE_ESTABLISHED) {
         hindsight_note(j, path->acks[last].index, path->acks[last].frame, TCPSTATE_VERDICT_REFUSED);
@@ -354,7 +356,9 @@ static void judge_refusal(struct judgement *j) {
 static void judge_ignored_rst(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x;
 
-    if (x->has_ignored_rst && !j->ack && plausible_rst(j))
+    if (!plausible_rst(j))
+        return;
+    if (x->has_ignored_rst && !j->ack)
         hindsight_note(j, x->ignored_rst_index, x->ignored_rst_frame, TCPSTATE_VERDICT_TAKEN);
     x->has_ignored_rst = false;
 }
@@ -511,6 +515,34 @@ static bool goes_on_after_fin(const struct judgement *j) {
     return true;
 }
 
+/* SND.NXT of x stops short of what y has acknowledged: that was somebody else's. A keep-alive and the probe of a closed
+ * window repeat an old number and deny nothing. */
+static void judge_denial(struct judgement *j) {
+    struct tcpstate_endpoint *x = j->x, *y = j->y;
+
+    if (!j->pure_ack || j->stale || !x->has_smax || j->segment->seq != x->smax || !y->has_redge ||
+        !seq_after(y->redge, x->smax) || j->segment->time_ns - x->last_sent_ns >= KEEP_ALIVE_IDLE_NS)
+        return;
+    if (x->maybe_fin && x->maybe == x->smax)
+        x->maybe_denied = true;
+    if (y->has_unsent_ack)
+        y->unsent_ack_denied = true;
+}
+
+/* Something of x acknowledged one number too many, but what x sends new since then knows less: that was not x's. */
+static void judge_claim(struct judgement *j) {
+    struct tcpstate_endpoint *x = j->x, *y = j->y;
+
+    if (!y->maybe_fin || !seq_at_most(j->segment->ack, y->maybe) || j->segment->length == 0 || !x->has_smax ||
+        j->segment->seq != x->smax)
+        return;
+    y->maybe_fin = y->maybe_denied = false;
+    if (x->has_acked && seq_after(x->acked, j->segment->ack)) {
+        x->acked = x->rnxt = j->segment->ack;
+        j->stale = false;
+    }
+}
+
 static void judge_ordinary(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
     const struct tcpstate_segment *s = j->segment;
@@ -531,10 +563,14 @@ static void judge_ordinary(struct judgement *j) {
         return;
     if (judge_older_connection(j))
         return;
+    judge_denial(j);
+    judge_claim(j);
     if (j->ack_unsent) {
         if (x->state == TCPSTATE_SYN_SENT || x->state == TCPSTATE_SYN_RECEIVED)
             return;
     } else {
+        if (!j->stale && x->has_unsent_ack && seq_before(s->ack, x->unsent_ack))
+            x->has_unsent_ack = false; /* it knows less: that other segment was not x's */
         judge_handshake_behind(j);
         if (x->state == TCPSTATE_SYN_SENT || x->state == TCPSTATE_LISTEN)
             return;
@@ -664,6 +700,10 @@ void sender_judge(struct judgement *j) {
         x->seen_fin = j->end - 1;
         x->seen_fin_frame = s->frame;
         x->seen_fin_index = j->index;
+    }
+    if (j->ordinary && s->length > 0 && !j->fin && x->has_smax && seq_after(j->end, x->smax)) {
+        x->has_seen_text = true;
+        x->seen_text = j->end;
     }
     if (j->alien)
         return;
