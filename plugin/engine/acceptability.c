@@ -176,12 +176,20 @@ bool acceptable_old_ack(const struct judgement *j) {
     return behind <= (x->has_redge && x->max_window < sent ? x->max_window : sent);
 }
 
+/* RFC 9293 3.10.7.1: where there is no connection, a segment without ACK is answered by
+ * <SEQ=0><ACK=SEG.SEQ+SEG.LEN><CTL=RST,ACK>. */
+bool answers_without_connection(const struct judgement *j) {
+    return j->rst && j->ack && j->segment->seq == 0 && j->x_path->bare.is && j->segment->ack == j->x_path->bare.end;
+}
+
 /* A RST that x may have sent: SEG.SEQ is SND.NXT, or something in flight, or the ACK number of a segment that it
  * answers, or the edge of the window. Anything else came from somebody who guessed. */
 bool plausible_rst(const struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
     uint32_t seq = j->segment->seq;
 
+    if (answers_without_connection(j))
+        return true;
     if (x->state == TCPSTATE_SYN_RECEIVED && !x->sent_synack && !x->sent_syn && y->has_iss) { /* it answers the SYN */
         if (j->ack)
             return seq_within(j->segment->ack, y->iss + 1, y->smax);

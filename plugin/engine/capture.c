@@ -16,6 +16,7 @@ enum {
     FLOOR_WITH_TIMESTAMPS = 3 * MS, /* what a quick host may need to react */
     FLOOR_WITHOUT = 10 * MS,
     NO_SAMPLE = 30 * MS,
+    CLOCK_JUMP = 1000,       /* ticks: more than reordering explains */
     COPY_WITH_ID = 2 * MS,   /* the same frame seen again at another port */
     COPY_WITHOUT_ID = MS / 2 /* without an IP ID only time can tell */
 };
@@ -154,13 +155,35 @@ static int64_t emission_ns(struct tcpstate_path *path, const struct tcpstate_seg
     return latest < s->time_ns ? latest : s->time_ns;
 }
 
+/* Is this timestamp far ahead of all that x has sent? Only where x's clock is known to tick about once in a millisecond,
+ * as far as can be told. */
+bool capture_clock_jumps(const struct judgement *j) {
+    const struct tcpstate_path *path = j->x_path;
+    const struct tcpstate_endpoint *x = j->x;
+    const struct tcpstate_segment *s = j->segment;
+
+    if (!capture_clock_is_known(path, x))
+        return false;
+    return seq_distance(s->tsval, x->ts_newest) > CLOCK_JUMP + 4 * (s->time_ns - x->ts_newest_ns) / MS;
+}
+
+bool capture_clock_is_known(const struct tcpstate_path *path, const struct tcpstate_endpoint *x) {
+    int64_t elapsed = x->ts_newest_ns - path->first_tick_ns;
+
+    if (!path->has_first_tick || !x->sent_ts || x->ts_newest == 0)
+        return false;
+    if (path->best_ratio > 0)
+        return path->best_ratio > 0.75 && path->best_ratio < 1.33;
+    return elapsed >= 5 * (int64_t)MS && seq_distance(x->ts_newest, path->first_tsval) <= elapsed / MS + 2;
+}
+
 void capture_read_clocks(struct judgement *j) {
     const struct tcpstate_segment *s = j->segment;
     bool has_ts = (s->options & TCPSTATE_OPT_TIMESTAMPS) != 0;
     int64_t leg;
 
     j->emitted_ns = s->time_ns;
-    if (has_ts && !j->copy && !j->bad_checksum && !j->alien && !j->rst) {
+    if (has_ts && !j->copy && !j->bad_checksum && !j->alien && !j->rst && !capture_clock_jumps(j)) {
         struct tcpstate_path *x = j->x_path, *y = j->y_path;
         unsigned newest = (x->tick_next + TCPSTATE_TICKS - 1u) % TCPSTATE_TICKS;
 
@@ -201,6 +224,10 @@ bool capture_is_alien(const struct judgement *j) {
     if (j->ordinary && (s->length > 0 || j->fin) && y->has_redge && x->has_iss && y->has_iss && !y->iss_inferred &&
         !x->iss_inferred && seq_after(s->seq, y->redge + y->max_window))
         return true; /* far beyond what it may send */
+    if (j->rst && (s->options & TCPSTATE_OPT_TIMESTAMPS) && x->sent_ts && x->ts_newest != 0 &&
+        capture_clock_is_known(path, x) &&
+        (seq_distance(x->ts_newest, s->tsval) > CLOCK_JUMP || capture_clock_jumps(j)))
+        return true; /* its clock is not x's */
     if (j->syn || j->rst || !x->sent_ts || !y->sent_ts || !(x->sent_syn || x->sent_synack) ||
         !(y->sent_syn || y->sent_synack))
         return false;

@@ -120,6 +120,9 @@ struct tcpstate_endpoint {
     int64_t bad_ack_ns;
     bool has_ts_recent, sent_ts;
     uint32_t ts_recent, ts_newest, first_syn_tsval;
+    bool ts_jumped; /* ts_newest is far ahead of ts_before: its clock, or somebody else's segment */
+    uint32_t ts_before, ts_jump_frame, ts_jump_index;
+    int64_t ts_newest_ns;
     uint32_t handshake_ack_frame, handshake_ack_index; /* the segment of y that established it */
     int64_t handshake_ack_ns;
     struct tcpstate_undo undo;
@@ -181,6 +184,10 @@ struct tcpstate_path {
         uint8_t traits; /* 1: carried data or FIN */
     } acks[TCPSTATE_ACKS];
     uint8_t ack_next, ack_count;
+    struct {
+        bool is;
+        uint32_t end, frame, index;
+    } bare; /* its newest segment without ACK that was no RST */
 };
 
 enum tcpstate_verdict_kind {

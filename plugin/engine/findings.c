@@ -131,11 +131,17 @@ uint32_t findings_answered_by_rst(const struct judgement *j, bool stimulus) {
 
 /* ---- the order of judgement ------------------------------------------------------------------------------------ */
 
-/* What y sent to x lately, so that a RST of x that answers it can be told from an abort. */
+/* What x sent to y lately, so that a RST of y that answers it can be told from an abort. */
 static void remember_ack(struct judgement *j) {
     struct tcpstate_path *path = j->y_path;
     unsigned slot = path->ack_next;
 
+    if (!j->ack && !j->rst) {
+        path->bare.is = true;
+        path->bare.end = j->end;
+        path->bare.frame = j->segment->frame;
+        path->bare.index = j->index;
+    }
     if (!j->ack || j->rst)
         return;
     path->acks[slot].ack = j->segment->ack;

@@ -68,6 +68,8 @@ static enum incarnation of_syn(const struct judgement *j) {
             return INCARNATION_NEW; /* too late for a copy that was under way */
         return INCARNATION_CURRENT;
     }
+    if (over && y->undo.cause == TCPSTATE_UNDO_LAST_ACK && y->state == TCPSTATE_CLOSED && !looks_genuine(x, s))
+        return INCARNATION_CANDIDATE; /* the last ACK is only assumed to have arrived */
     if (over)
         return INCARNATION_NEW;
     if (j->connection->phase_reset && j->connection->rst_ns != 0 &&

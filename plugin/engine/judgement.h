@@ -89,6 +89,8 @@ void incarnation_bind(struct judgement *j);
 bool capture_is_copy(struct judgement *j, uint8_t *shown_state, uint8_t *shown_certainty);
 void capture_remember(struct judgement *j, uint8_t shown_state, uint8_t shown_certainty);
 bool capture_checksum_is_bad(struct judgement *j);
+bool capture_clock_is_known(const struct tcpstate_path *path, const struct tcpstate_endpoint *x);
+bool capture_clock_jumps(const struct judgement *j);
 bool capture_is_alien(const struct judgement *j);
 void capture_read_clocks(struct judgement *j);            /* after `alien` was decided */
 int64_t capture_leg_ns(const struct tcpstate_path *path); /* -1: no sample */
@@ -100,6 +102,7 @@ enum tcpstate_answer acceptable_segment(const struct judgement *j);
 bool acceptable_by_timestamp(const struct judgement *j);
 bool acceptable_rst(struct judgement *j);
 bool acceptable_old_ack(const struct judgement *j);
+bool answers_without_connection(const struct judgement *j);
 bool plausible_rst(const struct judgement *j);
 void ranges_add(struct tcpstate_endpoint *x, uint32_t left, uint32_t right, const struct judgement *j);
 void ranges_drop_acknowledged(struct tcpstate_endpoint *x, uint32_t acked);

@@ -343,9 +343,18 @@ static void judge_refusal(struct judgement *j) {
     const struct tcpstate_path *path = j->x_path;
     unsigned last = (path->ack_next + TCPSTATE_ACKS - 1u) % TCPSTATE_ACKS;
 
+    if (answers_without_connection(j)) { /* SEG.SEQ 0: only where there is no connection */
+        if (x->sent_syn || !x->captured) {
+            hindsight_note(j, path->bare.index, path->bare.frame, TCPSTATE_VERDICT_REFUSED);
+            x->refused = true;
+            x->refused_index = path->bare.index;
+        }
+        return;
+    }
     if (j->ack || path->ack_count == 0 || x->spoke || path->acks[last].ack != j->segment->seq)
         return;
-    if (x->has_iss && j->segment->seq == x->iss + 1 && x->state == TCPSTATE_ESTABLISHED) {
+    if ((x->has_iss && j->segment->seq == x->iss + 1 && x->state == TCPSTATE_ESTABLISHED) ||
+        (!x->captured && !x->has_iss)) {
         hindsight_note(j, path->acks[last].index, path->acks[last].frame, TCPSTATE_VERDICT_REFUSED);
         x->refused = true;
         x->refused_index = path->acks[last].index;
@@ -632,6 +641,39 @@ static void judge_ordinary(struct judgement *j) {
         x->spoke = true;
 }
 
+/* The clock of x was far ahead in one segment, and here it is where it was before: that one was not x's. */
+static void judge_clock(struct judgement *j) {
+    struct tcpstate_endpoint *x = j->x;
+    const struct tcpstate_segment *s = j->segment;
+
+    if (!x->ts_jumped || j->rst || !(s->options & TCPSTATE_OPT_TIMESTAMPS) || seq_before(s->tsval, x->ts_before) ||
+        seq_distance(x->ts_newest, s->tsval) < 1000)
+        return;
+    hindsight_note(j, x->ts_jump_index, x->ts_jump_frame, TCPSTATE_VERDICT_NOT_SENT);
+    x->ts_jumped = false;
+    x->ts_newest = x->ts_before;
+    if (x->has_fin && x->fin_index == x->ts_jump_index)
+        knowledge_forget_fin(j, x, j->sender, TCPSTATE_ASSUMED);
+}
+
+static void note_clock(struct judgement *j) {
+    struct tcpstate_endpoint *x = j->x;
+    const struct tcpstate_segment *s = j->segment;
+
+    if (!(s->options & TCPSTATE_OPT_TIMESTAMPS) ||
+        (x->sent_ts && x->ts_newest != 0 && !seq_after(s->tsval, x->ts_newest)))
+        return;
+    x->ts_jumped = capture_clock_jumps(j);
+    if (x->ts_jumped) {
+        x->ts_before = x->ts_newest;
+        x->ts_jump_frame = s->frame;
+        x->ts_jump_index = j->index;
+    }
+    x->ts_newest = s->tsval;
+    x->ts_newest_ns = s->time_ns;
+    x->sent_ts = true;
+}
+
 /* What x has sent, whether it is believed or not: later ACKs must find it. */
 static void note_numbers(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x;
@@ -672,11 +714,7 @@ static void note_numbers(struct judgement *j) {
         x->dmax = s->seq + s->length + (j->syn ? 1 : 0);
         x->has_dmax = true;
     }
-    if ((s->options & TCPSTATE_OPT_TIMESTAMPS) &&
-        (!x->sent_ts || x->ts_newest == 0 || seq_after(s->tsval, x->ts_newest))) {
-        x->ts_newest = s->tsval;
-        x->sent_ts = true;
-    }
+    note_clock(j);
     if (j->ack && !j->ack_unsent) {
         bool known;
         uint32_t window = unscaled_window(j, &known);
@@ -707,6 +745,7 @@ void sender_judge(struct judgement *j) {
     }
     if (j->alien)
         return;
+    judge_clock(j);
     if (!j->stale && (s->options & TCPSTATE_OPT_TIMESTAMPS) && x->sent_ts && x->ts_newest != 0 && !j->rst &&
         seq_before(s->tsval, x->ts_newest))
         j->stale = true;
