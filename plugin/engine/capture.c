@@ -155,26 +155,32 @@ static int64_t emission_ns(struct tcpstate_path *path, const struct tcpstate_seg
     return latest < s->time_ns ? latest : s->time_ns;
 }
 
-/* Is this timestamp far ahead of all that x has sent? Only where x's clock is known to tick about once in a millisecond,
- * as far as can be told. */
-bool capture_clock_jumps(const struct judgement *j) {
-    const struct tcpstate_path *path = j->x_path;
+/* Does x's clock tick about once in a millisecond, judged by this reading of it? */
+static bool ticks_in_ms(const struct judgement *j, uint32_t tsval, int64_t time_ns) {
     const struct tcpstate_endpoint *x = j->x;
-    const struct tcpstate_segment *s = j->segment;
+    int64_t elapsed = time_ns - x->first_syn_ns;
 
-    if (!capture_clock_is_known(path, x))
+    if (!x->sent_ts || x->ts_newest == 0)
         return false;
-    return seq_distance(s->tsval, x->ts_newest) > CLOCK_JUMP + 4 * (s->time_ns - x->ts_newest_ns) / MS;
+    if (j->x_path->best_ratio > 0.75 && j->x_path->best_ratio < 1.33)
+        return true;
+    return x->first_syn_ns != 0 && elapsed >= 5 * (int64_t)MS &&
+           seq_distance(tsval, x->first_syn_tsval) <= elapsed / MS * 4 / 3 + 2;
 }
 
-bool capture_clock_is_known(const struct tcpstate_path *path, const struct tcpstate_endpoint *x) {
-    int64_t elapsed = x->ts_newest_ns - path->first_tick_ns;
+/* Is this timestamp further ahead of all that x has sent than the time that has passed? */
+bool capture_clock_jumps(const struct judgement *j) {
+    const struct tcpstate_endpoint *x = j->x;
 
-    if (!path->has_first_tick || !x->sent_ts || x->ts_newest == 0)
-        return false;
-    if (path->best_ratio > 0)
-        return path->best_ratio > 0.75 && path->best_ratio < 1.33;
-    return elapsed >= 5 * (int64_t)MS && seq_distance(x->ts_newest, path->first_tsval) <= elapsed / MS + 2;
+    return x->sent_ts && x->ts_newest != 0 &&
+           seq_distance(j->segment->tsval, x->ts_newest) >
+               CLOCK_JUMP + 4 * (j->segment->time_ns - x->ts_newest_ns) / MS;
+}
+
+/* Has the clock jumped, and does this segment show that it ticks in milliseconds and never has? */
+bool capture_clock_came_back(const struct judgement *j) {
+    return seq_distance(j->x->ts_newest, j->segment->tsval) > CLOCK_JUMP &&
+           ticks_in_ms(j, j->segment->tsval, j->segment->time_ns);
 }
 
 void capture_read_clocks(struct judgement *j) {
@@ -183,7 +189,8 @@ void capture_read_clocks(struct judgement *j) {
     int64_t leg;
 
     j->emitted_ns = s->time_ns;
-    if (has_ts && !j->copy && !j->bad_checksum && !j->alien && !j->rst && !capture_clock_jumps(j)) {
+    if (has_ts && !j->copy && !j->bad_checksum && !j->alien && !j->rst &&
+        !(capture_clock_jumps(j) && ticks_in_ms(j, j->x->ts_newest, j->x->ts_newest_ns))) {
         struct tcpstate_path *x = j->x_path, *y = j->y_path;
         unsigned newest = (x->tick_next + TCPSTATE_TICKS - 1u) % TCPSTATE_TICKS;
 
@@ -225,7 +232,7 @@ bool capture_is_alien(const struct judgement *j) {
         !x->iss_inferred && seq_after(s->seq, y->redge + y->max_window))
         return true; /* far beyond what it may send */
     if (j->rst && (s->options & TCPSTATE_OPT_TIMESTAMPS) && x->sent_ts && x->ts_newest != 0 &&
-        capture_clock_is_known(path, x) &&
+        ticks_in_ms(j, x->ts_newest, x->ts_newest_ns) &&
         (seq_distance(x->ts_newest, s->tsval) > CLOCK_JUMP || capture_clock_jumps(j)))
         return true; /* its clock is not x's */
     if (j->syn || j->rst || !x->sent_ts || !y->sent_ts || !(x->sent_syn || x->sent_synack) ||

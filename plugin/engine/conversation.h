@@ -38,7 +38,8 @@ enum tcpstate_undo_cause {
 };
 struct tcpstate_undo {
     uint8_t cause, state, certainty;
-    uint32_t frame, index, rnxt, rst_seq;
+    uint32_t frame, index, rnxt, rst_seq, rst_tsval;
+    bool has_rst_tsval;
     int64_t time_ns;
 };
 
@@ -52,6 +53,7 @@ struct tcpstate_endpoint {
     bool heard;               /* an ordinary segment of it was captured at all */
     bool fast_open;           /* as a server: SYN with a cookie, or SYN data acknowledged: data may precede the ACK */
     bool ignores_acks;        /* acceptable ACKs did not establish it: established only when it speaks */
+    uint8_t early;            /* text it seemed to send before it was acknowledged */
     uint8_t ignored_acks;     /* ACKs that were taken back by a repeated SYN,ACK */
     int64_t entered_ns;
 
@@ -59,6 +61,7 @@ struct tcpstate_endpoint {
     bool has_iss, has_smax, has_dmax, has_fin, fin_inferred, iss_inferred, sent_syn, sent_synack, synack_acked;
     uint32_t smax_tsval;
     uint32_t iss, smax, dmax; /* smax: end of the highest octet, SYN and FIN counted; dmax: data only */
+    bool fin_shadowed;        /* y had taken somebody else's octet of that number before */
     uint32_t fin;             /* sequence number of its FIN */
     uint32_t fin_frame, fin_index, fin_ack, fin_tsval;
     int64_t fin_ns;
@@ -217,6 +220,7 @@ struct tcpstate_conversation {
     struct tcpstate_summary previous;
     uint32_t previous_smax[2], previous_rnxt[2]; /* by direction, of the connection before */
     bool has_previous;
+    bool listens[2]; /* by direction: it has answered a SYN that it did not ask for */
     struct tcpstate_candidate candidate;
     bool has_stray; /* a segment on a closed connection that does not fit it: is there an answer? */
     uint8_t stray_direction;

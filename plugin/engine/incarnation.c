@@ -48,6 +48,11 @@ static bool looks_genuine(const struct tcpstate_endpoint *x, const struct tcpsta
             (s->options == x->syn_options && s->mss == x->syn_mss && s->ttl == x->syn_ttl));
 }
 
+static bool unlike_own_syn(const struct tcpstate_endpoint *x, const struct tcpstate_segment *s) {
+    return (x->sent_syn || x->sent_synack) &&
+           (s->options != x->syn_options || s->mss != x->syn_mss || s->ttl != x->syn_ttl);
+}
+
 static enum incarnation of_syn(const struct judgement *j) {
     const struct tcpstate_conversation *conversation = j->conversation;
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
@@ -55,6 +60,9 @@ static enum incarnation of_syn(const struct judgement *j) {
     const struct tcpstate_candidate *candidate = &conversation->candidate;
     bool over = incarnation_over(conversation, s->time_ns);
 
+    if (j->connection->summary.roles == TCPSTATE_ROLES_GUESS && !x->heard && !y->heard && !x->sent_syn && !y->sent_syn &&
+        !x->sent_synack && !y->sent_synack && (x->captured || y->captured))
+        return INCARNATION_NEW; /* nothing but resets so far */
     if (candidate->pending && candidate->direction == s->direction && candidate->segment_head.seq == s->seq &&
         (x->state == TCPSTATE_SYN_SENT || x->state == TCPSTATE_CLOSED) && at_rest((enum tcpstate_state)y->state))
         return INCARNATION_NEW_OF_CANDIDATE; /* the half-open connection is gone: figure 9 line 7 */
@@ -68,7 +76,8 @@ static enum incarnation of_syn(const struct judgement *j) {
             return INCARNATION_NEW; /* too late for a copy that was under way */
         return INCARNATION_CURRENT;
     }
-    if (over && y->undo.cause == TCPSTATE_UNDO_LAST_ACK && y->state == TCPSTATE_CLOSED && !looks_genuine(x, s))
+    if (over && y->undo.cause == TCPSTATE_UNDO_LAST_ACK && y->state == TCPSTATE_CLOSED && unlike_own_syn(x, s) &&
+        s->time_ns - y->undo.time_ns < SECOND_NS)
         return INCARNATION_CANDIDATE; /* the last ACK is only assumed to have arrived */
     if (over)
         return INCARNATION_NEW;
@@ -233,11 +242,13 @@ void incarnation_note_candidate(struct judgement *j) {
 }
 
 /* What an endpoint brings from the connection before. */
-static uint8_t inherited_state(const struct tcpstate_endpoint *old, bool opens, bool refused) {
+static uint8_t inherited_state(const struct tcpstate_endpoint *old, bool opens, bool refused, bool listens) {
     if (old->state == TCPSTATE_TIME_WAIT)
         return TCPSTATE_TIME_WAIT;
     if (opens)
         return old->state == TCPSTATE_LISTEN ? TCPSTATE_LISTEN : TCPSTATE_CLOSED;
+    if (listens && !refused)
+        return TCPSTATE_LISTEN;
     return refused || (old->active_open && !old->sent_synack) ? TCPSTATE_CLOSED : TCPSTATE_LISTEN;
 }
 
@@ -259,6 +270,7 @@ void incarnation_open(struct judgement *j, enum incarnation how) {
         conversation->previous = c->summary;
         conversation->has_previous = true;
         for (unsigned d = 0; d < 2; d++) {
+            conversation->listens[d] |= old[d].sent_synack && !old[d].active_open;
             conversation->previous_smax[d] = old[d].smax;
             conversation->previous_rnxt[d] = old[d].rnxt;
         }
@@ -305,7 +317,9 @@ void incarnation_open(struct judgement *j, enum incarnation how) {
             end->state = TCPSTATE_UNKNOWN;
             end->certainty = TCPSTATE_NOTHING_TELLS;
         } else if (had_old) {
-            end->state = inherited_state(&old[direction], role == TCPSTATE_CLIENT, was_refused);
+            end->state = inherited_state(&old[direction], role == TCPSTATE_CLIENT,
+                                         was_refused && !(old[direction].active_open && conversation->listens[direction]),
+                                         conversation->listens[direction]);
             end->entered_captured = end->state == old[direction].state && old[direction].entered_captured;
             end->entered_ns = old[direction].entered_ns;
             if (end->state == TCPSTATE_TIME_WAIT) { /* what TIME-WAIT is for: it remembers the numbers */

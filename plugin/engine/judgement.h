@@ -42,6 +42,7 @@ struct judgement {
     bool bad_checksum;
     bool stale;       /* older than something already captured of x */
     bool candidate;   /* a SYN that may open another connection, or was sent by nobody */
+    bool numberless;  /* its numbers are not those of x, whoever sent it */
     bool alien;       /* its nominal sender did not send it: it says nothing about x */
     bool ack_unsent;  /* acknowledges what y was never seen to send: x cannot know that */
     bool ack_refused; /* ... nor did y send it: y drops the segment */
@@ -89,8 +90,8 @@ void incarnation_bind(struct judgement *j);
 bool capture_is_copy(struct judgement *j, uint8_t *shown_state, uint8_t *shown_certainty);
 void capture_remember(struct judgement *j, uint8_t shown_state, uint8_t shown_certainty);
 bool capture_checksum_is_bad(struct judgement *j);
-bool capture_clock_is_known(const struct tcpstate_path *path, const struct tcpstate_endpoint *x);
 bool capture_clock_jumps(const struct judgement *j);
+bool capture_clock_came_back(const struct judgement *j);
 bool capture_is_alien(const struct judgement *j);
 void capture_read_clocks(struct judgement *j);            /* after `alien` was decided */
 int64_t capture_leg_ns(const struct tcpstate_path *path); /* -1: no sample */

@@ -75,7 +75,8 @@ void knowledge_rebase(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
 
     if (!y->captured && y->state == TCPSTATE_CLOSED && y->undo.cause == TCPSTATE_UNDO_RST_TAKEN && x->has_acked &&
-        seq_after(s->ack, x->acked)) { /* y is not seen, but it has gone on sending */
+        seq_after(s->ack, x->acked) &&
+        j->emitted_ns > y->undo.time_ns + j->tolerance_ns) { /* y is not seen, but it has gone on sending */
         hindsight_note(j, y->undo.index, y->undo.frame, TCPSTATE_VERDICT_NOT_TAKEN);
         engine_restore(j, j->receiver, (enum tcpstate_state)y->undo.state, TCPSTATE_INFERRED);
         y->undo.cause = TCPSTATE_UNDO_NONE;
@@ -153,7 +154,9 @@ void knowledge_of_peer_fin(struct judgement *j) {
     }
     if (!y->has_fin && !y->has_wire_fin)
         return;
-    /* exactly: an ACK beyond a FIN covers other text in its place, x took no FIN there */
+    /* exactly: an ACK beyond a FIN covers other text in its place, x took no FIN there; nor where it took an octet */
+    if (y->has_fin && y->fin_shadowed && !y->has_wire_fin)
+        return;
     if (j->segment->ack == (y->has_wire_fin ? y->wire_fin : y->fin) + 1) {
         if (y->has_fin && !y->fin_acked && j->segment->ack == y->fin + 1) {
             y->fin_acked = true; /* by its peer's word; taken back if y repeats it */

@@ -53,6 +53,7 @@ static void judge_own_fin(struct judgement *j) {
             x->smax = j->end;
         x->has_fin = true;
         x->fin_inferred = false;
+        x->fin_shadowed = x->has_seen_text && x->seen_text == j->end && y->has_acked && seq_at_least(y->acked, j->end);
         x->fin = fin;
         x->fin_frame = j->segment->frame;
         x->fin_index = j->index;
@@ -63,11 +64,15 @@ static void judge_own_fin(struct judgement *j) {
         j->first_fin = true;
         if (repeats_inferred)
             return;
-        if (y->has_fin && x->peer_fin_taken && seq_at_most(j->segment->ack, y->fin)) {
-            engine_move(j, j->sender, TCPSTATE_EVENT_snd_fin_x, TCPSTATE_PROVED); /* the FINs crossed */
+        if (x->peer_fin_taken && (y->has_wire_fin || y->has_fin) &&
+            seq_at_most(j->segment->ack, y->has_wire_fin ? y->wire_fin : y->fin)) { /* the FINs crossed */
+            engine_move(j, j->sender, TCPSTATE_EVENT_snd_fin_x, TCPSTATE_PROVED);
             engine_show(j, TCPSTATE_FIN_WAIT_1);
             x->state_before_fin = TCPSTATE_ESTABLISHED;
-            hindsight_note(j, y->fin_index, y->fin_frame, TCPSTATE_VERDICT_CROSSED);
+            if (y->has_wire_fin)
+                hindsight_note(j, y->wire_fin_index, y->wire_fin_frame, TCPSTATE_VERDICT_CROSSED);
+            else
+                hindsight_note(j, y->fin_index, y->fin_frame, TCPSTATE_VERDICT_CROSSED);
         } else {
             engine_move(j, j->sender, TCPSTATE_EVENT_snd_fin, TCPSTATE_PROVED);
         }
@@ -110,6 +115,23 @@ static bool knows_of_later(const struct judgement *j, int64_t time_ns) {
     return false;
 }
 
+/* Words that x, were it alive, could say: from what it has still to send or to repeat, about what it can know. */
+static bool plausible_words(const struct judgement *j) {
+    const struct tcpstate_endpoint *x = j->x, *y = j->y;
+    const struct tcpstate_segment *s = j->segment;
+
+    if (x->has_fin && !x->fin_inferred && seq_after(j->end, x->fin + 1))
+        return false;
+    if (x->has_smax && (seq_after(s->seq, x->smax) || (x->has_una && seq_before(j->end, x->una))))
+        return false;
+    if (!x->has_acked || s->ack == x->acked || (y->has_smax && s->ack == y->smax))
+        return true;
+    for (unsigned i = 0; i < y->range_count; i++)
+        if (y->ranges[i].left == s->ack || y->ranges[i].right == s->ack)
+            return true;
+    return y->range_count == 0 || y->range_count == TCPSTATE_RANGES || !y->captured;
+}
+
 /* True if x may go on as if it had never been closed. */
 static bool revive(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x;
@@ -143,9 +165,12 @@ static bool revive(struct judgement *j) {
         at_once = true;
     if (x->undo.cause == TCPSTATE_UNDO_RST_SENT && x->undo.state == TCPSTATE_UNKNOWN)
         at_once = true; /* all that was known of it was a RST */
+    if (x->undo.cause == TCPSTATE_UNDO_RST_SENT && x->undo.has_rst_tsval &&
+        (j->segment->options & TCPSTATE_OPT_TIMESTAMPS) && seq_after(j->segment->tsval, x->undo.rst_tsval))
+        at_once = true; /* by its own clock it sent this after the RST */
     if (x->answered_closed && !j->stale && !j->ack_unsent && x->revivals < 255)
         x->revivals++; /* it has said itself that it has no connection: one segment does not outweigh that */
-    if (j->stale || j->ack_unsent || (x->answered_closed && x->revivals < 3) ||
+    if (j->stale || j->ack_unsent || !plausible_words(j) || (x->answered_closed && x->revivals < 3) ||
         (!at_once && !later_than(j, x->undo.time_ns))) {
         enum tcpstate_state then = (enum tcpstate_state)x->undo.state;
         bool knew_fin = j->y->has_fin && seq_after(j->segment->ack, j->y->fin);
@@ -169,6 +194,9 @@ static bool revive(struct judgement *j) {
     if (x->state == TCPSTATE_UNKNOWN)
         engine_move(j, j->sender, TCPSTATE_EVENT_pickup, TCPSTATE_INFERRED);
     x->undo.cause = TCPSTATE_UNDO_NONE;
+    if (x->refused)
+        hindsight_withdraw(j, x->refused_index, TCPSTATE_VERDICT_REFUSED);
+    x->refused = false;
     j->revived = true;
     return true;
 }
@@ -262,6 +290,19 @@ static void judge_synack(struct judgement *j) {
         x->synack_tsval = s->tsval;
         return;
     }
+    if ((x->state == TCPSTATE_CLOSED || x->state == TCPSTATE_TIME_WAIT) && x->spoke && x->sent_synack &&
+        (s->options & TCPSTATE_OPT_MSS) && s->seq != x->iss &&
+        !(y->has_iss && seq_within(s->ack, y->iss + 1, y->smax))) {
+        x->spoke = false; /* it listens again and answers a SYN that was not captured, or not believed */
+        engine_move(j, j->sender, TCPSTATE_EVENT_snd_synack, TCPSTATE_INFERRED);
+        x->iss = s->seq;
+        x->smax = s->seq + 1;
+        x->has_acked = x->has_rnxt = true;
+        x->acked = x->rnxt = s->ack;
+        x->has_fin = x->fin_acked = x->peer_fin_taken = x->synack_acked = x->has_una = false;
+        x->undo.cause = TCPSTATE_UNDO_NONE;
+        return;
+    }
     if (state_is_synchronized((enum tcpstate_state)x->state) && (x->spoke || x->sent_synack) &&
         !(x->sent_syn && !x->sent_synack && s->seq == x->iss)) {
         j->alien = true; /* a SYN,ACK of some other connection: it proves nothing about this one */
@@ -270,6 +311,11 @@ static void judge_synack(struct judgement *j) {
     if (x->state == TCPSTATE_CLOSED && x->spoke &&
         !(y->has_iss && seq_within(s->ack, y->iss + 1, y->iss + 1 + y->syn_length))) {
         j->alien = true; /* nobody has sent a SYN that it could answer */
+        return;
+    }
+    if (x->sent_syn && !x->sent_synack && s->seq == x->iss &&
+        (((x->syn_options & TCPSTATE_OPT_MSS) && !(s->options & TCPSTATE_OPT_MSS)) || (y->captured && !y->sent_syn))) {
+        j->alien = true; /* not as its own stack makes it, or the answer to a SYN that there was not */
         return;
     }
     if (!x->sent_syn && !x->sent_synack && x->captured && j->connection->summary.roles == TCPSTATE_ROLES_GUESS) {
@@ -305,6 +351,8 @@ static void judge_synack(struct judgement *j) {
         x->spoke = x->has_fin = x->fin_acked = x->peer_fin_taken = x->synack_acked = false;
     x->sent_synack = true;
     x->first_synack_index = j->index;
+    if (x->first_syn_ns == 0)
+        x->first_syn_tsval = s->tsval;
     x->has_iss = true;
     x->iss_inferred = false;
     x->iss = s->seq;
@@ -417,6 +465,8 @@ static void judge_rst(struct judgement *j) {
                                      .index = j->index,
                                      .rnxt = x->rnxt,
                                      .rst_seq = s->seq,
+                                     .rst_tsval = s->tsval,
+                                     .has_rst_tsval = (s->options & TCPSTATE_OPT_TIMESTAMPS) != 0,
                                      .time_ns = s->time_ns};
     judge_refusal(j);
     engine_move(j, j->sender, TCPSTATE_EVENT_snd_rst, TCPSTATE_PROVED);
@@ -459,8 +509,10 @@ static void judge_handshake_behind(struct judgement *j) {
         base = x->has_iss ? x->iss + 1 : s->seq;
         if (j->pure_ack && s->seq == base && y->has_iss && s->ack == y->iss + 1 && !x->synack_acked)
             return; /* an ACK that corrects the peer (RFC 9293 3.10.7.4 first): nothing new has reached it */
-        if (!x->sent_synack && !x->sent_syn && j->fin && y->captured && !y->spoke)
+        if (!x->sent_synack && !x->sent_syn && y->captured && !y->spoke && (j->fin || (s->length > 0 && !x->early++))) {
+            j->alien = true; /* y has answered no SYN,ACK; unless both were missed, which x's next segment shows */
             return;
+        }
         if (x->sent_syn && y->sent_syn && !y->sent_synack && j->pure_ack && y->state != TCPSTATE_ESTABLISHED)
             return;
         if (!x->sent_synack && j->pure_ack && y->has_iss && s->ack == y->iss + 1 && y->captured && !y->spoke)
@@ -524,13 +576,17 @@ static bool goes_on_after_fin(const struct judgement *j) {
     return true;
 }
 
-/* SND.NXT of x stops short of what y has acknowledged: that was somebody else's. A keep-alive and the probe of a closed
- * window repeat an old number and deny nothing. */
+/* A keep-alive and the probe of a closed window repeat an old number. */
+static bool may_repeat_old_number(const struct judgement *j) {
+    return !j->y->has_redge || !seq_after(j->y->redge, j->x->smax) ||
+           j->segment->time_ns - j->x->last_sent_ns >= KEEP_ALIVE_IDLE_NS;
+}
+
+/* SND.NXT of x stops short of what y has acknowledged: that was somebody else's. */
 static void judge_denial(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
 
-    if (!j->pure_ack || j->stale || !x->has_smax || j->segment->seq != x->smax || !y->has_redge ||
-        !seq_after(y->redge, x->smax) || j->segment->time_ns - x->last_sent_ns >= KEEP_ALIVE_IDLE_NS)
+    if (!j->pure_ack || j->stale || !x->has_smax || j->segment->seq != x->smax || may_repeat_old_number(j))
         return;
     if (x->maybe_fin && x->maybe == x->smax)
         x->maybe_denied = true;
@@ -543,7 +599,7 @@ static void judge_claim(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
 
     if (!y->maybe_fin || !seq_at_most(j->segment->ack, y->maybe) || j->segment->length == 0 || !x->has_smax ||
-        j->segment->seq != x->smax)
+        j->segment->seq != x->smax - (x->has_fin && x->smax == x->fin + 1 ? 1 : 0))
         return;
     y->maybe_fin = y->maybe_denied = false;
     if (x->has_acked && seq_after(x->acked, j->segment->ack)) {
@@ -556,8 +612,10 @@ static void judge_ordinary(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
     const struct tcpstate_segment *s = j->segment;
 
-    if (!j->ack)
-        return; /* every segment but a SYN and a RST carries an ACK: nobody's ordinary segment */
+    if (!j->ack) { /* every segment but a SYN and a RST carries an ACK: nobody's ordinary segment */
+        j->numberless = true;
+        return;
+    }
     if (!j->stale && !j->ack_unsent) {
         x->has_ignored_rst = false;
         if (x->refused && j->segment->time_ns > x->undo.time_ns + j->tolerance_ns) {
@@ -575,14 +633,20 @@ static void judge_ordinary(struct judgement *j) {
     judge_denial(j);
     judge_claim(j);
     if (j->ack_unsent) {
-        if (x->state == TCPSTATE_SYN_SENT || x->state == TCPSTATE_SYN_RECEIVED)
+        if (x->state == TCPSTATE_SYN_SENT || x->state == TCPSTATE_SYN_RECEIVED) {
+            j->numberless |= x->state == TCPSTATE_SYN_SENT;
             return;
+        }
     } else {
         if (!j->stale && x->has_unsent_ack && seq_before(s->ack, x->unsent_ack))
             x->has_unsent_ack = false; /* it knows less: that other segment was not x's */
         judge_handshake_behind(j);
-        if (x->state == TCPSTATE_SYN_SENT || x->state == TCPSTATE_LISTEN)
+        if (j->alien)
             return;
+        if (x->state == TCPSTATE_SYN_SENT || x->state == TCPSTATE_LISTEN) {
+            j->numberless |= x->state == TCPSTATE_SYN_SENT; /* nothing but a SYN or a RST is sent there */
+            return;
+        }
         if (x->maybe_fin && j->pure_ack && s->seq == x->maybe + 1)
             knowledge_of_maybe_fin(j, x, j->sender);
         else if (y->maybe_fin && j->fin && s->ack == y->maybe + 1)
@@ -647,7 +711,7 @@ static void judge_clock(struct judgement *j) {
     const struct tcpstate_segment *s = j->segment;
 
     if (!x->ts_jumped || j->rst || !(s->options & TCPSTATE_OPT_TIMESTAMPS) || seq_before(s->tsval, x->ts_before) ||
-        seq_distance(x->ts_newest, s->tsval) < 1000)
+        !capture_clock_came_back(j))
         return;
     hindsight_note(j, x->ts_jump_index, x->ts_jump_frame, TCPSTATE_VERDICT_NOT_SENT);
     x->ts_jumped = false;
@@ -702,7 +766,7 @@ static void note_numbers(struct judgement *j) {
         x->smax = j->end;
         x->smax_tsval = s->tsval;
     } else if (j->pure_ack && !keep_alive && !j->stale && seq_before(s->seq, x->smax) &&
-               !(x->has_una && s->seq + 1 == x->una) && (s->options & TCPSTATE_OPT_TIMESTAMPS) &&
+               !(x->has_una && s->seq + 1 == x->una && may_repeat_old_number(j)) && (s->options & TCPSTATE_OPT_TIMESTAMPS) &&
                seq_after(s->tsval, x->smax_tsval)) {
         x->smax = s->seq; /* SND.NXT: what was captured beyond it is not x's */
         if (x->has_dmax && seq_after(x->dmax, s->seq))
@@ -759,6 +823,6 @@ void sender_judge(struct judgement *j) {
         judge_syn(j);
     else
         judge_ordinary(j);
-    if (!j->alien)
+    if (!j->alien && !j->numberless)
         note_numbers(j);
 }
