@@ -49,8 +49,9 @@ static bool looks_genuine(const struct tcpstate_endpoint *x, const struct tcpsta
 }
 
 static bool unlike_own_syn(const struct tcpstate_endpoint *x, const struct tcpstate_segment *s) {
-    return (x->sent_syn || x->sent_synack) &&
-           (s->options != x->syn_options || s->mss != x->syn_mss || s->ttl != x->syn_ttl);
+    if (!x->sent_syn && !x->sent_synack)
+        return !(s->options & TCPSTATE_OPT_MSS);
+    return s->options != x->syn_options || s->mss != x->syn_mss || s->ttl != x->syn_ttl;
 }
 
 static enum incarnation of_syn(const struct judgement *j) {

@@ -114,6 +114,7 @@ uint32_t unscaled_window(const struct judgement *j, bool *known);
 /* knowledge.c */
 void knowledge_rebase(struct judgement *j);
 void knowledge_of_peer_fin(struct judgement *j);
+void knowledge_deny_inferred_fin(struct judgement *j);
 void knowledge_of_unseen_fin(struct judgement *j);
 void knowledge_of_maybe_fin(struct judgement *j, struct tcpstate_endpoint *end, enum tcpstate_role role);
 /* The FIN of `end` was never sent by it: back to where it was. */

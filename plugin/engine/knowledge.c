@@ -213,11 +213,12 @@ static void note_maybe_fin(struct judgement *j, uint32_t number, bool denied) {
     struct tcpstate_endpoint *y = j->y;
     bool again = y->maybe_fin && y->maybe == number;
     bool taken = again && y->maybe_denied && j->segment->sack_count == 0 && !j->stale &&
-                 !(y->has_seen_text && y->seen_text == number + 1);
+                 j->emitted_ns - j->tolerance_ns > y->maybe_denied_ns && !(y->has_seen_text && y->seen_text == number + 1);
 
     if (!again) {
         y->maybe_fin = true;
         y->maybe_denied = denied;
+        y->maybe_denied_ns = 0;
         y->maybe = number;
         y->maybe_frame = j->segment->frame;
         y->maybe_index = j->index;
@@ -232,6 +233,22 @@ static void note_maybe_fin(struct judgement *j, uint32_t number, bool denied) {
     y->maybe_denied = true;
     j->ack_refused |= seq_after(j->segment->ack, y->smax);
     j->bridged = true;
+}
+
+/* The FIN of x that y's ACK seemed to cover: x itself has not counted it. Whoever sent it, y has taken it. */
+void knowledge_deny_inferred_fin(struct judgement *j) {
+    struct tcpstate_endpoint *x = j->x;
+
+    hindsight_note(j, x->fin_inferred_index, x->fin_inferred_frame, TCPSTATE_VERDICT_TOOK_FIN);
+    x->has_fin = x->fin_inferred = x->fin_acked = false;
+    x->smax = x->fin;
+    x->maybe_fin = x->maybe_denied = x->has_wire_fin = true;
+    x->maybe_denied_ns = 0;
+    x->maybe = x->wire_fin = x->fin;
+    x->maybe_frame = x->fin_inferred_frame;
+    x->maybe_index = x->fin_inferred_index;
+    x->wire_fin_frame = 0;
+    engine_restore(j, j->sender, x->peer_fin_taken ? TCPSTATE_CLOSE_WAIT : TCPSTATE_ESTABLISHED, TCPSTATE_ASSUMED);
 }
 
 /* Does this ACK number cut a captured run of y, where no segment is known to have ended? */
@@ -257,6 +274,10 @@ void knowledge_of_unseen_fin(struct judgement *j) {
 
     if (j->stale)
         return;
+    if (hindsight_says(j, j->index, TCPSTATE_VERDICT_TOOK_FIN)) {
+        note_maybe_fin(j, ack - 1, true);
+        return;
+    }
     if (y->fin_inferred && (seq_after(ack, y->fin + 1) || sacks_beyond(j->segment, y->fin + 1))) { /* it was an octet */
         hindsight_note(j, y->fin_inferred_index, y->fin_inferred_frame, TCPSTATE_VERDICT_NO_FIN);
         y->sends_octets = true;
@@ -267,6 +288,10 @@ void knowledge_of_unseen_fin(struct judgement *j) {
             engine_restore(j, j->receiver, TCPSTATE_ESTABLISHED, TCPSTATE_INFERRED);
         else if (y->state == TCPSTATE_LAST_ACK || y->state == TCPSTATE_CLOSED)
             engine_restore(j, j->receiver, TCPSTATE_CLOSE_WAIT, TCPSTATE_INFERRED);
+        return;
+    }
+    if (y->maybe_fin && y->maybe_denied && !y->has_wire_fin && ack == y->maybe + 1) {
+        note_maybe_fin(j, y->maybe, true);
         return;
     }
     if (y->has_fin || y->has_wire_fin || !x->has_acked || !state_is_synchronized((enum tcpstate_state)x->state) ||

@@ -585,8 +585,23 @@ static bool may_repeat_old_number(const struct judgement *j) {
 /* SND.NXT of x stops short of what y has acknowledged: that was somebody else's. */
 static void judge_denial(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
+    const struct tcpstate_segment *s = j->segment;
 
-    if (!j->pure_ack || j->stale || !x->has_smax || j->segment->seq != x->smax || may_repeat_old_number(j))
+    if (j->stale || !x->has_smax)
+        return;
+    if (x->maybe_fin && (s->length > 0 || j->fin) && seq_at_most(s->seq, x->maybe) && seq_after(j->end, x->maybe)) {
+        if (j->end == x->maybe + 1) { /* its own octet or FIN */
+            x->maybe_fin = x->maybe_denied = false;
+        } else if (s->seq == x->smax && !x->maybe_denied) {
+            x->maybe_denied = true;
+            x->maybe_denied_ns = s->time_ns;
+        }
+    }
+    if (!j->pure_ack || may_repeat_old_number(j))
+        return;
+    if (x->has_fin && x->fin_inferred && s->seq == x->fin)
+        knowledge_deny_inferred_fin(j);
+    if (s->seq != x->smax)
         return;
     if (x->maybe_fin && x->maybe == x->smax)
         x->maybe_denied = true;
