@@ -83,6 +83,8 @@ struct tcpstate_endpoint {
     bool maybe_denied;    /* ... and its own SND.NXT says that it sent neither: it was somebody else's */
     uint32_t maybe, maybe_frame, maybe_index;
     int64_t maybe_denied_ns; /* by text sent then; 0: by its SND.NXT, before */
+    bool has_octet;         /* y's ACK of one number was one of an octet, as hindsight knows; it ended at `octet` */
+    uint32_t octet;
     bool has_seen_text; /* text of its nominal sending was captured, whoever sent it; ends at `seen_text` */
     uint32_t seen_text;
     bool has_pure; /* its newest pure ACK: SEG.SEQ was SND.NXT */

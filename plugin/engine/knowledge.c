@@ -138,8 +138,10 @@ void knowledge_of_peer_fin(struct judgement *j) {
         return;
     if (y->has_wire_fin && seq_after(j->segment->ack, y->wire_fin + 1)) { /* text went past it: x took no FIN there */
         hindsight_note(j, y->wire_fin_index, y->wire_fin_frame, TCPSTATE_VERDICT_NOT_TAKEN);
-        if (y->wire_fin_frame == 0)
+        if (y->wire_fin_frame == 0) {
             hindsight_withdraw(j, y->maybe_index, TCPSTATE_VERDICT_TOOK_FIN);
+            hindsight_note(j, y->maybe_index, y->maybe_frame, TCPSTATE_VERDICT_NO_FIN);
+        }
         y->has_wire_fin = false;
         if (x->peer_fin_taken) {
             x->peer_fin_taken = false;
@@ -212,8 +214,16 @@ static int64_t least_rtt_ns(const struct judgement *j) {
 static void note_maybe_fin(struct judgement *j, uint32_t number, bool denied) {
     struct tcpstate_endpoint *y = j->y;
     bool again = y->maybe_fin && y->maybe == number;
+
+    if (hindsight_says(j, j->index, TCPSTATE_VERDICT_NO_FIN)) {
+        y->has_octet = true;
+        y->octet = number + 1;
+    }
+    if (y->has_octet && y->octet == number + 1)
+        return;
     bool taken = again && y->maybe_denied && j->segment->sack_count == 0 && !j->stale &&
-                 j->emitted_ns - j->tolerance_ns > y->maybe_denied_ns && !(y->has_seen_text && y->seen_text == number + 1);
+                 j->emitted_ns - j->tolerance_ns > y->maybe_denied_ns &&
+                 !(y->has_seen_text && y->seen_text == number + 1);
 
     if (!again) {
         y->maybe_fin = true;
@@ -316,6 +326,10 @@ void knowledge_of_unseen_fin(struct judgement *j) {
         return;
     }
     uint32_t known = x->acked;
+    if (hindsight_says(j, j->index, TCPSTATE_VERDICT_NO_FIN)) {
+        y->has_octet = true;
+        y->octet = ack;
+    }
     if (y->heard || ack != known + 1 || known == y->iss || hindsight_says(j, j->index, TCPSTATE_VERDICT_NO_FIN))
         return;
     if (y->sends_octets) { /* it may be one more: x's own close will tell */

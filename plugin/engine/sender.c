@@ -104,9 +104,14 @@ static bool is_challenge_ack(const struct judgement *j) {
            j->segment->ack != x->undo.rst_seq && x->has_smax && seq_at_least(j->segment->seq, x->smax);
 }
 
-/* Does it acknowledge an octet that was captured after `time_ns`? Then it was sent later still. */
+/* Does it acknowledge an octet that was captured after `time_ns`? Then it was sent later still. A RST of x itself that
+ * was captured sooner than x can answer that octet was sent before x had it. */
 static bool knows_of_later(const struct judgement *j, int64_t time_ns) {
     const struct tcpstate_endpoint *y = j->y;
+    int64_t leg_ns = capture_leg_ns(j->x_path);
+
+    if (j->x->undo.cause == TCPSTATE_UNDO_RST_SENT && leg_ns > 0)
+        time_ns -= leg_ns * 3 / 4;
 
     for (unsigned i = 0; j->ack && i < y->range_count; i++)
         if (y->ranges[i].copies == 1 && seq_at_most(y->ranges[i].right, j->segment->ack) &&
@@ -122,6 +127,8 @@ static bool plausible_words(const struct judgement *j) {
 
     if (x->has_fin && !x->fin_inferred && seq_after(j->end, x->fin + 1))
         return false;
+    if (j->fin && x->has_smax && seq_at_most(j->end, x->smax) && !(x->has_fin && x->fin + 1 == j->end))
+        return false; /* a FIN comes after all text */
     if (x->has_smax && (seq_after(s->seq, x->smax) || (x->has_una && seq_before(j->end, x->una))))
         return false;
     if (!x->has_acked || s->ack == x->acked || (y->has_smax && s->ack == y->smax))
@@ -597,11 +604,7 @@ static void judge_denial(struct judgement *j) {
             x->maybe_denied_ns = s->time_ns;
         }
     }
-    if (!j->pure_ack || may_repeat_old_number(j))
-        return;
-    if (x->has_fin && x->fin_inferred && s->seq == x->fin)
-        knowledge_deny_inferred_fin(j);
-    if (s->seq != x->smax)
+    if (!j->pure_ack || may_repeat_old_number(j) || s->seq != x->smax)
         return;
     if (x->maybe_fin && x->maybe == x->smax)
         x->maybe_denied = true;
@@ -638,6 +641,9 @@ static void judge_ordinary(struct judgement *j) {
             x->refused = false;
         }
     }
+    if (x->has_fin && x->fin_inferred && !j->stale && j->pure_ack && s->seq == x->fin && y->captured &&
+        s->time_ns - x->last_sent_ns < KEEP_ALIVE_IDLE_NS)
+        knowledge_deny_inferred_fin(j);
     if (x->state == TCPSTATE_CLOSED && x->undo.cause == TCPSTATE_UNDO_LAST_ACK && x->has_fin && !x->fin_inferred &&
         !j->stale && goes_on_after_fin(j))
         knowledge_forget_fin(j, x, j->sender, TCPSTATE_PROVED);
@@ -645,11 +651,15 @@ static void judge_ordinary(struct judgement *j) {
         return;
     if (judge_older_connection(j))
         return;
+    if ((s->length > 0 || j->fin) && x->has_fin && !x->fin_inferred && seq_after(s->seq, x->fin)) {
+        j->alien = true; /* it counts the FIN, so x would know better than to send more */
+        return;
+    }
     judge_denial(j);
     judge_claim(j);
     if (j->ack_unsent) {
+        j->numberless = true; /* x cannot know that: believed the second time */
         if (x->state == TCPSTATE_SYN_SENT || x->state == TCPSTATE_SYN_RECEIVED) {
-            j->numberless |= x->state == TCPSTATE_SYN_SENT;
             return;
         }
     } else {
@@ -677,10 +687,6 @@ static void judge_ordinary(struct judgement *j) {
             engine_move(j, j->receiver, TCPSTATE_EVENT_pickup, TCPSTATE_INFERRED);
         j->revived = true;
         x->smax = s->seq;
-    }
-    if (s->length > 0 && x->has_fin && !x->fin_inferred && seq_after(s->seq, x->fin)) {
-        j->alien = true; /* it counts the FIN, so x would know better than to send more */
-        return;
     }
     if (j->fin)
         judge_own_fin(j);
