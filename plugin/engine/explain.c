@@ -116,15 +116,32 @@ static bool cause(const struct explain_facts *f, uint32_t *n) {
     return *n != 0;
 }
 
+static uint32_t finding_value(const struct explain_facts *f, unsigned i) {
+    return f->finding ? f->finding->value[i] : 0;
+}
+
+static bool count_of_octets(char *value, const struct explain_facts *f, uint32_t n) {
+    snprintf(value, VALUE_SIZE,
+             is_chinese(f) ? "%" PRIu32 " 字节"
+             : n == 1      ? "%" PRIu32 " octet"
+                           : "%" PRIu32 " octets",
+             n);
+    return n != 0;
+}
+
 static bool octets(char *value, const struct explain_facts *f) {
     if (f->segment->traits & TCPSTATE_LENGTH_UNKNOWN)
         return word(value, is_chinese(f) ? "若干字节" : "some octets");
-    snprintf(value, VALUE_SIZE,
-             is_chinese(f)             ? "%" PRIu32 " 字节"
-             : f->segment->length == 1 ? "%" PRIu32 " octet"
-                                       : "%" PRIu32 " octets",
-             f->segment->length);
-    return true;
+    return count_of_octets(value, f, f->segment->length);
+}
+
+static bool milliseconds(char *value, const struct explain_facts *f, uint32_t n) {
+    if (n < 1000)
+        snprintf(value, VALUE_SIZE, is_chinese(f) ? "%" PRIu32 " 毫秒" : "%" PRIu32 " ms", n);
+    else
+        snprintf(value, VALUE_SIZE, is_chinese(f) ? "%" PRIu32 ".%03" PRIu32 " 秒" : "%" PRIu32 ".%03" PRIu32 " s",
+                 n / 1000, n % 1000);
+    return n != 0;
 }
 
 static bool flags(char *value, const struct explain_facts *f) {
@@ -167,11 +184,28 @@ static bool move(char *value, const struct explain_facts *f, bool sender) {
     else
         snprintf(value, VALUE_SIZE, is_chinese(f) ? "%s由 %s 进入 %s" : "the %s goes from %s to %s", who,
                  tcpstate_state_name((enum tcpstate_state)end->before), to);
-    return end->before != end->state && end->state != TCPSTATE_UNKNOWN;
+    return end->before != end->state && end->state != TCPSTATE_UNKNOWN && !end->taken_back &&
+           !(sender && f->report->was_in_flight);
+}
+
+static bool state(char *value, unsigned state) {
+    return word(value, tcpstate_state_name((enum tcpstate_state)state)) && state != TCPSTATE_UNKNOWN;
 }
 
 static uint32_t end_number(const struct tcpstate_segment *s) {
     return s->seq + s->length + ((s->flags & TCPSTATE_SYN) != 0) + ((s->flags & TCPSTATE_FIN) != 0);
+}
+
+/* The sequence numbers that it uses; one that uses none stands at a number all the same. */
+static bool numbers(char *value, const struct explain_facts *f) {
+    uint32_t first = f->segment->seq, last = end_number(f->segment) - 1;
+
+    if (last == first - 1 || last == first)
+        snprintf(value, VALUE_SIZE, is_chinese(f) ? "序号 %" PRIu32 : "number %" PRIu32, first);
+    else
+        snprintf(value, VALUE_SIZE, is_chinese(f) ? "序号 %" PRIu32 " 至 %" PRIu32 : "numbers %" PRIu32 " to %" PRIu32,
+                 first, last);
+    return true;
 }
 
 /* clang-format off */
@@ -184,6 +218,8 @@ static uint32_t end_number(const struct tcpstate_segment *s) {
     V("ack-1", ACK_BEFORE)                     /* the last number acknowledged */                                      \
     V("len", LEN)                              /* octets of data */                                                    \
     V("octets", OCTETS)                        /* the same with the word */                                            \
+    V("data", DATA)                            /* the same, known only if there are any */                             \
+    V("numbers", NUMBERS)                      /* "number 7" or "numbers 7 to 9": those it uses */                     \
     V("isn", ISN)                              /* of the sender, may be unknown */                                     \
     V("isn+1", ISN_NEXT)                                                                                               \
     V("peer_isn", PEER_ISN)                    /* of the receiver, may be unknown */                                   \
@@ -192,11 +228,11 @@ static uint32_t end_number(const struct tcpstate_segment *s) {
     V("acked_fin", ACKED_FIN)                  /* number of the receiver's FIN, likewise */                            \
     V("sender", SENDER)                        /* client or server */                                                  \
     V("receiver", RECEIVER)                                                                                            \
-    V("sender_before", SENDER_BEFORE)          /* states */                                                            \
+    V("sender_before", SENDER_BEFORE)          /* states, known unless UNKNOWN */                                      \
     V("sender_state", SENDER_STATE)                                                                                    \
     V("receiver_before", RECEIVER_BEFORE)                                                                              \
     V("receiver_state", RECEIVER_STATE)                                                                                \
-    V("sender_move", SENDER_MOVE)              /* "the client goes from ... to ...", known if it moved */              \
+    V("sender_move", SENDER_MOVE)              /* "the client goes from ... to ...", known if the segment moved it */  \
     V("receiver_move", RECEIVER_MOVE)                                                                                  \
     V("port", PORT)                            /* of the sender */                                                     \
     V("flags", FLAGS)                                                                                                  \
@@ -207,7 +243,11 @@ static uint32_t end_number(const struct tcpstate_segment *s) {
     V("urgent", URGENT)                        /* urgent pointer */                                                    \
     V("cause", CAUSE)                          /* frame at fault or answered, may be unknown */                        \
     V("1", VALUE_1)                            /* values of the finding, unknown if 0 */                               \
-    V("2", VALUE_2)
+    V("2", VALUE_2)                                                                                                    \
+    V("octets_1", OCTETS_1)                    /* the same, with a word */                                             \
+    V("octets_2", OCTETS_2)                                                                                            \
+    V("ms_1", MS_1)                            /* the same, milliseconds with the unit */                              \
+    V("ms_2", MS_2)
 /* clang-format on */
 
 enum variable {
@@ -236,7 +276,9 @@ static bool value_of(enum variable variable, const struct explain_facts *f, char
     case VARIABLE_ACK: return number(value, s->ack);
     case VARIABLE_ACK_BEFORE: return number(value, s->ack - 1);
     case VARIABLE_LEN: return number(value, s->length);
-    case VARIABLE_OCTETS: return octets(value, f);
+    case VARIABLE_OCTETS: octets(value, f); return true;
+    case VARIABLE_DATA: return octets(value, f);
+    case VARIABLE_NUMBERS: return numbers(value, f);
     case VARIABLE_ISN: known = isn(f, true, &n); return known_number(value, known, n);
     case VARIABLE_ISN_NEXT: known = isn(f, true, &n); return known_number(value, known, n + 1);
     case VARIABLE_PEER_ISN: known = isn(f, false, &n); return known_number(value, known, n);
@@ -245,14 +287,10 @@ static bool value_of(enum variable variable, const struct explain_facts *f, char
     case VARIABLE_ACKED_FIN: known = peer_fin(f, &n); return known_number(value, known && s->ack == n + 1, n);
     case VARIABLE_SENDER: return word(value, role_word(f, true));
     case VARIABLE_RECEIVER: return word(value, role_word(f, false));
-    case VARIABLE_SENDER_BEFORE:
-        return word(value, tcpstate_state_name((enum tcpstate_state)end_of(f->report, true)->before));
-    case VARIABLE_SENDER_STATE:
-        return word(value, tcpstate_state_name((enum tcpstate_state)end_of(f->report, true)->state));
-    case VARIABLE_RECEIVER_BEFORE:
-        return word(value, tcpstate_state_name((enum tcpstate_state)end_of(f->report, false)->before));
-    case VARIABLE_RECEIVER_STATE:
-        return word(value, tcpstate_state_name((enum tcpstate_state)end_of(f->report, false)->state));
+    case VARIABLE_SENDER_BEFORE: return state(value, end_of(f->report, true)->before);
+    case VARIABLE_SENDER_STATE: return state(value, end_of(f->report, true)->state);
+    case VARIABLE_RECEIVER_BEFORE: return state(value, end_of(f->report, false)->before);
+    case VARIABLE_RECEIVER_STATE: return state(value, end_of(f->report, false)->state);
     case VARIABLE_SENDER_MOVE: return move(value, f, true);
     case VARIABLE_RECEIVER_MOVE: return move(value, f, false);
     case VARIABLE_PORT: return number(value, s->sender_port);
@@ -263,11 +301,12 @@ static bool value_of(enum variable variable, const struct explain_facts *f, char
     case VARIABLE_TSECR: return number(value, s->tsecr);
     case VARIABLE_URGENT: return number(value, s->urgent_pointer);
     case VARIABLE_CAUSE: known = cause(f, &n); return known_number(value, known, n);
-    case VARIABLE_VALUE_1:
-    case VARIABLE_VALUE_2:
-        if (f->finding)
-            n = f->finding->value[variable == VARIABLE_VALUE_2];
-        return known_number(value, n != 0, n);
+    case VARIABLE_VALUE_1: n = finding_value(f, 0); return known_number(value, n != 0, n);
+    case VARIABLE_VALUE_2: n = finding_value(f, 1); return known_number(value, n != 0, n);
+    case VARIABLE_OCTETS_1: return count_of_octets(value, f, finding_value(f, 0));
+    case VARIABLE_OCTETS_2: return count_of_octets(value, f, finding_value(f, 1));
+    case VARIABLE_MS_1: return milliseconds(value, f, finding_value(f, 0));
+    case VARIABLE_MS_2: return milliseconds(value, f, finding_value(f, 1));
     case VARIABLE_COUNT: break;
     }
     assert(!"a variable without a value");
@@ -430,6 +469,8 @@ static enum explain_situation choose_rst(const struct view *v) {
         if (is_open(before))
             return EXPLAIN_RST_HALF_OPEN;
     }
+    if (RECEIVED(v, time_2msl))
+        return EXPLAIN_RST_TO_CLOSED;
     switch (before) {
     case TCPSTATE_CLOSED: return EXPLAIN_RST_TO_CLOSED;
     case TCPSTATE_LISTEN: return EXPLAIN_RST_TO_LISTEN;
@@ -485,16 +526,16 @@ static enum explain_situation choose_synack(const struct view *v) {
         return EXPLAIN_SYNACK_UNACCEPTABLE;
     if ((step == TCPSTATE_STEP_HANDSHAKE_2 || step == TCPSTATE_STEP_SIM_OPEN_3 || step == TCPSTATE_STEP_SIM_OPEN_4) &&
         v->report->step_again)
-        return EXPLAIN_SYNACK_AGAIN;
+        return is_open((enum tcpstate_state)v->sender->state) && !is_moved(v->sender) ? EXPLAIN_SYNACK_LATE_COPY
+                                                                                      : EXPLAIN_SYNACK_AGAIN;
     if (step == TCPSTATE_STEP_SIM_OPEN_3)
         return EXPLAIN_SYNACK_CROSSED_FIRST;
     if (step == TCPSTATE_STEP_SIM_OPEN_4)
         return EXPLAIN_SYNACK_CROSSED_SECOND;
-    if (step == TCPSTATE_STEP_HANDSHAKE_2) {
-        if (v->fin)
-            return EXPLAIN_SYNACK_FIN;
+    if (v->fin && !v->report->step_again && (step == TCPSTATE_STEP_HANDSHAKE_2 || step == TCPSTATE_STEP_CLOSE_1))
+        return EXPLAIN_SYNACK_FIN;
+    if (step == TCPSTATE_STEP_HANDSHAKE_2)
         return v->ack_beyond_syn ? EXPLAIN_SYNACK_OF_DATA : EXPLAIN_SYNACK;
-    }
     return SENT(v, snd_synack_again) ? EXPLAIN_SYNACK_AGAIN : EXPLAIN_SYNACK_IGNORED;
 }
 
@@ -523,6 +564,8 @@ static enum explain_situation choose_step(const struct view *v) {
     case TCPSTATE_STEP_HANDSHAKE_3:
         return v->fin ? EXPLAIN_THIRD_FIN : v->data ? EXPLAIN_THIRD_DATA : EXPLAIN_THIRD_ACK;
     case TCPSTATE_STEP_CLOSE_1:
+        if (FOUND(v, handshake_completed))
+            return EXPLAIN_THIRD_FIN;
         if (v->sender->before == TCPSTATE_SYN_RECEIVED && v->sender->state == TCPSTATE_FIN_WAIT_1)
             return EXPLAIN_FIN_FROM_SYN_RECEIVED;
         return v->data ? EXPLAIN_FIN_DATA : EXPLAIN_FIN;
@@ -549,12 +592,16 @@ static enum explain_situation choose_step(const struct view *v) {
 static enum explain_situation choose_ordinary(const struct view *v) {
     enum tcpstate_state state = (enum tcpstate_state)v->sender->state;
 
+    if (FOUND(v, syn_answered_by_challenge_ack))
+        return EXPLAIN_CHALLENGE_TO_SYN;
     if (SENT(v, pickup) || RECEIVED(v, pickup))
         return EXPLAIN_MIDSTREAM;
     if (FOUND(v, frames_reordered) && !is_moved(v->sender) && !is_moved(v->receiver))
         return EXPLAIN_LATE;
-    if (FOUND(v, syn_answered_by_challenge_ack))
-        return EXPLAIN_CHALLENGE_TO_SYN;
+    if (FOUND(v, md5_signature_unexpected) && !is_moved(v->receiver))
+        return EXPLAIN_BAD_SIGNATURE;
+    if (FOUND(v, handshake_ack_number_wrong) || FOUND(v, handshake_seq_number_wrong))
+        return EXPLAIN_THIRD_WRONG;
     if (FOUND(v, challenge_ack))
         return EXPLAIN_CHALLENGE_ACK;
     if (FOUND(v, ack_before_synack) ||
@@ -617,7 +664,7 @@ static void add(struct explain_writer *writer, enum explain_situation situation,
 /* The text already tells that the arrival is not known, or it is no matter. */
 static bool says_it_itself(enum explain_situation situation) {
     return situation == EXPLAIN_LAST_ACK || situation == EXPLAIN_RST_ENDS_TIME_WAIT ||
-           situation == EXPLAIN_RST_ORPHAN || situation == EXPLAIN_MIDSTREAM;
+           situation == EXPLAIN_RST_TO_CLOSED || situation == EXPLAIN_RST_ORPHAN || situation == EXPLAIN_MIDSTREAM;
 }
 
 static void add_notes(struct explain_writer *writer, enum explain_situation situation,
@@ -662,11 +709,13 @@ const char *tcpstate_rfc(const struct tcpstate_report *report) {
     return rfc;
 }
 
-/* Why a finding was lowered. */
+/* Why a finding was lowered. A handshake that is still going on lacks nothing. */
 static enum explain_situation weakness(const struct explain_facts *f) {
     uint32_t syn = f->summary->syn_frame, synack = f->summary->synack_frame, frame = f->segment->frame;
+    bool opened = end_of(f->report, true)->state >= TCPSTATE_ESTABLISHED;
 
-    return syn == 0 || syn > frame || synack == 0 || synack > frame ? EXPLAIN_WEAK_HANDSHAKE : EXPLAIN_WEAK_GAP;
+    return syn == 0 || syn > frame || (opened && (synack == 0 || synack > frame)) ? EXPLAIN_WEAK_HANDSHAKE
+                                                                                  : EXPLAIN_WEAK_GAP;
 }
 
 void tcpstate_finding_text(const struct tcpstate_finding *finding, const struct tcpstate_segment *segment,

@@ -172,7 +172,7 @@ static const struct words GIVEN_UP = {
     "abort on any such error, hard or soft, though RFC 1122 asks them only for hard ones[: {sender_move}]. This is "
     "assumed until the {sender} sends something on this connection again. The quoted number is the right one: whoever "
     "forged this would have to see the SYN.",
-    "ICMP 差错告诉{sender}：它的 SYN（序号 {seq}）无法送达。在打开连接时，多数协议栈遇到这种差错就放弃，无论硬差错还是"
+    "ICMP 差错告诉{sender}：它的 SYN（序号 {seq}）无法送达。在建立连接时，多数协议栈遇到这种差错就放弃，无论硬差错还是"
     "软差错，尽管 RFC 1122 只要求对硬差错这样做[：{sender_move}]。在{sender}再次于此连接上发送之前，这只是假定。引用的"
     "序号正确：要伪造它必须看到过 SYN。"};
 static const struct words OPENING = {
@@ -182,7 +182,7 @@ static const struct words OPENING = {
     "connection "
     "that is being opened on it all the same. The quoted number is in flight: to forge this one must see the traffic.",
     "ICMP 差错引用了{sender}的报文段 {seq}，{sender}处于 {sender_state}。这种差错不是放弃的理由：{sender}会重传该报文"
-    "段，直到得到应答或放弃。包括 Linux 在内的一些协议栈在打开连接时仍会因此放弃。引用的序号在途中：要伪造它必须看到过"
+    "段，直到得到应答或放弃。包括 Linux 在内的一些协议栈在建立连接时仍会因此放弃。引用的序号在途中：要伪造它必须看到过"
     "流量。"};
 static const struct words KEPT = {
     "An ICMP error quotes segment {seq} of the {sender}, which is in {sender_state}. TCP keeps a synchronised "
