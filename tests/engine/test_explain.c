@@ -472,6 +472,7 @@ static const struct sample samples[] = {
     {SITUATION_(THIRD_WRONG),          ACK,        0, STEP(NONE),               false, {S(ESTABLISHED), S(SYN_RECEIVED)},   {S(ESTABLISHED), S(SYN_RECEIVED)},   {NO_EVENT, NO_EVENT},                      FINDING_(handshake_ack_number_wrong)},
     {SITUATION_(THIRD_AGAIN),          ACK,        0, STEP(HANDSHAKE_3),        true,  {S(ESTABLISHED), S(SYN_RECEIVED)},   {S(ESTABLISHED), S(ESTABLISHED)},    {NO_EVENT, EVENT(rcv_ack_s)},              NO_FINDING},
     {SITUATION_(DATA),                 ACK,       50, STEP(NONE),               false, {S(ESTABLISHED), S(ESTABLISHED)},    {S(ESTABLISHED), S(ESTABLISHED)},    {NO_EVENT, NO_EVENT},                      NO_FINDING},
+    {SITUATION_(PURE_ACK),             ACK,        0, STEP(NONE),               false, {S(FIN_WAIT_2), S(CLOSE_WAIT)},      {S(FIN_WAIT_2), S(CLOSE_WAIT)},      {NO_EVENT, NO_EVENT},                      NO_FINDING},
     {SITUATION_(PURE_ACK_BEFORE_DATA), ACK,        0, STEP(NONE),               false, {S(ESTABLISHED), S(ESTABLISHED)},    {S(ESTABLISHED), S(ESTABLISHED)},    {NO_EVENT, NO_EVENT},                      NO_FINDING},
     {SITUATION_(FIN),                  ACK|FIN,    0, STEP(CLOSE_1),            false, {S(ESTABLISHED), S(ESTABLISHED)},    {S(FIN_WAIT_1), S(CLOSE_WAIT)},      {EVENT(snd_fin), EVENT(rcv_fin)},          FINDING_(active_close)},
     {SITUATION_(FIN_DATA),             ACK|FIN,   20, STEP(CLOSE_1),            false, {S(ESTABLISHED), S(ESTABLISHED)},    {S(FIN_WAIT_1), S(CLOSE_WAIT)},      {EVENT(snd_fin), EVENT(rcv_fin)},          FINDING_(active_close)},
@@ -483,6 +484,9 @@ static const struct sample samples[] = {
     {SITUATION_(FIN_WITH_ACK),         ACK|FIN,    0, STEP(CLOSE_2_3),          false, {S(CLOSE_WAIT), S(FIN_WAIT_1)},      {S(LAST_ACK), S(TIME_WAIT)},         {EVENT(snd_fin), EVENT(rcv_fin)},          FINDING_(three_segment_close)},
     {SITUATION_(SECOND_FIN),           ACK|FIN,    0, STEP(CLOSE_3),            false, {S(CLOSE_WAIT), S(FIN_WAIT_2)},      {S(LAST_ACK), S(TIME_WAIT)},         {EVENT(snd_fin), EVENT(rcv_fin)},          FINDING_(passive_close)},
     {SITUATION_(LAST_ACK),             ACK,        0, STEP(CLOSE_4),            false, {S(TIME_WAIT), S(LAST_ACK)},         {S(TIME_WAIT), S(CLOSED)},           {EVENT(snd_ack_fin), EVENT(rcv_ack_f)},    FINDING_(close_completed)},
+    {SITUATION_(SECOND_FIN),           ACK|FIN,    0, STEP(CLOSE_1),            false, {S(CLOSE_WAIT), S(FIN_WAIT_2)},      {S(LAST_ACK), S(TIME_WAIT)},         {EVENT(snd_fin), EVENT(rcv_fin)},          FINDING_(passive_close)},
+    {SITUATION_(LAST_ACK),             ACK,        0, STEP(CLOSE_2),            false, {S(TIME_WAIT), S(LAST_ACK)},         {S(TIME_WAIT), S(CLOSED)},           {EVENT(snd_ack_fin), EVENT(rcv_ack_f)},    FINDING_(fin_acknowledged)},
+    {SITUATION_(LAST_ACK_OTHER),       ACK,        0, STEP(SIM_CLOSE_4),        false, {S(CLOSED), S(LAST_ACK)},            {S(CLOSED), S(CLOSED)},              {NO_EVENT, EVENT(rcv_ack_f)},              FINDING_(fin_acknowledged)},
     {SITUATION_(LAST_ACK_AGAIN),       ACK,        0, STEP(CLOSE_4),            true,  {S(TIME_WAIT), S(LAST_ACK)},         {S(TIME_WAIT), S(CLOSED)},           {EVENT(snd_ack_fin), EVENT(rcv_ack_f)},    NO_FINDING},
     {SITUATION_(FIN_AGAIN),            ACK|FIN,    0, STEP(CLOSE_1),            true,  {S(FIN_WAIT_2), S(CLOSE_WAIT)},      {S(FIN_WAIT_1), S(CLOSE_WAIT)},      {EVENT(snd_fin_again), EVENT(rcv_fin)},    FINDING_(fin_retransmitted)},
     {SITUATION_(FIN_AGAIN),            ACK|FIN,    0, STEP(CLOSE_3),            true,  {S(LAST_ACK), S(FIN_WAIT_2)},        {S(LAST_ACK), S(TIME_WAIT)},         {EVENT(snd_fin_again), EVENT(rcv_fin)},    FINDING_(fin_retransmitted)},
@@ -598,6 +602,14 @@ static void test_additions(void) {
     report.was_in_flight = true;
     tcpstate_explain(&segment, &report, &summary, TCPSTATE_ENGLISH, text, sizeof(text));
     CHECK(contains(text, "as it was when it sent this"), "%s", text);
+    explain_sample(EXPLAIN_RST_ACCEPTED, text);
+    CHECK(contains(text, "With this segment the client goes from ESTABLISHED to CLOSED."), "%s", text);
+    explain_sample(EXPLAIN_PURE_ACK, text);
+    CHECK(!contains(text, "goes from"), "%s", text);
+    report.end[SERVER].before = S(SYN_RECEIVED);
+    report.end[SERVER].state = S(ESTABLISHED);
+    tcpstate_explain(&segment, &report, &summary, TCPSTATE_ENGLISH, text, sizeof(text));
+    CHECK(contains(text, "On arrival the server goes from SYN-RECEIVED to ESTABLISHED."), "%s", text);
     explain_sample(EXPLAIN_FIN_AGAIN, text);
     report.end[CLIENT].taken_back = true;
     tcpstate_explain(&segment, &report, &summary, TCPSTATE_ENGLISH, text, sizeof(text));
