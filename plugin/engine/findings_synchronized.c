@@ -286,7 +286,7 @@ static void judge_ttl(struct judgement *j) {
         return;
     if (e->ttl_count >= TTL_SAMPLES && differs) {
         if (s->flags & (TCPSTATE_SYN | TCPSTATE_FIN | TCPSTATE_RST))
-            findings_tell(j, TCPSTATE_FINDING_ttl_differs, 0, e->ttl_most, 0);
+            findings_tell(j, TCPSTATE_FINDING_ttl_differs, 0, s->ttl < e->ttl_least ? e->ttl_least : e->ttl_most, 0);
         if (s->flags & (TCPSTATE_SYN | TCPSTATE_RST))
             return; /* perhaps not its own: the next is held against the others too */
     }

@@ -79,7 +79,7 @@ static void judge_acceptance(struct judgement *j) {
     const struct tcpstate_evidence_end *e = &j->x->evidence_end;
     int64_t patience_ns = findings_patience_ns(j);
 
-    if (e->reopened_from_time_wait && before_2msl(j) && !seq_after(j->segment->seq, e->old_smax) && !j->synack_again &&
+    if (e->reopened_from_time_wait && before_2msl(j) && seq_before(j->segment->seq, e->old_smax) && !j->synack_again &&
         !j->alien)
         findings_tell(j, TCPSTATE_FINDING_time_wait_reopened_low_isn, now->syn_frame, e->old_smax, 0);
     if (!j->report->started_connection || j->conversation->connections < 2 || now->roles != TCPSTATE_ROLES_SYN ||

@@ -168,51 +168,48 @@ struct words {
 
 static const struct words GIVEN_UP = {
     "An ICMP error tells the {sender} that its SYN, number {seq}, cannot be delivered. Opening a connection, most "
-    "stacks "
-    "abort on any such error, hard or soft, though RFC 1122 asks them only for hard ones[: {sender_move}]. This is "
-    "assumed until the {sender} sends something on this connection again. The quoted number is the right one: whoever "
-    "forged this would have to see the SYN.",
-    "ICMP 差错告诉{sender}：它的 SYN（序号 {seq}）无法送达。在打开连接时，多数协议栈遇到这种差错就放弃，无论硬差错还是"
-    "软差错，尽管 RFC 1122 只要求对硬差错这样做[：{sender_move}]。在{sender}再次于此连接上发送之前，这只是假定。引用的"
-    "序号正确：要伪造它必须看到过 SYN。"};
+    "stacks abort on any such error, hard or soft, though RFC 1122 asks them only for hard ones[: {sender_move}]. "
+    "This is assumed until the {sender} sends something on this connection again. The quoted number is the right "
+    "one: whoever forged this would have to see the SYN.",
+    "ICMP 差错告诉{sender}：它的 SYN（序号 {seq}）无法送达。在建立连接时，多数协议栈遇到这种差错就放弃，无论硬差错还"
+    "是软差错，尽管 RFC 1122 只要求对硬差错这样做[：{sender_move}]。在{sender}再次于此连接上发送之前，这只是假定。引"
+    "用的序号正确：要伪造它必须看到过 SYN。"};
 static const struct words OPENING = {
-    "An ICMP error quotes segment {seq} of the {sender}, which is in {sender_state}. This error is no reason to abort: "
-    "the "
-    "{sender} sends the segment again until it is answered or gives up. Some stacks, Linux among them, abort a "
-    "connection "
-    "that is being opened on it all the same. The quoted number is in flight: to forge this one must see the traffic.",
+    "An ICMP error quotes segment {seq} of the {sender}, which is in {sender_state}. This error is no reason to "
+    "abort: the {sender} sends the segment again until it is answered or gives up. Some stacks, Linux among them, "
+    "abort a connection that is being opened on it all the same. The quoted number is in flight: to forge this one "
+    "must see the traffic.",
     "ICMP 差错引用了{sender}的报文段 {seq}，{sender}处于 {sender_state}。这种差错不是放弃的理由：{sender}会重传该报文"
-    "段，直到得到应答或放弃。包括 Linux 在内的一些协议栈在打开连接时仍会因此放弃。引用的序号在途中：要伪造它必须看到过"
-    "流量。"};
+    "段，直到得到应答或放弃。包括 Linux 在内的一些协议栈在建立连接时仍会因此放弃。引用的序号在途中：要伪造它必须看到"
+    "过流量。"};
 static const struct words KEPT = {
-    "An ICMP error quotes segment {seq} of the {sender}, which is in {sender_state}. TCP keeps a synchronised "
-    "connection: "
-    "it remembers the error, sends the segment again, and tells the application only if it gives up at last. No state "
-    "moves. The quoted number is in flight, so this is genuine, or forged by somebody who sees or guesses the numbers.",
-    "ICMP 差错引用了{sender}的报文段 {seq}，{sender}处于 {sender_state}。TCP 会保留已同步的连接：记下差错、重传该报文"
-    "段，最终放弃时才告诉应用。状态不变。引用的序号在途中，因此差错是真实的，或由能看到或猜到序号的人伪造。"};
+    "An ICMP error quotes segment {seq} of the {sender}, which is in {sender_state}. Most stacks keep a synchronised "
+    "connection, whatever the error: they remember it, send the segment again, and tell the application only if they "
+    "give up at last. No state moves. The quoted number is in flight, so this is genuine, or forged by somebody who "
+    "sees or guesses the numbers.",
+    "ICMP 差错引用了{sender}的报文段 {seq}，{sender}处于 {sender_state}。无论哪种差错，多数协议栈都会保留已同步的连"
+    "接：记下差错、重传该报文段，最终放弃时才告诉应用程序。状态不变。引用的序号在途中，因此差错是真实的，或由能看到或"
+    "猜到序号的人伪造。"};
 static const struct words SMALLER = {
-    "A link on the way is too small for segment {seq} of the {sender}[: it takes packets of {1} octets]. The {sender}, "
-    "in {sender_state}, notes the path MTU, cuts its segments accordingly and repeats this one. No state moves. The "
-    "quoted number is in flight; forged with a small MTU such an error would only make the connection slow.",
+    "A link on the way is too small for segment {seq} of the {sender}[: it takes packets of {1} octets]. The "
+    "{sender}, in {sender_state}, notes the path MTU, cuts its segments accordingly and repeats this one. No state "
+    "moves. The quoted number is in flight; forged with a small MTU such an error would only make the connection "
+    "slow.",
     "途中的一条链路容不下{sender}的报文段 {seq}[：它最多承载 {1} 字节的分组]。处于 {sender_state} 的{sender}记下路径 "
     "MTU，缩小报文段并重传这一个。状态不变。引用的序号在途中；伪造成很小的 MTU 只会使连接变慢。"};
 static const struct words AT_REST = {
     "An ICMP error quotes segment {seq} of the {sender}, which is in {sender_state}: there is nothing left to abort, "
-    "and "
-    "no state moves.",
+    "and no state moves.",
     "ICMP 差错引用了{sender}的报文段 {seq}，{sender}处于 {sender_state}：已没有可放弃的连接，状态不变。"};
 static const struct words LATE = {
-    "An ICMP error quotes number {seq} of the {sender}, which is no longer in flight: it comes late or was forged. The "
-    "{sender}, in {sender_state}, ignores it if it checks the number. No state moves.",
-    "ICMP 差错引用了{sender}的序号 {seq}，它已不在途中：差错迟到或是伪造的。处于 {sender_state} 的{sender}若检查序号就"
-    "会忽略它。状态不变。"};
+    "An ICMP error quotes number {seq} of the {sender}, which is no longer in flight: it comes late or was forged. "
+    "The {sender}, in {sender_state}, ignores it if it checks the number. No state moves.",
+    "ICMP 差错引用了{sender}的序号 {seq}，它已不在途中：差错迟到或是伪造的。处于 {sender_state} 的{sender}若检查序号"
+    "就会忽略它。状态不变。"};
 static const struct words SUSPECT = {
     "An ICMP error quotes number {seq}, which the {sender} was not seen to send: it can have been forged by anybody "
-    "who "
-    "knows addresses and ports. The {sender}, in {sender_state}, ignores it if it checks the number, as most stacks "
-    "do. "
-    "No state moves.",
+    "who knows addresses and ports. The {sender}, in {sender_state}, ignores it if it checks the number, as most "
+    "stacks do. No state moves.",
     "ICMP 差错引用了序号 {seq}，而没有看到{sender}发送过它：任何知道地址和端口的人都可能伪造。处于 {sender_state} 的"
     "{sender}若检查序号就会忽略它，多数协议栈都这样做。状态不变。"};
 

@@ -156,7 +156,7 @@ static void note_own_fin(struct judgement *j) {
         c->first_fin_role = (uint8_t)j->sender;
         s->first_fin_ns = j->segment->time_ns;
         step(j, TCPSTATE_STEP_CLOSE_1, false);
-        findings_tell(j, TCPSTATE_FINDING_active_close, 0, 0, 0);
+        findings_tell(j, covers ? TCPSTATE_FINDING_passive_close : TCPSTATE_FINDING_active_close, 0, 0, 0);
         return;
     }
     if (!covers) {

@@ -120,7 +120,8 @@ static void test_variables(void) {
         {"{end} {fin}", "1022 1021", "1022 1021"},
         {"{ack} {ack-1}", "5001 5000", "5001 5000"},
         {"{len}", "20", "20"},
-        {"{octets}", "20 octets", "20 字节"},
+        {"{octets} {data}", "20 octets 20 octets", "20 字节 20 字节"},
+        {"{numbers}", "numbers 1001 to 1021", "序号 1001 至 1021"},
         {"{isn} {isn+1}", "1000 1001", "1000 1001"},
         {"{peer_isn} {peer_isn+1}", "5000 5001", "5000 5001"},
         {"{acked_isn} {acked_fin}", "5000 5000", "5000 5000"},
@@ -134,6 +135,8 @@ static void test_variables(void) {
         {"{options}", "MSS, window scale", "MSS、窗口扩大"},
         {"{tsval} {tsecr}", "7001 7002", "7001 7002"},
         {"{cause} {1} {2}", "33 111 222", "33 111 222"},
+        {"{octets_1} {octets_2}", "111 octets 222 octets", "111 字节 222 字节"},
+        {"{ms_1} {ms_2}", "111 ms 222 ms", "111 毫秒 222 毫秒"},
     };
 
     know_everything();
@@ -145,6 +148,14 @@ static void test_variables(void) {
     segment.length = 1;
     segment.options = 0;
     check_expansion("{flags}, {options}, {octets}, {end}", TCPSTATE_ENGLISH, "none, none, 1 octet, 1002");
+    check_expansion("{numbers}", TCPSTATE_ENGLISH, "number 1001");
+    finding.value[0] = 1;
+    finding.value[1] = 61020;
+    check_expansion("{octets_1}, {ms_2}", TCPSTATE_ENGLISH, "1 octet, 61.020 s");
+    check_expansion("{ms_2}", TCPSTATE_CHINESE, "61.020 秒");
+    segment.length = 0;
+    check_expansion("{numbers}[, {data}]", TCPSTATE_ENGLISH, "number 1001");
+    segment.length = 1;
     segment.traits = TCPSTATE_LENGTH_UNKNOWN;
     check_expansion("{octets}", TCPSTATE_ENGLISH, "some octets");
     report.sender = SERVER;
@@ -173,6 +184,16 @@ static void test_brackets(void) {
     check_expansion("[{isn} {seq}|{seq}]", TCPSTATE_ENGLISH, "1001");
     check_expansion("[{isn}|{cause}].", TCPSTATE_ENGLISH, ".");
     check_expansion("[; {sender_move}][; {receiver_move}].", TCPSTATE_ENGLISH, ".");
+}
+
+/* A move that this segment has not caused: an assumption taken back, or the state when it was sent. */
+static void test_moves_of_another_segment(void) {
+    know_everything();
+    report.end[SERVER].taken_back = true;
+    report.was_in_flight = true;
+    check_expansion("[{sender_move}][{receiver_move}].", TCPSTATE_ENGLISH, ".");
+    know_nothing();
+    check_expansion("[{sender_before}][{receiver_state}].", TCPSTATE_ENGLISH, ".");
 }
 
 /* The numbers that a later segment may add to the summary must not show before. */
@@ -247,8 +268,8 @@ static void check_result(const char *id, const char *text) {
 
 /* What may be unknown stands in brackets: else nothing would differ when the words around it are known to be there. */
 static void check_unknowns_are_bracketed(const char *id, const char *pattern) {
-    static const char *const unsure[] = {"{isn", "{peer_isn", "{acked_",      "{cause}",
-                                         "{1}",  "{2}",       "{sender_move", "{receiver_move"};
+    static const char *const unsure[] = {"{isn",         "{peer_isn",      "{acked_", "{cause}",  "{1}", "{2}",
+                                         "{sender_move", "{receiver_move", "{data}",  "{octets_", "{ms_"};
     bool in_group = false, in_other = false;
 
     for (const char *c = pattern; *c; c++) {
@@ -260,6 +281,30 @@ static void check_unknowns_are_bracketed(const char *id, const char *pattern) {
     }
 }
 
+static bool is_chinese_character(const char *c) { return has_chinese((const char[]){c[0], c[1], c[2], '\0'}); }
+
+/* Beside a Chinese character stands Chinese punctuation. */
+static void check_punctuation(const char *id, const char *text) {
+    for (const char *c = text; *c; c++)
+        if (strchr(",:;()?!", *c))
+            CHECK(!(c >= text + 3 && is_chinese_character(c - 3)) && !is_chinese_character(c + 1),
+                  "%s: '%c' beside a Chinese character: %s", id, *c, text);
+}
+
+/* Sentences that can be read at one go. */
+static void check_sentences(const char *id, const char *english) {
+    unsigned words = 0;
+
+    for (const char *c = english; *c; c++) {
+        words += *c == ' ';
+        if ((*c == '.' || *c == ':' || *c == ';') && (c[1] == ' ' || c[1] == '\0'))
+            words = 0;
+        CHECK(words <= 40, "%s: more than 40 words in a row: %s", id, english);
+        if (words > 40)
+            return;
+    }
+}
+
 static void check_both(const char *id, const char *english, const char *chinese) {
     check_template(id, english, TCPSTATE_ENGLISH);
     check_template(id, chinese, TCPSTATE_CHINESE);
@@ -267,7 +312,11 @@ static void check_both(const char *id, const char *english, const char *chinese)
     check_unknowns_are_bracketed(id, chinese);
     know_everything();
     check_result(id, expand(english, TCPSTATE_ENGLISH));
+    check_sentences(id, expand(english, TCPSTATE_ENGLISH));
     check_result(id, expand(chinese, TCPSTATE_CHINESE));
+    check_punctuation(id, expand(chinese, TCPSTATE_CHINESE));
+    finding.value[0] = finding.value[1] = segment.length = 1;
+    CHECK(!contains(expand(english, TCPSTATE_ENGLISH), " 1 octets"), "%s: one is no plural", id);
     know_nothing();
     check_result(id, expand(english, TCPSTATE_ENGLISH));
     check_result(id, expand(chinese, TCPSTATE_CHINESE));
@@ -410,6 +459,8 @@ static const struct sample samples[] = {
     {SITUATION_(SYN_IN_CONNECTION),    SYN,        0, STEP(NONE),               false, {S(ESTABLISHED), S(ESTABLISHED)},    {S(ESTABLISHED), S(ESTABLISHED)},    {NO_EVENT, NO_EVENT},                      FINDING_(syn_in_connection)},
     {SITUATION_(SYNACK),               SYN|ACK,    0, STEP(HANDSHAKE_2),        false, {S(SYN_RECEIVED), S(SYN_SENT)},      {S(SYN_RECEIVED), S(ESTABLISHED)},   {EVENT(snd_synack), EVENT(rcv_ack_s)},     NO_FINDING},
     {SITUATION_(SYNACK_FIN),           SYN|ACK|FIN,0, STEP(HANDSHAKE_2),        false, {S(SYN_RECEIVED), S(SYN_SENT)},      {S(FIN_WAIT_1), S(CLOSE_WAIT)},      {EVENT(snd_synack), EVENT(rcv_ack_s)},     FINDING_(synack_fin)},
+    {SITUATION_(SYNACK_FIN),           SYN|ACK|FIN,9, STEP(CLOSE_1),            false, {S(SYN_RECEIVED), S(SYN_SENT)},      {S(FIN_WAIT_1), S(CLOSE_WAIT)},      {EVENT(snd_synack), EVENT(rcv_fin)},       FINDING_(synack_fin)},
+    {SITUATION_(SYNACK_LATE_COPY),     SYN|ACK,    0, STEP(HANDSHAKE_2),        true,  {S(ESTABLISHED), S(ESTABLISHED)},    {S(ESTABLISHED), S(ESTABLISHED)},    {EVENT(snd_synack_again), NO_EVENT},       NO_FINDING},
     {SITUATION_(SYNACK_UNACCEPTABLE),  SYN|ACK,    0, STEP(NONE),               false, {S(SYN_RECEIVED), S(SYN_SENT)},      {S(SYN_RECEIVED), S(SYN_SENT)},      {EVENT(snd_synack), NO_EVENT},             FINDING_(synack_ack_unacceptable)},
     {SITUATION_(SYNACK_AGAIN),         SYN|ACK,    0, STEP(HANDSHAKE_2),        true,  {S(ESTABLISHED), S(ESTABLISHED)},    {S(SYN_RECEIVED), S(ESTABLISHED)},   {EVENT(snd_synack_again), NO_EVENT},       FINDING_(synack_retransmitted_after_ack)},
     {SITUATION_(SYNACK_CROSSED_FIRST), SYN|ACK,    0, STEP(SIM_OPEN_3),         false, {S(SYN_RECEIVED), S(SYN_RECEIVED)},  {S(SYN_RECEIVED), S(ESTABLISHED)},   {EVENT(snd_synack), EVENT(rcv_ack_s)},     NO_FINDING},
@@ -417,8 +468,11 @@ static const struct sample samples[] = {
     {SITUATION_(THIRD_ACK),            ACK,        0, STEP(HANDSHAKE_3),        false, {S(ESTABLISHED), S(SYN_RECEIVED)},   {S(ESTABLISHED), S(ESTABLISHED)},    {EVENT(snd_ack_syn), EVENT(rcv_ack_s)},    FINDING_(handshake_completed)},
     {SITUATION_(THIRD_DATA),           ACK,       50, STEP(HANDSHAKE_3),        false, {S(ESTABLISHED), S(SYN_RECEIVED)},   {S(ESTABLISHED), S(ESTABLISHED)},    {EVENT(snd_ack_syn), EVENT(rcv_ack_s)},    FINDING_(handshake_completed_by_data)},
     {SITUATION_(THIRD_FIN),            ACK|FIN,    0, STEP(HANDSHAKE_3),        false, {S(ESTABLISHED), S(SYN_RECEIVED)},   {S(FIN_WAIT_1), S(CLOSE_WAIT)},      {EVENT(snd_fin), EVENT(rcv_fin)},          NO_FINDING},
+    {SITUATION_(THIRD_FIN),            ACK|FIN,   20, STEP(CLOSE_1),            false, {S(ESTABLISHED), S(SYN_RECEIVED)},   {S(FIN_WAIT_1), S(CLOSE_WAIT)},      {EVENT(snd_fin), EVENT(rcv_fin)},          FINDING_(handshake_completed)},
+    {SITUATION_(THIRD_WRONG),          ACK,        0, STEP(NONE),               false, {S(ESTABLISHED), S(SYN_RECEIVED)},   {S(ESTABLISHED), S(SYN_RECEIVED)},   {NO_EVENT, NO_EVENT},                      FINDING_(handshake_ack_number_wrong)},
     {SITUATION_(THIRD_AGAIN),          ACK,        0, STEP(HANDSHAKE_3),        true,  {S(ESTABLISHED), S(SYN_RECEIVED)},   {S(ESTABLISHED), S(ESTABLISHED)},    {NO_EVENT, EVENT(rcv_ack_s)},              NO_FINDING},
     {SITUATION_(DATA),                 ACK,       50, STEP(NONE),               false, {S(ESTABLISHED), S(ESTABLISHED)},    {S(ESTABLISHED), S(ESTABLISHED)},    {NO_EVENT, NO_EVENT},                      NO_FINDING},
+    {SITUATION_(PURE_ACK),             ACK,        0, STEP(NONE),               false, {S(FIN_WAIT_2), S(CLOSE_WAIT)},      {S(FIN_WAIT_2), S(CLOSE_WAIT)},      {NO_EVENT, NO_EVENT},                      NO_FINDING},
     {SITUATION_(PURE_ACK_BEFORE_DATA), ACK,        0, STEP(NONE),               false, {S(ESTABLISHED), S(ESTABLISHED)},    {S(ESTABLISHED), S(ESTABLISHED)},    {NO_EVENT, NO_EVENT},                      NO_FINDING},
     {SITUATION_(FIN),                  ACK|FIN,    0, STEP(CLOSE_1),            false, {S(ESTABLISHED), S(ESTABLISHED)},    {S(FIN_WAIT_1), S(CLOSE_WAIT)},      {EVENT(snd_fin), EVENT(rcv_fin)},          FINDING_(active_close)},
     {SITUATION_(FIN_DATA),             ACK|FIN,   20, STEP(CLOSE_1),            false, {S(ESTABLISHED), S(ESTABLISHED)},    {S(FIN_WAIT_1), S(CLOSE_WAIT)},      {EVENT(snd_fin), EVENT(rcv_fin)},          FINDING_(active_close)},
@@ -430,6 +484,9 @@ static const struct sample samples[] = {
     {SITUATION_(FIN_WITH_ACK),         ACK|FIN,    0, STEP(CLOSE_2_3),          false, {S(CLOSE_WAIT), S(FIN_WAIT_1)},      {S(LAST_ACK), S(TIME_WAIT)},         {EVENT(snd_fin), EVENT(rcv_fin)},          FINDING_(three_segment_close)},
     {SITUATION_(SECOND_FIN),           ACK|FIN,    0, STEP(CLOSE_3),            false, {S(CLOSE_WAIT), S(FIN_WAIT_2)},      {S(LAST_ACK), S(TIME_WAIT)},         {EVENT(snd_fin), EVENT(rcv_fin)},          FINDING_(passive_close)},
     {SITUATION_(LAST_ACK),             ACK,        0, STEP(CLOSE_4),            false, {S(TIME_WAIT), S(LAST_ACK)},         {S(TIME_WAIT), S(CLOSED)},           {EVENT(snd_ack_fin), EVENT(rcv_ack_f)},    FINDING_(close_completed)},
+    {SITUATION_(SECOND_FIN),           ACK|FIN,    0, STEP(CLOSE_1),            false, {S(CLOSE_WAIT), S(FIN_WAIT_2)},      {S(LAST_ACK), S(TIME_WAIT)},         {EVENT(snd_fin), EVENT(rcv_fin)},          FINDING_(passive_close)},
+    {SITUATION_(LAST_ACK),             ACK,        0, STEP(CLOSE_2),            false, {S(TIME_WAIT), S(LAST_ACK)},         {S(TIME_WAIT), S(CLOSED)},           {EVENT(snd_ack_fin), EVENT(rcv_ack_f)},    FINDING_(fin_acknowledged)},
+    {SITUATION_(LAST_ACK_OTHER),       ACK,        0, STEP(SIM_CLOSE_4),        false, {S(CLOSED), S(LAST_ACK)},            {S(CLOSED), S(CLOSED)},              {NO_EVENT, EVENT(rcv_ack_f)},              FINDING_(fin_acknowledged)},
     {SITUATION_(LAST_ACK_AGAIN),       ACK,        0, STEP(CLOSE_4),            true,  {S(TIME_WAIT), S(LAST_ACK)},         {S(TIME_WAIT), S(CLOSED)},           {EVENT(snd_ack_fin), EVENT(rcv_ack_f)},    NO_FINDING},
     {SITUATION_(FIN_AGAIN),            ACK|FIN,    0, STEP(CLOSE_1),            true,  {S(FIN_WAIT_2), S(CLOSE_WAIT)},      {S(FIN_WAIT_1), S(CLOSE_WAIT)},      {EVENT(snd_fin_again), EVENT(rcv_fin)},    FINDING_(fin_retransmitted)},
     {SITUATION_(FIN_AGAIN),            ACK|FIN,    0, STEP(CLOSE_3),            true,  {S(LAST_ACK), S(FIN_WAIT_2)},        {S(LAST_ACK), S(TIME_WAIT)},         {EVENT(snd_fin_again), EVENT(rcv_fin)},    FINDING_(fin_retransmitted)},
@@ -445,9 +502,12 @@ static const struct sample samples[] = {
     {SITUATION_(RST_ACCEPTED),         RST,        0, STEP(NONE),               false, {S(ESTABLISHED), S(ESTABLISHED)},    {S(CLOSED), S(CLOSED)},              {EVENT(snd_rst), EVENT(rcv_rst)},          FINDING_(connection_aborted)},
     {SITUATION_(RST_IGNORED),          RST,        0, STEP(NONE),               false, {S(ESTABLISHED), S(ESTABLISHED)},    {S(CLOSED), S(ESTABLISHED)},         {EVENT(snd_rst), NO_EVENT},                FINDING_(rst_behind_window)},
     {SITUATION_(RST_ENDS_TIME_WAIT),   RST,        0, STEP(NONE),               false, {S(CLOSED), S(TIME_WAIT)},           {S(CLOSED), S(CLOSED)},              {EVENT(snd_rst), EVENT(rcv_rst)},          FINDING_(rst_after_close)},
+    {SITUATION_(RST_TO_CLOSED),        RST,        0, STEP(NONE),               false, {S(CLOSED), S(TIME_WAIT)},           {S(CLOSED), S(CLOSED)},              {NO_EVENT, EVENT(time_2msl)},              FINDING_(time_wait_expired)},
     {SITUATION_(RST_IN_SYN_SENT_IGNORED),RST,      0, STEP(NONE),               false, {S(LISTEN), S(SYN_SENT)},            {S(LISTEN), S(SYN_SENT)},            {EVENT(snd_rst), NO_EVENT},                FINDING_(rst_to_syn_unacceptable)},
     {SITUATION_(RST_ORPHAN),           RST,        0, STEP(NONE),               false, {S(UNKNOWN), S(UNKNOWN)},            {S(CLOSED), S(CLOSED)},              {EVENT(snd_rst), EVENT(rcv_rst)},          FINDING_(rst_orphan)},
     {SITUATION_(CHALLENGE_TO_SYN),     ACK,        0, STEP(NONE),               false, {S(ESTABLISHED), S(SYN_SENT)},       {S(ESTABLISHED), S(SYN_SENT)},       {NO_EVENT, NO_EVENT},                      FINDING_(syn_answered_by_challenge_ack)},
+    {SITUATION_(CHALLENGE_TO_SYN),     ACK,        0, STEP(NONE),               false, {S(SYN_RECEIVED), S(SYN_SENT)},      {S(ESTABLISHED), S(SYN_SENT)},       {EVENT(pickup), NO_EVENT},                 FINDING_(syn_answered_by_challenge_ack)},
+    {SITUATION_(BAD_SIGNATURE),        ACK,        9, STEP(NONE),               false, {S(ESTABLISHED), S(ESTABLISHED)},    {S(ESTABLISHED), S(ESTABLISHED)},    {NO_EVENT, NO_EVENT},                      FINDING_(md5_signature_unexpected)},
     {SITUATION_(MIDSTREAM),            ACK,        9, STEP(NONE),               false, {S(UNKNOWN), S(UNKNOWN)},            {S(ESTABLISHED), S(ESTABLISHED)},    {EVENT(pickup), EVENT(pickup)},            FINDING_(midstream_start)},
     {SITUATION_(COPY),                 ACK|FIN,    0, STEP(NONE),               false, {S(FIN_WAIT_1), S(CLOSE_WAIT)},      {S(FIN_WAIT_1), S(CLOSE_WAIT)},      {NO_EVENT, NO_EVENT},                      FINDING_(duplicate_frame)},
     {SITUATION_(AFTER_CLOSE),          ACK,        9, STEP(NONE),               false, {S(CLOSED), S(CLOSED)},              {S(CLOSED), S(CLOSED)},              {NO_EVENT, NO_EVENT},                      FINDING_(segment_after_close)},
@@ -542,6 +602,14 @@ static void test_additions(void) {
     report.was_in_flight = true;
     tcpstate_explain(&segment, &report, &summary, TCPSTATE_ENGLISH, text, sizeof(text));
     CHECK(contains(text, "as it was when it sent this"), "%s", text);
+    explain_sample(EXPLAIN_RST_ACCEPTED, text);
+    CHECK(contains(text, "With this segment the client goes from ESTABLISHED to CLOSED."), "%s", text);
+    explain_sample(EXPLAIN_PURE_ACK, text);
+    CHECK(!contains(text, "goes from"), "%s", text);
+    report.end[SERVER].before = S(SYN_RECEIVED);
+    report.end[SERVER].state = S(ESTABLISHED);
+    tcpstate_explain(&segment, &report, &summary, TCPSTATE_ENGLISH, text, sizeof(text));
+    CHECK(contains(text, "On arrival the server goes from SYN-RECEIVED to ESTABLISHED."), "%s", text);
     explain_sample(EXPLAIN_FIN_AGAIN, text);
     report.end[CLIENT].taken_back = true;
     tcpstate_explain(&segment, &report, &summary, TCPSTATE_ENGLISH, text, sizeof(text));
@@ -605,6 +673,7 @@ int main(void) {
     test_variables();
     test_numbers_wrap();
     test_brackets();
+    test_moves_of_another_segment();
     test_acknowledged_numbers();
     test_cut_at_a_character();
     test_every_finding();

@@ -116,7 +116,8 @@ def first_sentence(text):
 
 def plain(variable, offset):
     words = {"sender": "sender", "receiver": "receiver", "seq": "`SEQ`", "ack": "`ACK`", "end": "`END`", "isn": "`ISN`",
-             "peer_isn": "`ISN`", "octets": "N octets", "flags": "`FLAGS`", "1": "N", "2": "N"}
+             "peer_isn": "`ISN`", "octets": "N octets", "numbers": "numbers from `SEQ`", "flags": "`FLAGS`", "1": "N",
+             "2": "N"}
     return words.get(variable, f"`{variable.upper()}`") + (offset or "")
 
 
