@@ -60,6 +60,7 @@ struct tcpstate_endpoint {
     /* what it sent */
     bool has_iss, has_smax, has_dmax, has_fin, fin_inferred, iss_inferred, sent_syn, sent_synack, synack_acked;
     uint32_t smax_tsval;
+    bool smax_is_next; /* a pure ACK has told SND.NXT, less than what was captured */
     uint32_t iss, smax, dmax; /* smax: end of the highest octet, SYN and FIN counted; dmax: data only */
     bool fin_shadowed;        /* y had taken somebody else's octet of that number before */
     uint32_t fin;             /* sequence number of its FIN */
@@ -80,13 +81,17 @@ struct tcpstate_endpoint {
     uint8_t revivals;     /* segments since that say otherwise */
     bool sends_octets;    /* what looked like its FIN was one octet of text */
     bool maybe_fin;       /* y acknowledged one number beyond smax: a FIN or an octet, at `maybe` */
+    bool maybe_text;      /* ... and text that was captured just before ended there */
+    bool maybe_own;       /* ... and it has sent an octet of its own there since */
+    uint8_t maybe_stuck;  /* ... and text beyond, which y does not take: so often */
+    int64_t maybe_beyond_ns;
     bool maybe_denied;    /* ... and its own SND.NXT says that it sent neither: it was somebody else's */
     uint32_t maybe, maybe_frame, maybe_index;
     int64_t maybe_denied_ns; /* by text sent then; 0: by its SND.NXT, before */
     bool has_octet;         /* y's ACK of one number was one of an octet, as hindsight knows; it ended at `octet` */
     uint32_t octet;
     bool has_seen_text; /* text of its nominal sending was captured, whoever sent it; ends at `seen_text` */
-    uint32_t seen_text;
+    uint32_t seen_text, seen_text_index;
     bool has_pure; /* its newest pure ACK: SEG.SEQ was SND.NXT */
     uint32_t pure_seq, pure_ack, pure_tsval;
     bool crossed; /* y's FIN reached it only after it had sent its own, not captured yet */

@@ -128,6 +128,7 @@ void knowledge_of_peer_fin(struct judgement *j) {
 
     if (!y->has_wire_fin && y->has_seen_fin && j->segment->ack == y->seen_fin + 1 &&
         seq_after(j->segment->ack, y->smax) &&
+        !(y->has_seen_text && y->seen_text == y->seen_fin + 1 && y->seen_text_index > y->seen_fin_index) &&
         !(y->has_fin && y->fin == y->seen_fin)) { /* whoever sent it, x has taken it */
         y->has_wire_fin = true;
         y->wire_fin = y->seen_fin;
@@ -221,14 +222,20 @@ static void note_maybe_fin(struct judgement *j, uint32_t number, bool denied) {
     }
     if (y->has_octet && y->octet == number + 1)
         return;
-    bool taken = again && y->maybe_denied && j->segment->sack_count == 0 && !j->stale &&
-                 j->emitted_ns - j->tolerance_ns > y->maybe_denied_ns &&
-                 !(y->has_seen_text && y->seen_text == number + 1);
+    bool sacks = j->segment->sack_count > 0 && !is_duplicate_sack(j->segment);
+    if (again && y->maybe_own && !sacks && !j->stale && y->maybe_beyond_ns != 0 && y->maybe_stuck < 255 &&
+        j->emitted_ns - j->tolerance_ns > y->maybe_beyond_ns)
+        y->maybe_stuck++;
+    bool taken = again && !sacks && !j->stale && !y->maybe_text &&
+                 ((y->maybe_denied && j->emitted_ns - j->tolerance_ns > y->maybe_denied_ns) || y->maybe_stuck >= 2);
 
     if (!again) {
         y->maybe_fin = true;
         y->maybe_denied = denied;
-        y->maybe_denied_ns = 0;
+        y->maybe_denied_ns = y->maybe_beyond_ns = 0;
+        y->maybe_own = false;
+        y->maybe_stuck = 0;
+        y->maybe_text = y->has_seen_text && y->seen_text == number + 1;
         y->maybe = number;
         y->maybe_frame = j->segment->frame;
         y->maybe_index = j->index;
@@ -300,8 +307,8 @@ void knowledge_of_unseen_fin(struct judgement *j) {
             engine_restore(j, j->receiver, TCPSTATE_CLOSE_WAIT, TCPSTATE_INFERRED);
         return;
     }
-    if (y->maybe_fin && y->maybe_denied && !y->has_wire_fin && ack == y->maybe + 1) {
-        note_maybe_fin(j, y->maybe, true);
+    if (y->maybe_fin && (y->maybe_denied || y->maybe_own) && !y->has_wire_fin && ack == y->maybe + 1) {
+        note_maybe_fin(j, y->maybe, y->maybe_denied);
         return;
     }
     if (y->has_fin || y->has_wire_fin || !x->has_acked || !state_is_synchronized((enum tcpstate_state)x->state) ||
@@ -355,7 +362,7 @@ void knowledge_of_unseen_fin(struct judgement *j) {
 void knowledge_of_maybe_fin(struct judgement *j, struct tcpstate_endpoint *end, enum tcpstate_role role) {
     struct tcpstate_endpoint *other = &j->connection->end[1 - role];
 
-    if (end->maybe_denied)
+    if (end->maybe_denied || end->maybe_own)
         return;
     end->maybe_fin = false;
     if (end->has_fin || (end->captured ? end->maybe != end->smax : end->maybe + 1 != end->smax))

@@ -29,7 +29,8 @@ static void judge_own_fin(struct judgement *j) {
         bool beyond_is_false = (j->segment->options & TCPSTATE_OPT_TIMESTAMPS) && x->sent_ts && x->has_una &&
                                seq_after(j->segment->tsval, x->smax_tsval) && seq_at_least(fin, x->una) &&
                                j->segment->length == 0;
-        bool plausible = !x->has_smax || seq_after(j->end, x->smax) || x->fin_inferred || beyond_is_false;
+        bool plausible = !x->has_smax || seq_after(j->end, x->smax) || x->fin_inferred || beyond_is_false ||
+                         (x->smax_is_next && j->end == x->smax);
         bool repeats_inferred = x->fin_inferred && x->fin == fin;
 
         bool after_last_data = !j->stale || !(j->segment->options & TCPSTATE_OPT_TIMESTAMPS) ||
@@ -572,8 +573,10 @@ static bool goes_on_after_fin(const struct judgement *j) {
 
     if (s->length > 0 && seq_after(s->seq + s->length, x->fin)) /* one octet at the FIN's number: a keep-alive */
         return seq_at_most(s->seq, x->fin) && (s->length > 1 || s->seq != x->fin || !x->fin_acked);
-    if (!j->pure_ack || !seq_at_most(s->seq, x->fin))
+    if (!j->pure_ack || j->ack_unsent || !seq_at_most(s->seq, x->fin))
         return false;
+    if (seq_after(s->ack, x->fin_ack) && !(x->has_una && s->seq + 1 == x->una))
+        return true; /* it knows more than the FIN did */
     if (j->newest_acked_ns > x->fin_ns)
         return true; /* it knows what was captured after the FIN */
     if (!(s->options & TCPSTATE_OPT_TIMESTAMPS) || !seq_after(s->tsval, x->fin_tsval))
@@ -598,12 +601,16 @@ static void judge_denial(struct judgement *j) {
         return;
     if (x->maybe_fin && (s->length > 0 || j->fin) && seq_at_most(s->seq, x->maybe) && seq_after(j->end, x->maybe)) {
         if (j->end == x->maybe + 1) { /* its own octet or FIN */
-            x->maybe_fin = x->maybe_denied = false;
+            x->maybe_own = s->length > 0;
+            x->maybe_fin &= s->length > 0;
+            x->maybe_denied = false;
         } else if (s->seq == x->smax && !x->maybe_denied) {
             x->maybe_denied = true;
             x->maybe_denied_ns = s->time_ns;
         }
     }
+    if (x->maybe_fin && x->maybe_own && s->length > 0 && s->seq == x->maybe + 1 && x->maybe_beyond_ns == 0)
+        x->maybe_beyond_ns = s->time_ns;
     if (!j->pure_ack || may_repeat_old_number(j) || s->seq != x->smax)
         return;
     if (x->maybe_fin && x->maybe == x->smax)
@@ -786,10 +793,12 @@ static void note_numbers(struct judgement *j) {
     } else if (!keep_alive && (s->length > 0 || j->fin || j->syn) && seq_after(j->end, x->smax)) {
         x->smax = j->end;
         x->smax_tsval = s->tsval;
+        x->smax_is_next = false;
     } else if (j->pure_ack && !keep_alive && !j->stale && seq_before(s->seq, x->smax) &&
                !(x->has_una && s->seq + 1 == x->una && may_repeat_old_number(j)) && (s->options & TCPSTATE_OPT_TIMESTAMPS) &&
                seq_after(s->tsval, x->smax_tsval)) {
         x->smax = s->seq; /* SND.NXT: what was captured beyond it is not x's */
+        x->smax_is_next = true;
         if (x->has_dmax && seq_after(x->dmax, s->seq))
             x->dmax = s->seq;
         if (x->has_una && seq_after(x->una, s->seq))
@@ -818,7 +827,7 @@ void sender_judge(struct judgement *j) {
 
     if (hindsight_says(j, j->index, TCPSTATE_VERDICT_NOT_SENT))
         j->alien = true;
-    if (j->fin && !j->syn) {
+    if (j->fin && j->ack && !j->syn) {
         x->has_seen_fin = true;
         x->seen_fin = j->end - 1;
         x->seen_fin_frame = s->frame;
@@ -827,6 +836,7 @@ void sender_judge(struct judgement *j) {
     if (j->ordinary && s->length > 0 && !j->fin && x->has_smax && seq_after(j->end, x->smax)) {
         x->has_seen_text = true;
         x->seen_text = j->end;
+        x->seen_text_index = j->index;
     }
     if (j->alien)
         return;
