@@ -51,6 +51,7 @@ struct tcpstate_end_facts {
     bool any_rst;
     bool spoke[2], acks_advance[2], fin_acked[2], sent_ts[2];
     uint32_t syn_count, fin_count[2];
+    uint32_t ecn_syn_frame;       /* the client's SYN that asked for ECN */
     uint32_t close_wait_frame[2]; /* in CLOSE-WAIT since this segment, and not told yet */
     uint32_t tsval[2];            /* newest */
     uint32_t older_iss[2];        /* of the connection before */

@@ -32,6 +32,8 @@ static void note_sender(struct judgement *j) {
 
     if (j->syn && !j->ack && !j->rst && j->sender == TCPSTATE_CLIENT && !j->candidate)
         f->syn_count++;
+    if (j->sender == TCPSTATE_CLIENT)
+        f->ecn_syn_frame = x->evidence_open.ecn_syn_frame;
     if (j->rst)
         f->any_rst = true;
     if (j->ordinary && !j->alien)

@@ -78,7 +78,8 @@ static void note_syn(struct judgement *j) {
         findings_tell(j, TCPSTATE_FINDING_syn_sent, 0, 0, 0);
     if (second) {
         c->simultaneous_open = true;
-        findings_tell(j, TCPSTATE_FINDING_simultaneous_open, s->syn_frame, 0, 0);
+        if (!j->x->evidence_open.acked_syn) /* it knew the other SYN: split_handshake */
+            findings_tell(j, TCPSTATE_FINDING_simultaneous_open, s->syn_frame, 0, 0);
     }
 }
 
