@@ -183,6 +183,7 @@ void findings_judge(struct judgement *j) {
     findings_synchronized(j);
     findings_close(j);
     findings_reset(j);
+    findings_ignored(j);
     findings_note_for_the_end(j);
     remember_ack(j);
     note_activity(j);
