@@ -7,6 +7,8 @@
 #define TCPSTATE_EVIDENCE_END_H
 
 #include <stdbool.h>
+#include "evidence_story.h"
+
 #include <stdint.h>
 
 enum { TCPSTATE_BURST = 2 }; /* resets before this one */
@@ -56,6 +58,7 @@ struct tcpstate_end_facts {
     uint32_t tsval[2];            /* newest */
     uint32_t older_iss[2];        /* of the connection before */
     int64_t last_fin_ns[2], close_wait_ns[2], rst_ns, time_wait_ns;
+    struct tcpstate_story half_open, ignored_reset; /* as they stand: open as long as they have a frame */
 };
 
 #endif
