@@ -70,15 +70,24 @@ static void judge_syn(struct judgement *j) {
                        in_window ? TCPSTATE_FINDING_syn_in_window : TCPSTATE_FINDING_syn_in_connection, 0, 0, 0);
 }
 
+/* The handshake was not captured, but y is past it; a late copy of its SYN,ACK lies before what y has acknowledged. */
+static bool is_not_of_unseen_handshake(const struct judgement *j) {
+    const struct tcpstate_endpoint *x = j->x, *y = j->y;
+    bool first = !x->sent_syn && (!x->sent_synack || x->synack_frame == j->segment->frame);
+
+    return j->connection->summary.roles == TCPSTATE_ROLES_GUESS && first && y->heard && y->has_acked &&
+           seq_at_least(j->segment->seq, y->acked) && state_is_synchronized((enum tcpstate_state)j->receiver_had);
+}
+
 /* RFC 9293 3.10.7.4 fourth: x has long sent the SYN,ACK that it sent. */
 static void judge_synack(struct judgement *j) {
-    const struct tcpstate_endpoint *x = j->x;
+    const struct tcpstate_endpoint *x = j->x, *y = j->y;
     const struct tcpstate_segment *s = j->segment;
     bool established = state_is_synchronized((enum tcpstate_state)x->state) && (x->spoke || x->synack_acked);
     bool unlike = x->sent_synack ? s->seq != x->iss || s->ack != x->synack_ack
-                                 : x->sent_syn && !(s->seq == x->iss && j->y->sent_syn);
+                                 : x->sent_syn && !(s->seq == x->iss && y->sent_syn);
 
-    if (!established || !unlike || j->receiver_had == TCPSTATE_SYN_SENT ||
+    if (!((established && unlike) || is_not_of_unseen_handshake(j)) || j->receiver_had == TCPSTATE_SYN_SENT ||
         findings_told(j, TCPSTATE_FINDING_synack_isn_changed))
         return;
     provoke(j);
