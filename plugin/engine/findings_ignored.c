@@ -27,19 +27,29 @@ static bool has_no_connection(const struct judgement *j) {
     return j->receiver_had == TCPSTATE_CLOSED || (j->receiver_had == TCPSTATE_LISTEN && (!j->syn || j->ack || j->rst));
 }
 
-/* RFC 9293 3.10.7.4 seventh: y has taken x's FIN, and after it there is nothing. */
-static bool is_text_after_fin(const struct judgement *j) {
+/* RFC 9293 3.10.7.4 seventh and eighth: y has taken x's FIN, and after it there is nothing. */
+static bool is_after_fin(const struct judgement *j) {
     const struct tcpstate_endpoint *y = j->y;
 
-    return j->segment->length > 0 && y->state >= TCPSTATE_CLOSE_WAIT && j->x->has_fin && y->has_rnxt &&
+    return j->end != j->segment->seq && y->state >= TCPSTATE_CLOSE_WAIT && j->x->has_fin && y->has_rnxt &&
            seq_after(j->segment->seq, j->x->fin);
 }
 
-/* RFC 9293 3.10.7.4 first, SHLD-31: kept until the octets before it have come. Once for each hole. */
-static bool opens_hole(const struct judgement *j) {
+/* RFC 9293 3.10.7.4 first, SHLD-31: kept until the octets before it have come. Once for each hole, and for a FIN that
+ * opens none because it is older than what x has said since. */
+static bool waits_behind_hole(const struct judgement *j) {
     const struct tcpstate_evidence_end *e = &j->x->evidence_end;
+    bool opens_hole = e->in_hole && e->hole_frame == j->segment->frame;
 
-    return j->segment->length > 0 && e->in_hole && e->hole_frame == j->segment->frame;
+    return j->end != j->segment->seq && j->y->has_rnxt && seq_after(j->segment->seq, j->y->rnxt) &&
+           (opens_hole || (j->fin && (j->stale || j->alien)));
+}
+
+/* A SYN that neither opens nor accepts anything, and is no repetition. */
+static bool is_unexpected_syn(const struct judgement *j) {
+    return j->syn && !j->rst && j->receiver_had >= TCPSTATE_SYN_RECEIVED && j->report->step == TCPSTATE_STEP_NONE &&
+           j->receiver_had == j->report->end[j->receiver].state && !j->syn_again && !j->synack_again &&
+           !findings_told(j, TCPSTATE_FINDING_frames_reordered);
 }
 
 /* The edges of the window are only known where both ends were captured; elsewhere 0 says so. */
@@ -70,18 +80,26 @@ static void judge_acceptable(struct judgement *j) {
 
     if (j->ack_refused || (y->maybe_fin && j->segment->ack == y->maybe + 1))
         findings_tell(j, TCPSTATE_FINDING_ack_of_uncaptured_data, 0, j->segment->ack - y->smax > 1 ? y->smax : 0, 0);
-    else if (is_text_after_fin(j))
-        findings_tell(j, TCPSTATE_FINDING_data_after_fin_taken, x->fin_frame, x->fin, 0);
-    else if (opens_hole(j))
+    else if (is_after_fin(j))
+        findings_tell(j, TCPSTATE_FINDING_segment_after_fin_taken, x->fin_frame, x->fin, 0);
+    else if (waits_behind_hole(j))
         findings_tell(j, TCPSTATE_FINDING_data_after_hole, 0, y->rnxt, 0);
 }
 
 void findings_ignored(struct judgement *j) {
-    if (j->candidate || reason_is_told(j))
+    bool may_judge = j->ordinary && !j->report->started_connection;
+
+    if (reason_is_told(j))
         return;
-    if (has_no_connection(j))
+    if (is_unexpected_syn(j))
+        findings_tell(j, TCPSTATE_FINDING_syn_unexpected, 0, 0, 0);
+    else if (j->candidate)
+        return;
+    else if (has_no_connection(j))
         findings_tell(j, TCPSTATE_FINDING_receiver_closed, 0, 0, 0);
-    else if (!j->ordinary || j->report->started_connection || j->receiver_had < TCPSTATE_SYN_RECEIVED)
+    else if (may_judge && j->receiver_had == TCPSTATE_SYN_SENT && j->y->state == TCPSTATE_SYN_SENT)
+        findings_tell(j, TCPSTATE_FINDING_syn_awaited, 0, 0, 0);
+    else if (!may_judge || j->receiver_had < TCPSTATE_SYN_RECEIVED)
         return;
     else if (j->acceptable == TCPSTATE_SURELY_NOT)
         judge_unacceptable(j);

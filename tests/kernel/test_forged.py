@@ -40,7 +40,7 @@ class Forged:
     capture: str
     frame: int
     reasons: list
-    excused: bool  # nothing in it could be ignored: see says_nothing_new
+    excused: bool  # nothing in it could be ignored: see could_be_honest
 
     @property
     def what(self):
@@ -74,22 +74,24 @@ def was_ignored(rows, segments, index):
     return True
 
 
-def says_nothing_new(rows, segments, index):
-    """An ACK in the window that acknowledges no more than its nominal sender had itself, such as hosts repeat: the
-    kernel may well have looked at all of it, and no observer can tell it from an honest one."""
+def could_be_honest(rows, segments, index):
+    """A pure ACK in the window of what its receiver had sent, such as honest hosts send and repeat: the kernel may well
+    have looked at all of it, and no observer can tell it from an honest one."""
     frame, sender, receiver = rows[index][:3]
     forged = segments[int(frame)]
     known, told = acknowledged(rows[:index], segments, receiver), acknowledged(rows[:index], segments, sender)
+    sent = [segments[int(row[0])].end for row in rows[:index] if row[1] == receiver and row[5] != "forged"]
     if forged.flags & ~packet.PSH != packet.ACK or not known or not told:
         return False
     edge = max((packet.seq_diff(ack + window_of(segments[at], rows, segments), known[-1][1]) for at, ack in known))
-    behind = packet.seq_diff(told[-1][1], forged.ack)
-    return 0 <= packet.seq_diff(forged.seq, known[-1][1]) <= edge and 0 <= behind < 1 << 16
+    not_beyond = any(packet.seq_diff(end, forged.ack) >= 0 for end in sent)
+    return (0 <= packet.seq_diff(forged.seq, known[-1][1]) <= edge and not_beyond
+            and packet.seq_diff(told[-1][1], forged.ack) < 1 << 16)
 
 
 def window_of(segment, rows, segments):
-    """In octets: RFC 7323 2.2."""
-    syns = [segments[int(row[0])] for row in rows if row[5] != "forged" and segments[int(row[0])].flags & packet.SYN]
+    """In octets: RFC 7323 2.2. By the first SYN and SYN,ACK of the capture."""
+    syns = [segments[int(row[0])] for row in rows if row[5] != "forged" and segments[int(row[0])].flags & packet.SYN][:2]
     own = [syn for syn in syns if (syn.src, syn.sport) == (segment.src, segment.sport)]
     scaled = not segment.flags & packet.SYN and own and all(OPTION_WINDOW_SCALE in syn.options for syn in syns)
     return segment.window << (own[0].options[OPTION_WINDOW_SCALE][0] if scaled else 0)
@@ -155,7 +157,7 @@ def ignored_of(capture, told):
         reasons += [id for id, is_same in ONCE.items() if is_same(segments[frame])
                     and any(id in told[int(before[0])][0] for before in rows[:index] if before[1] == row[1])]
         yield Forged(capture.name.removesuffix(".middle.pcap"), frame, [id for id in reasons if id not in NO_REASONS],
-                     says_nothing_new(rows, segments, index))
+                     could_be_honest(rows, segments, index))
 
 
 @pytest.mark.parametrize("kind, pattern", [("one", ONE), ("random", RANDOM)])
