@@ -349,6 +349,8 @@ void summary_note(struct judgement *j) {
             note_outcome(j);
         }
         for (unsigned role = 0; role < 2; role++) {
+            if (s->has_iss[role] && !s->iss_inferred[role] && c->end[role].sent_syn)
+                continue; /* an opener keeps it, whatever a later SYN,ACK claims: earlier texts speak of it */
             s->has_iss[role] = c->end[role].has_iss;
             s->iss_inferred[role] = c->end[role].iss_inferred;
             s->iss[role] = c->end[role].iss;
