@@ -44,8 +44,8 @@ static struct enumeration hf_sender = NO_ENUMERATION, hf_roles = NO_ENUMERATION,
 static int hf_connection = -1, hf_contradicted_in = -1, hf_transition = -1, hf_step = -1, hf_explanation = -1,
            hf_more = -1, hf_rfc = -1, hf_finding = -1, hf_finding_text = -1, hf_uncertain = -1, hf_syn_frame = -1,
            hf_synack_frame = -1, hf_handshake_ack_frame = -1, hf_rst_frame = -1, hf_cause_frame = -1,
-           hf_handshake_time = -1, hf_handshake_server_time = -1, hf_handshake_client_time = -1, hf_close_time = -1,
-           hf_conn_state = -1, hf_history = -1;
+           hf_story_frame = -1, hf_handshake_time = -1, hf_handshake_server_time = -1, hf_handshake_client_time = -1,
+           hf_close_time = -1, hf_conn_state = -1, hf_history = -1;
 static int hf_kind[TCPSTATE_KINDS] = {-1, -1, -1, -1};
 
 /* The severity of an expert field is fixed when it is registered, so there are two with one name. */
@@ -254,6 +254,9 @@ static void show_findings(const struct page *page, const struct capture_view *vi
         if (finding->cause_frame != last_cause)
             add_frame(page, hf_cause_frame, finding->cause_frame);
         last_cause = finding->cause_frame;
+        for (unsigned k = 0; k < TCPSTATE_VIA; k++)
+            if (finding->via_frame[k] != 0) /* later ones too: a final finding knows them */
+                add_uint(page, hf_story_frame, finding->via_frame[k]);
     }
     proto_item_set_generated(proto_tree_add_boolean(page->tree, hf_uncertain, page->tvb, 0, 0, view->report.uncertain));
 }
@@ -513,7 +516,8 @@ static void register_fields(void) {
         FRAME(hf_handshake_ack_frame, "End of the handshake", "handshake_ack_frame",
               "The segment that completes the handshake"),
         FRAME(hf_rst_frame, "RST", "rst_frame", "The RST that ends the connection"),
-        FRAME(hf_cause_frame, "Cause", "cause_frame", "The segment that caused a finding"),
+        FRAME(hf_cause_frame, "Cause", "cause_frame", "The segment that caused a finding, or began its story"),
+        FRAME(hf_story_frame, "Story", "story_frame", "A segment between the cause and this one that belongs to the story"),
         TIME(hf_handshake_time, "Handshake time", "handshake.time", "First SYN to the end of the handshake"),
         TIME(hf_handshake_server_time, "Handshake time, server side", "handshake.server_time",
              "Last SYN before the first SYN,ACK, to that"),

@@ -8,6 +8,7 @@
 
 #include "evidence_end.h"
 #include "evidence_open.h"
+#include "evidence_story.h"
 #include "evidence_zeek.h"
 
 enum {
@@ -233,6 +234,7 @@ struct tcpstate_conversation {
     uint8_t stray_direction;
     uint32_t stray_end, stray_ack;
     struct tcpstate_path path[2]; /* by direction */
+    struct tcpstate_story half_open, ignored_reset; /* findings_story.c */
     int64_t last_ns;
     struct tcpstate_verdict verdicts[TCPSTATE_VERDICTS];
     uint8_t verdict_count, verdict_next;

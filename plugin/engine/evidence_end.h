@@ -7,6 +7,8 @@
 #define TCPSTATE_EVIDENCE_END_H
 
 #include <stdbool.h>
+#include "evidence_story.h"
+
 #include <stdint.h>
 
 enum { TCPSTATE_BURST = 2 }; /* resets before this one */
@@ -51,10 +53,12 @@ struct tcpstate_end_facts {
     bool any_rst;
     bool spoke[2], acks_advance[2], fin_acked[2], sent_ts[2];
     uint32_t syn_count, fin_count[2];
+    uint32_t ecn_syn_frame;       /* the client's SYN that asked for ECN */
     uint32_t close_wait_frame[2]; /* in CLOSE-WAIT since this segment, and not told yet */
     uint32_t tsval[2];            /* newest */
     uint32_t older_iss[2];        /* of the connection before */
     int64_t last_fin_ns[2], close_wait_ns[2], rst_ns, time_wait_ns;
+    struct tcpstate_story half_open, ignored_reset; /* as they stand: open as long as they have a frame */
 };
 
 #endif

@@ -255,6 +255,9 @@ static bool numbers(char *value, const struct explain_facts *f) {
     V("tsecr", TSECR)                                                                                                  \
     V("urgent", URGENT)                        /* urgent pointer */                                                    \
     V("cause", CAUSE)                          /* frame at fault or answered, may be unknown */                        \
+    V("via1", VIA_1)                           /* the frames that followed the cause in a story, may be unknown */       \
+    V("via2", VIA_2)                                                                                                   \
+    V("via3", VIA_3)                                                                                                   \
     V("1", VALUE_1)                            /* values of the finding, unknown if 0 */                               \
     V("2", VALUE_2)                                                                                                    \
     V("octets_1", OCTETS_1)                    /* the same, with a word */                                             \
@@ -314,6 +317,11 @@ static bool value_of(enum variable variable, const struct explain_facts *f, char
     case VARIABLE_TSECR: return number(value, s->tsecr);
     case VARIABLE_URGENT: return number(value, s->urgent_pointer);
     case VARIABLE_CAUSE: known = cause(f, &n); return known_number(value, known, n);
+    case VARIABLE_VIA_1:
+    case VARIABLE_VIA_2:
+    case VARIABLE_VIA_3:
+        n = f->finding ? f->finding->via_frame[variable - VARIABLE_VIA_1] : 0;
+        return known_number(value, n != 0, n);
     case VARIABLE_VALUE_1: n = finding_value(f, 0); return known_number(value, n != 0, n);
     case VARIABLE_VALUE_2: n = finding_value(f, 1); return known_number(value, n != 0, n);
     case VARIABLE_OCTETS_1: return count_of_octets(value, f, finding_value(f, 0));

@@ -51,21 +51,22 @@ static bool evidence_is_weak(const struct judgement *j, const struct tcpstate_fi
     return looks_at_a_window(id) && !findings_scale_is_known(j);
 }
 
-static void tell(struct judgement *j, enum tcpstate_finding_id id, uint32_t cause_frame, uint32_t value1,
-                 uint32_t value2, bool weak) {
+/* The finding as the report has it, NULL if it is not told. */
+static struct tcpstate_finding *tell(struct judgement *j, enum tcpstate_finding_id id, uint32_t cause_frame,
+                                     uint32_t value1, uint32_t value2, bool weak) {
     const struct tcpstate_finding_info *info = tcpstate_finding_info(id);
     struct tcpstate_report *report = j->report;
     struct tcpstate_endpoint *x = j->x;
 
     if (info->frequency == TCPSTATE_FINAL || report->finding_count == TCPSTATE_REPORT_FINDINGS)
-        return;
+        return NULL;
     weak = weak || evidence_is_weak(j, info, id);
     if (weak && must_be_sure(id))
-        return;
+        return NULL;
     weak = weak && info->severity >= TCPSTATE_WARNING;
     if (info->frequency == TCPSTATE_ONCE) {
         if (findings_told_once(x, id))
-            return;
+            return NULL;
         x->once[id / 32] |= 1u << (id % 32);
     }
     report->findings[report->finding_count++] = (struct tcpstate_finding){
@@ -74,6 +75,7 @@ static void tell(struct judgement *j, enum tcpstate_finding_id id, uint32_t caus
         report->uncertain = true;
     if (info->kind == TCPSTATE_VIOLATION)
         j->connection->summary.violations++;
+    return &report->findings[report->finding_count - 1];
 }
 
 /* Told at most once per connection and sender, unless finding.def says each. With weak evidence one step lower. */
@@ -85,6 +87,14 @@ void findings_tell(struct judgement *j, enum tcpstate_finding_id id, uint32_t ca
 void findings_tell_weakly(struct judgement *j, enum tcpstate_finding_id id, uint32_t cause_frame, uint32_t value1,
                           uint32_t value2) {
     tell(j, id, cause_frame, value1, value2, true);
+}
+
+void findings_tell_story(struct judgement *j, enum tcpstate_finding_id id, uint32_t cause_frame,
+                         const uint32_t via_frame[TCPSTATE_VIA], uint32_t value1, uint32_t value2) {
+    struct tcpstate_finding *finding = tell(j, id, cause_frame, value1, value2, false);
+
+    for (unsigned i = 0; finding && i < TCPSTATE_VIA; i++)
+        finding->via_frame[i] = via_frame[i];
 }
 
 /* ---- what several groups ask ----------------------------------------------------------------------------------- */
@@ -183,6 +193,8 @@ void findings_judge(struct judgement *j) {
     findings_synchronized(j);
     findings_close(j);
     findings_reset(j);
+    findings_ignored(j);
+    findings_story(j);
     findings_note_for_the_end(j);
     remember_ack(j);
     note_activity(j);

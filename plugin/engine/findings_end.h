@@ -17,6 +17,9 @@ enum {
 /* As findings_tell(), with evidence that is weak for a reason that only the caller knows. */
 void findings_tell_weakly(struct judgement *j, enum tcpstate_finding_id id, uint32_t cause_frame, uint32_t value1,
                           uint32_t value2);
+/* As findings_tell(), for the end of a story that began in `cause_frame` and went on in `via_frame`, 0: nothing more. */
+void findings_tell_story(struct judgement *j, enum tcpstate_finding_id id, uint32_t cause_frame,
+                         const uint32_t via_frame[TCPSTATE_VIA], uint32_t value1, uint32_t value2);
 /* Has this segment raised `id`? */
 bool findings_told(const struct judgement *j, enum tcpstate_finding_id id);
 /* Has `end` raised `id`, a finding told once? */

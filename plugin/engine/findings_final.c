@@ -32,6 +32,8 @@ static void note_sender(struct judgement *j) {
 
     if (j->syn && !j->ack && !j->rst && j->sender == TCPSTATE_CLIENT && !j->candidate)
         f->syn_count++;
+    if (j->sender == TCPSTATE_CLIENT)
+        f->ecn_syn_frame = x->evidence_open.ecn_syn_frame;
     if (j->rst)
         f->any_rst = true;
     if (j->ordinary && !j->alien)
@@ -70,11 +72,14 @@ struct list {
     unsigned count;
 };
 
-static void add(struct list *list, enum tcpstate_finding_id id, uint32_t frame, uint32_t value) {
+static struct tcpstate_finding *add(struct list *list, enum tcpstate_finding_id id, uint32_t frame, uint32_t value) {
+    struct tcpstate_final_finding *added = &list->findings[list->count];
+
     if (frame == 0 || list->count == TCPSTATE_FINAL_FINDINGS)
-        return;
-    list->findings[list->count++] =
-        (struct tcpstate_final_finding){.frame = frame, .finding = {.id = (uint8_t)id, .value = {value, 0}}};
+        return NULL;
+    list->count++;
+    *added = (struct tcpstate_final_finding){.frame = frame, .finding = {.id = (uint8_t)id, .value = {value, 0}}};
+    return &added->finding;
 }
 
 static bool waited(int64_t since_ns, int64_t end_ns) { return end_ns - since_ns >= ANSWER_SECONDS * SECOND_NS; }
@@ -113,6 +118,32 @@ static void judge_close(const struct tcpstate_summary *s, int64_t end_ns, struct
     }
 }
 
+/* The stories that have no end in the capture (findings_story.c tells the others): on the segment that began them, or,
+ * if that was of the connection before, on the newest SYN. */
+static void add_story(struct list *list, enum tcpstate_finding_id id, const struct tcpstate_story *story,
+                      uint32_t frame) {
+    struct tcpstate_finding *finding = add(list, id, frame, story->count > 1 ? story->count : 0);
+
+    if (finding == NULL)
+        return;
+    finding->via_frame[0] = story->challenge_frame;
+    finding->via_frame[1] = story->rst_frame;
+    finding->via_frame[2] = story->again_frame != frame ? story->again_frame : 0;
+}
+
+static void judge_stories(const struct tcpstate_summary *s, int64_t end_ns, struct list *list) {
+    const struct tcpstate_story *half_open = &s->end_facts.half_open, *reset = &s->end_facts.ignored_reset;
+    bool begins_here = half_open->frame >= s->first_frame;
+
+    if (s->segments[0] == 0 || s->segments[1] == 0)
+        return; /* one direction never shows that both ends go on */
+    if (half_open->frame != 0 && waited(half_open->last_ns, end_ns))
+        add_story(list, TCPSTATE_FINDING_half_open_unresolved, half_open,
+                  begins_here ? half_open->frame : half_open->again_frame);
+    if (reset->frame != 0 && waited(reset->last_ns, end_ns))
+        add_story(list, TCPSTATE_FINDING_reset_unresolved, reset, reset->frame);
+}
+
 /* Not told where a handshake never ended: syn_unanswered and handshake_incomplete say more. */
 static bool ends_open(const struct tcpstate_summary *s) {
     switch ((enum tcpstate_outcome)s->outcome) {
@@ -136,6 +167,7 @@ unsigned tcpstate_final_findings(const struct tcpstate_summary *summary, int64_t
 
     judge_handshake(summary, end_ns, &list);
     judge_close(summary, end_ns, &list);
+    judge_stories(summary, end_ns, &list);
     for (unsigned role = 0; role < 2; role++) /* only one speaks, and acknowledges more and more */
         if (summary->segments[1 - role] == 0 && summary->end_facts.acks_advance[role])
             add(&list, TCPSTATE_FINDING_one_direction_only, summary->first_frame, 0);

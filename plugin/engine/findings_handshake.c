@@ -225,12 +225,13 @@ static void judge_echo(struct judgement *j) {
                        TCPSTATE_FINDING_synack_tsecr_wrong, j->connection->summary.syn_frame, 0, 0);
 }
 
-/* RFC 3168 6.1.1.1: the answer to a SYN that asks for ECN has ECE if it agrees; RFC 3360 for hosts that drop such SYNs.
- * Where the first was refused, the next SYN is another connection, which remembers nothing of it. */
+/* RFC 3168 6.1.1.1: the answer to a SYN that asks for ECN has ECE if it agrees; RFC 3360 for hosts that drop such SYNs
+ * or refuse them. */
 static void judge_ecn(struct judgement *j) {
     const struct tcpstate_endpoint *y = j->y;
     const struct tcpstate_segment *s = j->segment;
-    bool echoes_first = (s->options & TCPSTATE_OPT_TIMESTAMPS) && s->tsecr == y->first_syn_tsval;
+    bool echoes_first = (s->options & TCPSTATE_OPT_TIMESTAMPS) && s->tsecr == y->first_syn_tsval &&
+                        y->evidence_open.ecn_syn_frame >= j->connection->summary.syn_frame;
 
     if (y->evidence_open.plain_syn && !j->synack_again && !(s->flags & TCPSTATE_ECE) && !echoes_first)
         findings_tell(j, TCPSTATE_FINDING_ecn_syn_not_accepted, y->evidence_open.ecn_syn_frame, 0, 0);
@@ -383,6 +384,18 @@ static void judge_handshake_time(struct judgement *j) {
 
 /* ---- what is remembered --------------------------------------------------------------------------------------- */
 
+/* A SYN that was refused and comes again opens a new connection, but is the same attempt: RFC 3360 2.1. */
+static uint32_t refused_ecn_syn(const struct judgement *j) {
+    const struct tcpstate_summary *previous = &j->conversation->previous;
+
+    return j->report->started_connection && j->conversation->has_previous &&
+                   previous->outcome == TCPSTATE_OUTCOME_REFUSED &&
+                   previous->client_direction == j->segment->direction && previous->has_iss[TCPSTATE_CLIENT] &&
+                   previous->iss[TCPSTATE_CLIENT] == j->segment->seq
+               ? previous->end_facts.ecn_syn_frame
+               : 0;
+}
+
 static void remember_syn(struct judgement *j) {
     struct tcpstate_evidence_open *e = &j->x->evidence_open;
     const struct tcpstate_segment *s = j->segment;
@@ -399,6 +412,8 @@ static void remember_syn(struct judgement *j) {
         return;
     }
     e->syn_ns = s->time_ns;
+    if (e->ecn_syn_frame == 0)
+        e->ecn_syn_frame = refused_ecn_syn(j);
     if ((s->flags & ecn) == ecn)
         e->ecn_syn_frame = s->frame;
     else if (e->ecn_syn_frame != 0 && j->y->evidence_open.synack_frame == 0)

@@ -101,7 +101,7 @@ static void judge_rst(struct judgement *j) {
     if (told_elsewhere(j))
         return;
     if (j->rst_too_low)
-        findings_tell(j, TCPSTATE_FINDING_rst_behind_window, 0, j->y->rnxt, 0);
+        findings_tell(j, TCPSTATE_FINDING_rst_behind_window, findings_answered_by_rst(j, false), j->y->rnxt, 0);
     else if (j->rst_challenged)
         judge_rst_above(j);
     else if (c->closed)

@@ -57,25 +57,37 @@ static void judge_syn(struct judgement *j) {
     bool in_window = findings_know_options(j) && y->has_redge && y->has_acked && seq_at_least(seq, y->acked) &&
                      seq_before(seq, y->redge);
     unsigned old = j->segment->direction == previous->client_direction ? TCPSTATE_CLIENT : TCPSTATE_SERVER;
+    /* y is believed closed by its own RST, which x did not take: y may not have sent it */
+    bool only_a_rst_of_y = state == TCPSTATE_CLOSED && j->y->undo.cause == TCPSTATE_UNDO_RST_SENT &&
+                           state_is_synchronized((enum tcpstate_state)j->x->state);
 
-    if (!j->candidate || state < TCPSTATE_ESTABLISHED || state == TCPSTATE_TIME_WAIT)
+    if (!j->candidate || state == TCPSTATE_TIME_WAIT || (state < TCPSTATE_ESTABLISHED && !only_a_rst_of_y))
         return;
     provoke(j);
     if (j->conversation->has_previous && previous->has_iss[old] && previous->iss[old] == seq)
         return;
-    findings_tell_weak(j, j->conversation->candidate.genuine,
+    findings_tell_weak(j, j->conversation->candidate.genuine || only_a_rst_of_y,
                        in_window ? TCPSTATE_FINDING_syn_in_window : TCPSTATE_FINDING_syn_in_connection, 0, 0, 0);
+}
+
+/* The handshake was not captured, but y is past it; a late copy of its SYN,ACK lies before what y has acknowledged. */
+static bool is_not_of_unseen_handshake(const struct judgement *j) {
+    const struct tcpstate_endpoint *x = j->x, *y = j->y;
+    bool first = !x->sent_syn && (!x->sent_synack || x->synack_frame == j->segment->frame);
+
+    return j->connection->summary.roles == TCPSTATE_ROLES_GUESS && first && y->heard && y->has_acked &&
+           seq_at_least(j->segment->seq, y->acked) && state_is_synchronized((enum tcpstate_state)j->receiver_had);
 }
 
 /* RFC 9293 3.10.7.4 fourth: x has long sent the SYN,ACK that it sent. */
 static void judge_synack(struct judgement *j) {
-    const struct tcpstate_endpoint *x = j->x;
+    const struct tcpstate_endpoint *x = j->x, *y = j->y;
     const struct tcpstate_segment *s = j->segment;
     bool established = state_is_synchronized((enum tcpstate_state)x->state) && (x->spoke || x->synack_acked);
     bool unlike = x->sent_synack ? s->seq != x->iss || s->ack != x->synack_ack
-                                 : x->sent_syn && !(s->seq == x->iss && j->y->sent_syn);
+                                 : x->sent_syn && !(s->seq == x->iss && y->sent_syn);
 
-    if (!established || !unlike || j->receiver_had == TCPSTATE_SYN_SENT ||
+    if (!((established && unlike) || is_not_of_unseen_handshake(j)) || j->receiver_had == TCPSTATE_SYN_SENT ||
         findings_told(j, TCPSTATE_FINDING_synack_isn_changed))
         return;
     provoke(j);

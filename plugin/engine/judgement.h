@@ -149,6 +149,8 @@ void findings_close(struct judgement *j);
 void findings_reset(struct judgement *j);
 void findings_time_wait(struct judgement *j);
 void findings_capture(struct judgement *j);
+void findings_ignored(struct judgement *j);
+void findings_story(struct judgement *j);
 
 static inline bool state_is_synchronized(enum tcpstate_state state) { return state >= TCPSTATE_ESTABLISHED; }
 

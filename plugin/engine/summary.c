@@ -78,7 +78,8 @@ static void note_syn(struct judgement *j) {
         findings_tell(j, TCPSTATE_FINDING_syn_sent, 0, 0, 0);
     if (second) {
         c->simultaneous_open = true;
-        findings_tell(j, TCPSTATE_FINDING_simultaneous_open, s->syn_frame, 0, 0);
+        if (!j->x->evidence_open.acked_syn) /* it knew the other SYN: split_handshake */
+            findings_tell(j, TCPSTATE_FINDING_simultaneous_open, s->syn_frame, 0, 0);
     }
 }
 
@@ -348,6 +349,8 @@ void summary_note(struct judgement *j) {
             note_outcome(j);
         }
         for (unsigned role = 0; role < 2; role++) {
+            if (s->has_iss[role] && !s->iss_inferred[role] && c->end[role].sent_syn)
+                continue; /* an opener keeps it, whatever a later SYN,ACK claims: earlier texts speak of it */
             s->has_iss[role] = c->end[role].has_iss;
             s->iss_inferred[role] = c->end[role].iss_inferred;
             s->iss[role] = c->end[role].iss;

@@ -183,11 +183,13 @@ struct tcpstate_end_report {
     int64_t dwell_ns;  /* time spent in `before`, when left here and its entry was captured; else -1 */
 };
 
+enum { TCPSTATE_VIA = 3 };
 struct tcpstate_finding {
-    uint8_t id;           /* enum tcpstate_finding_id */
-    bool weak;            /* lowered one step: the evidence is weak */
-    uint32_t cause_frame; /* the segment at fault or answered, 0 if none or this one */
-    uint32_t value[2];    /* numbers for the text: {1}, {2} in finding.def */
+    uint8_t id;                       /* enum tcpstate_finding_id */
+    bool weak;                        /* lowered one step: the evidence is weak */
+    uint32_t cause_frame;             /* the segment at fault or answered, 0 if none or this one; where a story began */
+    uint32_t value[2];                /* numbers for the text: {1}, {2} in finding.def */
+    uint32_t via_frame[TCPSTATE_VIA]; /* what followed the cause in a story, in order: {via1}... in finding.def */
 };
 
 enum { TCPSTATE_REPORT_FINDINGS = 12 };
@@ -319,7 +321,7 @@ const struct tcpstate_summary *tcpstate_previous_summary(const struct tcpstate_c
 /* The findings that only the end can tell (TCPSTATE_FINAL), of a connection whose capture ended at `end_ns` (when the
  * connection was replaced by a new one: the time of that). Each belongs to the frame in `frame`. Returns how many were
  * written to `findings`, at most TCPSTATE_FINAL_FINDINGS. */
-enum { TCPSTATE_FINAL_FINDINGS = 8 };
+enum { TCPSTATE_FINAL_FINDINGS = 12 };
 struct tcpstate_final_finding {
     uint32_t frame;
     struct tcpstate_finding finding;

@@ -20,6 +20,7 @@ STRINGS = """
 """.split()
 FRAME_NUMBERS = """
     contradicted_in syn_frame synack_frame handshake_ack_frame client.fin_frame server.fin_frame rst_frame cause_frame
+    story_frame
 """.split()
 TIMES = """
     handshake.time handshake.server_time handshake.client_time close.time client.dwell server.dwell

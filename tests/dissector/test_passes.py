@@ -14,8 +14,8 @@ from wire import HANDSHAKE_STATES, Peers, capture, ethernet, rows, states
 STABLE = """
     connection client server sender.name roles.name client.state.name server.state.name client.before.name
     server.before.name client.certainty.name server.certainty.name transition phase.name step explanation rfc uncertain
-    syn_frame synack_frame handshake_ack_frame client.fin_frame server.fin_frame rst_frame cause_frame handshake.time
-    handshake.server_time handshake.client_time close.time client.dwell server.dwell vantage.name opened_by.name
+    syn_frame synack_frame handshake_ack_frame client.fin_frame server.fin_frame rst_frame cause_frame story_frame
+    handshake.time handshake.server_time handshake.client_time close.time client.dwell server.dwell vantage.name opened_by.name
     closed_by.name close.kind.name history finding
 """.split()
 

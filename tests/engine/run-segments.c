@@ -271,6 +271,8 @@ static void print_finding(const struct tcpstate_finding *finding, uint32_t *last
     if (finding->cause_frame != *last_cause)
         number("cause_frame", finding->cause_frame);
     *last_cause = finding->cause_frame;
+    for (unsigned i = 0; i < TCPSTATE_VIA; i++)
+        number("story_frame", finding->via_frame[i]);
 }
 
 static void print_final_findings(const struct row *row, uint32_t *last_cause) {

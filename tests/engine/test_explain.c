@@ -82,7 +82,7 @@ static void know_everything(void) {
                                         .fin_frame = {0, 39},
                                         .syn_frame = 1,
                                         .synack_frame = 2};
-    finding = (struct tcpstate_finding){.cause_frame = 33, .value = {111, 222}};
+    finding = (struct tcpstate_finding){.cause_frame = 33, .value = {111, 222}, .via_frame = {34, 35, 36}};
 }
 
 /* Nothing known that may be unknown. */
@@ -135,6 +135,7 @@ static void test_variables(void) {
         {"{options}", "MSS, window scale", "MSS、窗口扩大"},
         {"{tsval} {tsecr}", "7001 7002", "7001 7002"},
         {"{cause} {1} {2}", "33 111 222", "33 111 222"},
+        {"{via1} {via2} {via3}", "34 35 36", "34 35 36"},
         {"{octets_1} {octets_2}", "111 octets 222 octets", "111 字节 222 字节"},
         {"{ms_1} {ms_2}", "111 ms 222 ms", "111 毫秒 222 毫秒"},
     };
@@ -268,8 +269,8 @@ static void check_result(const char *id, const char *text) {
 
 /* What may be unknown stands in brackets: else nothing would differ when the words around it are known to be there. */
 static void check_unknowns_are_bracketed(const char *id, const char *pattern) {
-    static const char *const unsure[] = {"{isn",         "{peer_isn",      "{acked_", "{cause}",  "{1}", "{2}",
-                                         "{sender_move", "{receiver_move", "{data}",  "{octets_", "{ms_"};
+    static const char *const unsure[] = {"{isn",         "{peer_isn",      "{acked_", "{cause}",  "{1}",  "{2}",
+                                         "{sender_move", "{receiver_move", "{data}",  "{octets_", "{ms_", "{via"};
     bool in_group = false, in_other = false;
 
     for (const char *c = pattern; *c; c++) {
@@ -378,9 +379,9 @@ static void test_every_finding(void) {
         CHECK(tcpstate_weak_severity((enum tcpstate_finding_id)i) == info->severity - (info->severity > TCPSTATE_NOTE),
               "%s: weak severity", info->id);
     }
-    CHECK(TCPSTATE_FINDINGS == 140, "%d findings", TCPSTATE_FINDINGS);
+    CHECK(TCPSTATE_FINDINGS == 155, "%d findings", TCPSTATE_FINDINGS);
     CHECK(kinds[TCPSTATE_VIOLATION] == 20, "%u", kinds[TCPSTATE_VIOLATION]);
-    CHECK(kinds[TCPSTATE_ANOMALY] == 93, "%u", kinds[TCPSTATE_ANOMALY]);
+    CHECK(kinds[TCPSTATE_ANOMALY] == 108, "%u", kinds[TCPSTATE_ANOMALY]);
     CHECK(kinds[TCPSTATE_MILESTONE] == 9, "%u", kinds[TCPSTATE_MILESTONE]);
     CHECK(kinds[TCPSTATE_ARTIFACT] == 18, "%u", kinds[TCPSTATE_ARTIFACT]);
 }

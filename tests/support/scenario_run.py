@@ -26,7 +26,7 @@ ENUMERATIONS = ("sender", "roles", "client.state", "server.state", "client.befor
 LATER_ENUMERATIONS = ("client.settled", "server.settled")
 PLAIN = ("connection", "client", "server", "transition", "step", "explanation", "rfc", "finding", "violation",
          "anomaly", "milestone", "artifact", "uncertain", "conn_state", "history", "syn_frame", "synack_frame",
-         "handshake_ack_frame", "client.fin_frame", "server.fin_frame", "rst_frame", "cause_frame", "handshake.time",
+         "handshake_ack_frame", "client.fin_frame", "server.fin_frame", "rst_frame", "cause_frame", "story_frame", "handshake.time",
          "handshake.server_time", "handshake.client_time", "close.time", "client.dwell", "server.dwell")
 LATER_PLAIN = ("contradicted_in",)
 SEPARATOR = "\x1f"  # in no text, so it can stand between the values of one field
