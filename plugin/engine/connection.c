@@ -423,6 +423,7 @@ void tcpstate_segment(struct tcpstate_conversation *conversation, const struct t
             segment->direction != conversation->candidate.direction && !conversation->candidate.challenged) {
             conversation->candidate.challenged = true;
             conversation->candidate.challenge_ack = segment->ack;
+            conversation->candidate.challenged_purely = j.pure_ack;
         } else if (conversation->candidate.pending && !j.candidate && j.ordinary &&
                    segment->direction == conversation->candidate.direction && !j.stale) {
             conversation->candidate.pending = false; /* the old connection goes on */

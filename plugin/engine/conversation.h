@@ -149,6 +149,7 @@ struct tcpstate_candidate {
     uint8_t direction;
     bool genuine;    /* it has the options that the sender's own SYN had */
     bool challenged; /* the other end answered with an ACK: challenge_ack */
+    bool challenged_purely; /* ... by an ACK without text */
     uint32_t challenge_ack;
     struct tcpstate_segment segment_head; /* facts of the SYN, without SACK */
 };
@@ -198,6 +199,7 @@ struct tcpstate_path {
     struct {
         bool is;
         uint32_t end, frame, index;
+        int64_t time_ns;
     } bare; /* its newest segment without ACK that was no RST */
 };
 

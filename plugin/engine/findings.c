@@ -151,6 +151,7 @@ static void remember_ack(struct judgement *j) {
         path->bare.end = j->end;
         path->bare.frame = j->segment->frame;
         path->bare.index = j->index;
+        path->bare.time_ns = j->segment->time_ns;
     }
     if (!j->ack || j->rst)
         return;

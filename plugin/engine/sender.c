@@ -326,6 +326,11 @@ static void judge_synack(struct judgement *j) {
         j->alien = true; /* not as its own stack makes it, or the answer to a SYN that there was not */
         return;
     }
+    if (x->sent_synack && s->seq != x->iss && s->ack == x->synack_ack && (x->syn_options & TCPSTATE_OPT_MSS) &&
+        !(s->options & TCPSTATE_OPT_MSS)) {
+        j->alien = true; /* not as its own stack makes it */
+        return;
+    }
     if (!x->sent_syn && !x->sent_synack && x->captured && j->connection->summary.roles == TCPSTATE_ROLES_GUESS) {
         j->alien = true; /* it has been heard in the middle of a connection */
         return;
@@ -400,7 +405,7 @@ static void judge_refusal(struct judgement *j) {
     unsigned last = (path->ack_next + TCPSTATE_ACKS - 1u) % TCPSTATE_ACKS;
 
     if (answers_without_connection(j)) { /* SEG.SEQ 0: only where there is no connection */
-        if (x->sent_syn || !x->captured) {
+        if ((x->sent_syn || !x->captured) && x->last_sent_ns <= path->bare.time_ns) {
             hindsight_note(j, path->bare.index, path->bare.frame, TCPSTATE_VERDICT_REFUSED);
             x->refused = true;
             x->refused_index = path->bare.index;
@@ -428,6 +433,20 @@ static void judge_ignored_rst(struct judgement *j) {
     x->has_ignored_rst = false;
 }
 
+/* Does this RST answer a segment that was captured before `time_ns`? */
+static bool answers_what_came_before(const struct judgement *j, int64_t time_ns) {
+    const struct tcpstate_path *path = j->x_path;
+    bool before = false;
+
+    for (unsigned i = 0; i < path->ack_count; i++)
+        if (path->acks[i].ack == j->segment->seq) {
+            if (path->acks[i].time_ns >= time_ns)
+                return false;
+            before = true;
+        }
+    return before && !later_than(j, time_ns);
+}
+
 static void judge_rst(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x;
     struct tcpstate_candidate *candidate = &j->conversation->candidate;
@@ -436,7 +455,7 @@ static void judge_rst(struct judgement *j) {
                     (x->state == TCPSTATE_ESTABLISHED && !x->spoke) || x->state == TCPSTATE_LISTEN;
 
     if (candidate->pending && candidate->challenged && candidate->direction == s->direction && !j->ack &&
-        s->seq == candidate->challenge_ack) {
+        s->seq == candidate->challenge_ack && (candidate->genuine || candidate->challenged_purely)) {
         j->half_open_reset = true; /* figure 9 line 5: the old TCB of x was gone, x is in SYN-SENT with the new SYN */
         engine_move(j, j->sender, TCPSTATE_EVENT_snd_rst, TCPSTATE_INFERRED);
         engine_move(j, j->sender, TCPSTATE_EVENT_snd_syn, TCPSTATE_PROVED);
@@ -446,7 +465,11 @@ static void judge_rst(struct judgement *j) {
         ((x->has_bad_ack && s->seq == x->bad_ack) ||
          (x->has_iss && x->has_smax && !seq_within(s->seq, x->iss + 1, x->smax)))) {
         j->rst_reply = true;                    /* RFC 9293 3.5.2 group 2 */
-        if (x->state == TCPSTATE_ESTABLISHED) { /* it was not: assumed too much */
+        if (x->state == TCPSTATE_ESTABLISHED) { /* it was not: assumed too much, or it answers what came before */
+            if (x->sent_synack && answers_what_came_before(j, x->handshake_ack_ns)) {
+                engine_show(j, TCPSTATE_SYN_RECEIVED);
+                return;
+            }
             if (x->sent_synack)
                 engine_move(j, j->sender, TCPSTATE_EVENT_snd_synack_again, TCPSTATE_ASSUMED);
             else
