@@ -61,6 +61,7 @@ struct connection {
     struct conversation *conversation;
     uint32_t number, file_number;           /* within the conversation, within the file */
     const struct tcpstate_summary *summary; /* NULL for the newest: the engine has it */
+    struct tcpstate_summary *settled;       /* after a rerun that tells connections and roles apart alike, else NULL */
     int64_t replaced_ns;                    /* with `summary`: when the next one began */
 };
 
@@ -387,18 +388,36 @@ static void judge_record(const struct capture_state *state, const struct record 
     }
 }
 
+/* What became of a connection, as the rerun that has judged its last segment, of its connection `number`, knows it. */
+static void settle(struct connection *connection, const struct tcpstate_conversation *rerun, uint32_t number) {
+    const struct tcpstate_summary *settled = tcpstate_summary(rerun);
+    if (number != connection->number || settled->client_direction != summary_of(connection)->client_direction) {
+        connection->settled = NULL;
+        return;
+    }
+    if (!connection->settled)
+        connection->settled = wmem_new(wmem_file_scope(), struct tcpstate_summary);
+    *connection->settled = *settled;
+}
+
 /* Judges all segments of a conversation again and notes the states as the settled ones. */
 static void judge_again(struct capture_state *state, const struct conversation *conversation,
                         struct tcpstate_conversation *rerun) {
+    struct connection *connection = NULL;
+    struct tcpstate_report report;
     for (uint32_t index = conversation->first; index != NO_RECORD; index = record_at(state, index)->next) {
         struct record *record = record_at(state, index);
-        struct tcpstate_report report;
+        if (connection && connection->file_number != record->connection)
+            settle(connection, rerun, report.connection);
+        connection = connection_at(state, record->connection);
         judge_record(state, record, rerun, &report);
         /* Client and server are those of the first pass, should the rerun tell them apart otherwise. */
         const int client = report.sender == record->sender ? TCPSTATE_CLIENT : TCPSTATE_SERVER;
         record->settled_client = report.end[client].state & 0xFu;
         record->settled_server = report.end[!client].state & 0xFu;
     }
+    if (connection)
+        settle(connection, rerun, report.connection);
 }
 
 static void take_hindsight(struct capture_state *state, struct conversation *conversation) {
@@ -444,11 +463,14 @@ static void view_hindsight(struct capture_state *state, uint32_t index, const st
         view->settled[TCPSTATE_SERVER] = record->settled_server;
         if (differs)
             view->contradicted_in = tcpstate_contradicted_in(conversation->rerun, record->frame);
+        if (connection->settled)
+            view->in_the_end = connection->settled;
     }
 
     struct tcpstate_final_finding finals[TCPSTATE_FINAL_FINDINGS];
     const int64_t end_ns = connection->summary ? connection->replaced_ns : state->end_ns;
-    const unsigned count = is_first_in_frame(state, index) ? tcpstate_final_findings(view->summary, end_ns, finals) : 0;
+    const unsigned count =
+        is_first_in_frame(state, index) ? tcpstate_final_findings(view->in_the_end, end_ns, finals) : 0;
     for (unsigned i = 0; i < count; i++)
         if (finals[i].frame == record->frame)
             view->finals[view->final_count++] = finals[i].finding;
@@ -460,7 +482,7 @@ void capture_state_view(struct capture_state *state, uint32_t record_index, bool
     const struct connection *connection = connection_at(state, record->connection);
     view->connection = record->connection;
     view->tuple = &connection->conversation->tuple;
-    view->summary = summary_of(connection);
+    view->summary = view->in_the_end = summary_of(connection);
     view->is_later_pass = is_later_pass;
     view->contradicted_in = 0;
     view->final_count = 0;

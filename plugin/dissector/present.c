@@ -323,7 +323,8 @@ static void show_links(const struct page *page, const struct capture_view *view)
     add_frame(page, hf_synack_frame, summary->synack_frame);
     add_frame(page, hf_handshake_ack_frame, summary->handshake_ack_frame);
     for (int role = TCPSTATE_CLIENT; role <= TCPSTATE_SERVER; role++)
-        add_frame(page, hf_end[role].fin_frame, summary->fin_frame[role]);
+        add_frame(page, hf_end[role].fin_frame,
+                  tcpstate_fin_frame(summary, (enum tcpstate_role)role, view->segment.frame));
     add_frame(page, hf_rst_frame, tcpstate_rst_frame(summary, view->segment.frame));
 }
 
@@ -348,9 +349,9 @@ static void show_connection(const struct page *page, const struct capture_view *
     const struct tcpstate_report *report = &view->report;
     const struct tcpstate_summary *summary = view->summary;
     const enum tcpstate_outcome outcome =
-        (enum tcpstate_outcome)(view->is_later_pass ? summary->outcome : report->outcome);
+        (enum tcpstate_outcome)(view->is_later_pass ? view->in_the_end->outcome : report->outcome);
     const enum tcpstate_conn_state conn_state =
-        (enum tcpstate_conn_state)(view->is_later_pass ? summary->conn_state : report->conn_state);
+        (enum tcpstate_conn_state)(view->is_later_pass ? view->in_the_end->conn_state : report->conn_state);
     char history[TCPSTATE_HISTORY + 1] = "";
 
     add_enumeration(page, &hf_phase, report->phase, tcpstate_phase_name((enum tcpstate_phase)report->phase));

@@ -122,6 +122,11 @@ struct tcpstate_endpoint {
     uint32_t max_window;                     /* largest window it announced, octets */
     uint32_t peer_fin_frame, peer_fin_index; /* the segment that completed y's FIN here */
     int64_t peer_fin_ns;
+    bool has_repeated_ack; /* its newest ordinary segment is a pure ACK, repeated so often since repeated_ns */
+    uint8_t repeated_acks;
+    uint16_t repeated_window;
+    uint32_t repeated_ack;
+    int64_t repeated_ns;
     bool has_unsent_ack;
     uint32_t unsent_ack;    /* it acknowledged what y was not seen to send: believed the second time */
     bool unsent_ack_denied; /* ... and y's SND.NXT says that y did not */
@@ -161,7 +166,7 @@ struct tcpstate_connection {
     bool phase_reset;                /* an accepted RST was seen */
     bool refused, reset, closed;     /* reset: before both FINs were acknowledged; closed: both were */
     bool simultaneous_open, simultaneous_close, three_segment;
-    uint32_t pickup_index;
+    uint32_t pickup_index, rst_index; /* rst_index: of the RST that `reset` rests on */
     uint8_t first_fin_role; /* of a captured or inferred FIN */
     bool any_fin;
     int64_t rst_ns, closed_ns, time_wait_ns; /* time_wait_ns: last restart of the 2MSL timer */

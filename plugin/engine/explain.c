@@ -116,8 +116,9 @@ static bool peer_fin(const struct explain_facts *f, uint32_t *n) {
 
     if (role == TCPSTATE_NO_ROLE || !f->summary)
         return false;
-    *n = f->summary->fin[!role];
-    return f->summary->fin_frame[!role] != 0 && f->summary->fin_frame[!role] <= f->segment->frame;
+    uint32_t frame = tcpstate_fin_frame(f->summary, (enum tcpstate_role) !role, f->segment->frame);
+    *n = frame == f->summary->fin_frame[!role] ? f->summary->fin[!role] : f->summary->false_fin[!role];
+    return frame != 0;
 }
 
 static bool cause(const struct explain_facts *f, uint32_t *n) {

@@ -61,8 +61,8 @@ static enum incarnation of_syn(const struct judgement *j) {
     const struct tcpstate_candidate *candidate = &conversation->candidate;
     bool over = incarnation_over(conversation, s->time_ns);
 
-    if (j->connection->summary.roles == TCPSTATE_ROLES_GUESS && !x->heard && !y->heard && !x->sent_syn && !y->sent_syn &&
-        !x->sent_synack && !y->sent_synack && (x->captured || y->captured))
+    if (j->connection->summary.roles == TCPSTATE_ROLES_GUESS && !x->heard && !y->heard && !x->sent_syn &&
+        !y->sent_syn && !x->sent_synack && !y->sent_synack && (x->captured || y->captured))
         return INCARNATION_NEW; /* nothing but resets so far */
     if (candidate->pending && candidate->direction == s->direction && candidate->segment_head.seq == s->seq &&
         (x->state == TCPSTATE_SYN_SENT || x->state == TCPSTATE_CLOSED) && at_rest((enum tcpstate_state)y->state))
@@ -171,9 +171,9 @@ enum incarnation incarnation_of(struct judgement *j) {
                 return INCARNATION_CURRENT;
             return INCARNATION_NEW_OF_CANDIDATE;
         }
-        if (incarnation_over(conversation, s->time_ns) && j->x->sent_synack && s->seq != j->x->iss && j->y->has_iss &&
-            seq_within(s->ack, j->y->iss + 1, j->y->iss + 1 + j->y->syn_length) && j->x->spoke)
-            return INCARNATION_NEW; /* a late copy of the SYN has met a listener */
+        if (incarnation_over(conversation, s->time_ns) && j->y->captured && j->x->has_iss && !j->x->iss_inferred &&
+            s->seq != j->x->iss)
+            return INCARNATION_NEW; /* a SYN that was not captured, or a late copy of the old one, has met a listener */
         if (j->y->has_smax && seq_within(s->ack, j->y->iss + 1, j->y->smax) && j->y->has_iss)
             return INCARNATION_CURRENT;
         if (j->x->has_iss && s->seq == j->x->iss)
@@ -185,7 +185,7 @@ enum incarnation incarnation_of(struct judgement *j) {
         return INCARNATION_CURRENT;
     }
     if (j->rst) {
-        if (answers_candidate(j) && j->ack && !j->syn)
+        if (answers_candidate(j) && j->ack && !j->syn && (candidate->genuine || j->x->state != TCPSTATE_SYN_RECEIVED))
             return INCARNATION_NEW_OF_CANDIDATE; /* refused: there was no connection any more */
         return INCARNATION_CURRENT;
     }
@@ -318,9 +318,10 @@ void incarnation_open(struct judgement *j, enum incarnation how) {
             end->state = TCPSTATE_UNKNOWN;
             end->certainty = TCPSTATE_NOTHING_TELLS;
         } else if (had_old) {
-            end->state = inherited_state(&old[direction], role == TCPSTATE_CLIENT,
-                                         was_refused && !(old[direction].active_open && conversation->listens[direction]),
-                                         conversation->listens[direction]);
+            end->state =
+                inherited_state(&old[direction], role == TCPSTATE_CLIENT,
+                                was_refused && !(old[direction].active_open && conversation->listens[direction]),
+                                conversation->listens[direction]);
             end->entered_captured = end->state == old[direction].state && old[direction].entered_captured;
             end->entered_ns = old[direction].entered_ns;
             if (end->state == TCPSTATE_TIME_WAIT) { /* what TIME-WAIT is for: it remembers the numbers */
@@ -334,7 +335,8 @@ void incarnation_open(struct judgement *j, enum incarnation how) {
         } else {
             end->state = role == TCPSTATE_CLIENT ? TCPSTATE_CLOSED : TCPSTATE_LISTEN;
         }
-        if (role == TCPSTATE_CLIENT && c->summary.roles == TCPSTATE_ROLES_SYN_ACK && end->state != TCPSTATE_TIME_WAIT) {
+        if (role == TCPSTATE_CLIENT && c->summary.roles == TCPSTATE_ROLES_SYN_ACK && end->state != TCPSTATE_TIME_WAIT &&
+            !old[direction].captured) {
             end->state = TCPSTATE_SYN_SENT; /* there must have been a SYN */
             end->certainty = TCPSTATE_INFERRED;
             end->active_open = true;

@@ -56,6 +56,35 @@ static void note_lost(struct judgement *j) {
     }
 }
 
+/* Without SACK: an ACK that only repeats the one before answers a segment that came out of order, so what was captured at
+ * that number before the first of them has not arrived (RFC 5681 3.2, 4.2). Two of them, as one may cross. */
+static void note_lost_by_duplicates(struct judgement *j) {
+    const struct tcpstate_segment *s = j->segment;
+    struct tcpstate_endpoint *x = j->x, *y = j->y;
+    bool repeats = x->has_repeated_ack && j->pure_ack && s->ack == x->repeated_ack && s->window == x->repeated_window;
+
+    if (!repeats) {
+        x->has_repeated_ack = j->pure_ack && s->sack_count == 0;
+        x->repeated_ack = s->ack;
+        x->repeated_window = s->window;
+        x->repeated_acks = 0;
+        x->repeated_ns = s->time_ns;
+        return;
+    }
+    if (x->repeated_acks < 2)
+        x->repeated_acks++;
+    if (x->repeated_acks < 2 || (x->syn_options & y->syn_options & TCPSTATE_OPT_SACK_PERMITTED))
+        return;
+    for (unsigned i = 0; i < y->range_count; i++) {
+        struct tcpstate_range *range = &y->ranges[i];
+        if (range->left != s->ack || range->lost || range->time_ns >= x->repeated_ns ||
+            hindsight_says(j, range->index, TCPSTATE_VERDICT_NOT_LOST))
+            continue;
+        range->lost = true;
+        hindsight_note(j, range->index, range->frame, TCPSTATE_VERDICT_NOT_TAKEN);
+    }
+}
+
 /* The first words of a server acknowledge data that the client had to send again, and echo the repetition: everything
  * before it was ignored, or the data would have been acknowledged within half a second (RFC 9293 3.8.6.3). */
 static void judge_what_established(struct judgement *j) {
@@ -102,8 +131,10 @@ void knowledge_rebase(struct judgement *j) {
             y->wire_fin_index = y->ranges[i].index;
         }
     note_sacked(j);
-    if (x->has_rnxt)
+    if (x->has_rnxt) {
         note_lost(j);
+        note_lost_by_duplicates(j);
+    }
     ranges_drop_acknowledged(y, x->acked);
     x->rnxt = ranges_reach(y, x, NULL);
     x->has_rnxt = true;

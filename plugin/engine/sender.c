@@ -156,8 +156,8 @@ static bool revive(struct judgement *j) {
     case TCPSTATE_UNDO_RST_SENT: break;
     }
     if (x->undo.state == TCPSTATE_SYN_SENT && x->has_iss &&
-        !seq_within(j->segment->seq, x->iss + 1, x->iss + 1 + (1u << 24)))
-        return false; /* not of this incarnation */
+        !seq_within(j->segment->seq, x->iss + 1, x->iss + 1 + (j->y->captured ? 0 : 1u << 24)))
+        return false; /* refused: what does not follow its SYN is of some other connection */
     at_once = x->undo.cause == TCPSTATE_UNDO_RST_TAKEN &&
               ((x->has_rnxt && j->ack && seq_after(j->segment->ack, x->undo.rnxt) && !j->ack_unsent) ||
                is_challenge_ack(j) || (x->undo.state == TCPSTATE_UNKNOWN && j->segment->ack != x->undo.rst_seq));
@@ -428,8 +428,10 @@ static void judge_ignored_rst(struct judgement *j) {
 
     if (!plausible_rst(j))
         return;
-    if (x->has_ignored_rst && !j->ack)
+    if (x->has_ignored_rst && !j->ack) {
         hindsight_note(j, x->ignored_rst_index, x->ignored_rst_frame, TCPSTATE_VERDICT_TAKEN);
+        j->rst_was_taken = true;
+    }
     x->has_ignored_rst = false;
 }
 
@@ -459,6 +461,14 @@ static void judge_rst(struct judgement *j) {
         j->half_open_reset = true; /* figure 9 line 5: the old TCB of x was gone, x is in SYN-SENT with the new SYN */
         engine_move(j, j->sender, TCPSTATE_EVENT_snd_rst, TCPSTATE_INFERRED);
         engine_move(j, j->sender, TCPSTATE_EVENT_snd_syn, TCPSTATE_PROVED);
+        return;
+    }
+    /* another SYN ends SYN-RECEIVED, RFC 9293 3.10.7.4 fourth; Linux says so by a RST */
+    if (candidate->pending && candidate->direction != s->direction && j->ack && !candidate->genuine &&
+        x->state == TCPSTATE_SYN_RECEIVED &&
+        s->ack == candidate->segment_head.seq + 1 + candidate->segment_head.length) {
+        candidate->pending = false;
+        engine_move(j, j->sender, TCPSTATE_EVENT_snd_rst, TCPSTATE_ASSUMED);
         return;
     }
     if (!j->ack && unproved &&

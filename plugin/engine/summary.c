@@ -132,6 +132,18 @@ static void note_handshake(struct judgement *j) {
 
 /* ---- close ---------------------------------------------------------------------------------------------------- */
 
+static void link_fin(struct judgement *j) {
+    struct tcpstate_summary *s = &j->connection->summary;
+
+    if (s->false_fin_frame[j->sender] == 0) {
+        s->false_fin_frame[j->sender] = s->fin_frame[j->sender];
+        s->false_fin[j->sender] = s->fin[j->sender];
+    }
+    s->fin_frame[j->sender] = j->segment->frame;
+    s->fin[j->sender] = j->x->fin;
+    s->fin_inferred[j->sender] = false;
+}
+
 static void note_own_fin(struct judgement *j) {
     struct tcpstate_connection *c = j->connection;
     struct tcpstate_summary *s = &c->summary;
@@ -149,9 +161,7 @@ static void note_own_fin(struct judgement *j) {
             step(j, c->three_segment ? TCPSTATE_STEP_CLOSE_2_3 : TCPSTATE_STEP_CLOSE_3, true);
         return;
     }
-    s->fin_frame[j->sender] = j->segment->frame;
-    s->fin[j->sender] = x->fin;
-    s->fin_inferred[j->sender] = false;
+    link_fin(j);
     if (!second) {
         c->any_fin = true;
         c->first_fin_role = (uint8_t)j->sender;
@@ -160,7 +170,7 @@ static void note_own_fin(struct judgement *j) {
         findings_tell(j, covers ? TCPSTATE_FINDING_passive_close : TCPSTATE_FINDING_active_close, 0, 0, 0);
         return;
     }
-    if (!covers) {
+    if (!covers || c->simultaneous_close) { /* sent, if not captured, before x could have acknowledged y's */
         c->simultaneous_close = true;
         step(j, TCPSTATE_STEP_SIM_CLOSE_2, false);
         if (!j->fin_not_received)
@@ -236,11 +246,22 @@ static void note_close(struct judgement *j) {
             if (!c->any_fin) {
                 c->any_fin = true;
                 c->first_fin_role = (uint8_t)role;
+            } else if (c->first_fin_role != role && engine_has_event(&j->report->end[role], TCPSTATE_EVENT_snd_fin_x)) {
+                c->simultaneous_close = true;
             }
         }
     }
     if (j->copy)
         return;
+    if (j->fin && !j->first_fin && j->x->has_fin && j->x->fin_frame == j->segment->frame) { /* it crossed a reset */
+        link_fin(j);
+        c->simultaneous_close |= c->any_fin && c->first_fin_role != j->sender && j->segment->ack != j->y->fin + 1;
+        if (!c->any_fin)
+            c->first_fin_role = (uint8_t)j->sender;
+        c->any_fin = true;
+        if (c->reset)
+            c->summary.close_kind = TCPSTATE_CLOSE_FIN_RESET;
+    }
     if (j->first_fin || j->fin_again)
         note_own_fin(j);
     note_fin_acknowledged(j);
@@ -276,6 +297,8 @@ static enum tcpstate_outcome outcome_of(const struct tcpstate_connection *c) {
 static void note_rst_frame(struct judgement *j) {
     struct tcpstate_summary *s = &j->connection->summary;
 
+    if (!j->connection->reset)
+        j->connection->rst_index = j->index;
     if (s->rst_frame == 0)
         s->rst_frame = j->segment->frame;
     else if (s->rst_void_frame != 0 && s->rst_next_frame == 0)
@@ -290,6 +313,104 @@ uint32_t tcpstate_rst_frame(const struct tcpstate_summary *summary, uint32_t fra
     return linked <= frame ? linked : 0;
 }
 
+uint32_t tcpstate_fin_frame(const struct tcpstate_summary *summary, enum tcpstate_role role, uint32_t frame) {
+    uint32_t linked = summary->fin_frame[role];
+
+    if (linked > frame)
+        linked = summary->false_fin_frame[role];
+    return linked <= frame ? linked : 0;
+}
+
+/* The opener answers something of an older connection and still waits: figure 8 line 5, figure 9 line 5. */
+static bool spares_the_opener(const struct judgement *j) {
+    const struct tcpstate_endpoint *x = j->x, *y = j->y;
+
+    return j->rst_reply && (y->state == TCPSTATE_LISTEN || (x->state == TCPSTATE_SYN_SENT && !y->sent_synack));
+}
+
+static void reset_by(struct judgement *j, enum tcpstate_role role) {
+    struct tcpstate_connection *c = j->connection;
+    struct tcpstate_summary *s = &c->summary;
+
+    s->close_kind = c->any_fin ? TCPSTATE_CLOSE_FIN_RESET : TCPSTATE_CLOSE_RESET;
+    if (s->closed_by == TCPSTATE_NOBODY)
+        s->closed_by = role == TCPSTATE_CLIENT ? TCPSTATE_BY_CLIENT : TCPSTATE_BY_SERVER;
+}
+
+static void note_accepted_rst(struct judgement *j) {
+    struct tcpstate_connection *c = j->connection;
+
+    note_rst_frame(j);
+    if (c->closed || spares_the_opener(j))
+        return;
+    if (j->receiver_had == TCPSTATE_SYN_SENT && !j->x->sent_syn && !j->x->sent_synack)
+        c->refused = true;
+    else
+        c->reset = true;
+    reset_by(j, j->sender);
+}
+
+/* A RST of y that x seemed to ignore has closed it after all. */
+static void note_rst_that_was_taken(struct judgement *j) {
+    struct tcpstate_connection *c = j->connection;
+    struct tcpstate_summary *s = &c->summary;
+
+    if (c->reset || c->closed || c->refused)
+        return;
+    c->reset = true;
+    c->rst_index = j->x->ignored_rst_index;
+    if (s->rst_frame == 0 && s->rst_void_frame == 0) { /* linked from here on */
+        s->rst_void_frame = j->segment->frame;
+        s->rst_next_frame = j->x->ignored_rst_frame;
+    }
+    reset_by(j, j->receiver);
+}
+
+/* x aborts too, before the reset reaches it: a RST that answers something has an ACK only if that had none (RFC 9293
+ * 3.10.7.1). Then neither was accepted, and at the other end they come in the other order. */
+static bool resets_cross(const struct judgement *j) {
+    const struct tcpstate_endpoint *x = j->x;
+
+    if (!j->connection->reset || j->connection->any_fin || !j->rst || !j->ack || j->copy || j->alien || j->ack_unsent)
+        return false;
+    return x->undo.cause == TCPSTATE_UNDO_RST_TAKEN && x->undo.frame == j->connection->summary.rst_frame &&
+           j->emitted_ns <= x->undo.time_ns + j->tolerance_ns && x->has_smax && j->segment->seq == x->smax;
+}
+
+/* A RST that turned out not to have been taken. */
+static void take_back_reset(struct judgement *j) {
+    struct tcpstate_connection *c = j->connection;
+    struct tcpstate_summary *s = &c->summary;
+
+    if (!c->reset || !(j->revived || hindsight_says(j, c->rst_index, TCPSTATE_VERDICT_NOT_TAKEN) ||
+                       hindsight_says(j, c->rst_index, TCPSTATE_VERDICT_NOT_SENT)))
+        return;
+    c->reset = c->phase_reset = false;
+    if (s->rst_void_frame == 0)
+        s->rst_void_frame = j->segment->frame;
+    s->close_kind = TCPSTATE_CLOSE_UNDECIDED;
+    s->closed_by = TCPSTATE_NOBODY;
+}
+
+/* A FIN that was not sent after all was not the first, nor does it close anything. */
+static void take_back_fins(struct judgement *j) {
+    struct tcpstate_connection *c = j->connection;
+    struct tcpstate_summary *s = &c->summary;
+    bool first_is_true = c->end[c->first_fin_role].has_fin, second_is_true = c->end[!c->first_fin_role].has_fin;
+
+    if (!c->any_fin || (first_is_true && second_is_true))
+        return;
+    c->simultaneous_close = c->three_segment = false;
+    if (!first_is_true) {
+        c->any_fin = second_is_true;
+        c->first_fin_role = !c->first_fin_role;
+        s->closed_by = TCPSTATE_NOBODY;
+    }
+    if (c->closed)
+        s->close_kind = TCPSTATE_CLOSE_UNDECIDED;
+    c->closed = false;
+}
+
 static void note_outcome(struct judgement *j) {
     struct tcpstate_connection *c = j->connection;
     struct tcpstate_summary *s = &c->summary;
@@ -300,31 +421,18 @@ static void note_outcome(struct judgement *j) {
 
     if (both_established || data_acked)
         c->end[0].was_established = c->end[1].was_established = true;
-    if (j->rst_accepted && !c->closed) {
-        note_rst_frame(j);
-        if (j->receiver_had == TCPSTATE_SYN_SENT && !j->x->sent_syn && !j->x->sent_synack) {
-            c->refused = true;
-            s->close_kind = TCPSTATE_CLOSE_RESET;
-        } else if (!(j->rst_reply && j->y->state == TCPSTATE_LISTEN)) { /* figure 8 line 5: the opener still waits */
-            c->reset = true;
-            s->close_kind = c->any_fin ? TCPSTATE_CLOSE_FIN_RESET : TCPSTATE_CLOSE_RESET;
-        }
-    } else if (j->rst_accepted) {
-        note_rst_frame(j);
-    }
-    if (j->revived && c->reset) { /* the RST was not taken after all */
-        c->reset = c->phase_reset = false;
-        s->rst_void_frame = j->segment->frame;
-        s->close_kind = TCPSTATE_CLOSE_UNDECIDED;
-        if (s->closed_by != TCPSTATE_NOBODY && !c->any_fin)
-            s->closed_by = TCPSTATE_NOBODY;
-    }
+    take_back_fins(j);
+    if (j->rst_accepted)
+        note_accepted_rst(j);
+    take_back_reset(j);
+    if (j->rst_was_taken)
+        note_rst_that_was_taken(j);
     if (c->any_fin)
         s->closed_by = c->simultaneous_close                  ? TCPSTATE_BY_BOTH
                        : c->first_fin_role == TCPSTATE_CLIENT ? TCPSTATE_BY_CLIENT
                                                               : TCPSTATE_BY_SERVER;
-    else if (j->rst_accepted && s->closed_by == TCPSTATE_NOBODY)
-        s->closed_by = j->sender == TCPSTATE_CLIENT ? TCPSTATE_BY_CLIENT : TCPSTATE_BY_SERVER;
+    else if (resets_cross(j))
+        s->closed_by = TCPSTATE_BY_BOTH;
     if (c->simultaneous_open)
         s->opened_by = TCPSTATE_BY_BOTH;
     else if (s->roles != TCPSTATE_ROLES_GUESS)

@@ -245,8 +245,10 @@ struct tcpstate_summary {
     uint16_t history_length;
     char history[TCPSTATE_HISTORY];
     uint32_t first_frame, last_frame, syn_frame, synack_frame, handshake_ack_frame, fin_frame[2];
-    /* the first accepted RST; from rst_void_frame on it is known not to have been taken: see tcpstate_rst_frame() */
+    /* the first accepted RST; from rst_void_frame on another one is known to be: see tcpstate_rst_frame() */
     uint32_t rst_frame, rst_void_frame, rst_next_frame;
+    /* a FIN before that of fin_frame, which was not sent after all: see tcpstate_fin_frame() */
+    uint32_t false_fin_frame[2], false_fin[2];
     uint32_t fin[2]; /* sequence number of the FIN, where fin_frame or fin_inferred */
     bool fin_inferred[2];
     uint32_t segments[2];
@@ -316,6 +318,8 @@ const char *tcpstate_icmp_rfc(const struct tcpstate_report *report);
 const struct tcpstate_summary *tcpstate_summary(const struct tcpstate_conversation *conversation);
 /* The accepted RST that is known at `frame`, 0 if none. */
 uint32_t tcpstate_rst_frame(const struct tcpstate_summary *summary, uint32_t frame);
+/* The same of the FIN of `role`. */
+uint32_t tcpstate_fin_frame(const struct tcpstate_summary *summary, enum tcpstate_role role, uint32_t frame);
 const struct tcpstate_summary *tcpstate_previous_summary(const struct tcpstate_conversation *conversation);
 
 /* The findings that only the end can tell (TCPSTATE_FINAL), of a connection whose capture ended at `end_ns` (when the

@@ -31,6 +31,7 @@
 struct connection {
     uint32_t conversation, number;   /* number: within the conversation */
     struct tcpstate_summary summary; /* the newest known */
+    struct tcpstate_summary settled; /* the same in the light of the whole capture */
     int64_t end_ns;                  /* when a successor replaced it; -1 if none did */
 };
 
@@ -198,23 +199,41 @@ static void first_run(const struct tcpstate_settings *settings) {
     }
 }
 
+/* What became of the connection of a row, its last one, unless the rerun tells connections or roles apart otherwise. */
+static void settle(const struct row *last, const struct tcpstate_conversation *rerun, uint32_t number) {
+    struct connection *connection = &connections[last->connection];
+    const struct tcpstate_summary *settled = tcpstate_summary(rerun);
+
+    bool alike = number == last->report.connection && settled->client_direction == connection->summary.client_direction;
+    connection->settled = alike ? *settled : connection->summary;
+}
+
 /* Runs one conversation again and again until it has no new verdicts, and keeps
  * the states of the last run. */
 static void hindsight(size_t index, const struct tcpstate_settings *settings) {
     struct conversation *conversation = &conversations[index];
 
     conversation->last = conversation->first;
+    for (struct row *row = rows; row < rows + row_count; row++)
+        if (row->conversation == index)
+            connections[row->connection].settled = connections[row->connection].summary;
     for (unsigned run = 0; run < TCPSTATE_RERUNS && tcpstate_has_new_verdicts(conversation->last); run++) {
         struct tcpstate_conversation *again = new_conversation();
+        const struct row *before = NULL;
+        struct tcpstate_report report;
         tcpstate_obey(again, conversation->last);
         for (struct row *row = rows; row < rows + row_count; row++) {
-            struct tcpstate_report report;
             if (row->conversation != index)
                 continue;
+            if (before && before->connection != row->connection)
+                settle(before, again, report.connection);
+            before = row;
             tcpstate_segment(again, settings, &row->segment, &report);
             row->settled[0] = report.end[0].state;
             row->settled[1] = report.end[1].state;
         }
+        if (before)
+            settle(before, again, report.connection);
         if (conversation->last != conversation->first)
             free(conversation->last);
         conversation->last = again;
@@ -279,7 +298,7 @@ static void print_final_findings(const struct row *row, uint32_t *last_cause) {
     const struct connection *connection = &connections[row->connection];
     struct tcpstate_final_finding findings[TCPSTATE_FINAL_FINDINGS];
     int64_t end_ns = connection->end_ns >= 0 ? connection->end_ns : rows[row_count - 1].segment.time_ns;
-    unsigned count = tcpstate_final_findings(&connection->summary, end_ns, findings);
+    unsigned count = tcpstate_final_findings(&connection->settled, end_ns, findings);
 
     for (unsigned i = 0; i < count; i++)
         if (findings[i].frame == row->segment.frame)
@@ -297,6 +316,7 @@ static void print_row(const struct row *row, bool settled) {
     const struct tcpstate_report *report = &row->report;
     /* A later pass knows the rest of the capture, and has the last word on the outcome. */
     const struct tcpstate_summary *summary = settled ? &connections[row->connection].summary : &row->summary;
+    const struct tcpstate_summary *in_the_end = &connections[row->connection].settled;
     uint32_t last_cause = 0;
     char text[2048];
 
@@ -318,8 +338,8 @@ static void print_row(const struct row *row, bool settled) {
         print_final_findings(row, &last_cause);
     printf("\tuncertain=%d", report->uncertain);
 
-    word("outcome", tcpstate_outcome_name(settled ? summary->outcome : report->outcome));
-    word("conn_state", tcpstate_conn_state_name(settled ? summary->conn_state : report->conn_state));
+    word("outcome", tcpstate_outcome_name(settled ? in_the_end->outcome : report->outcome));
+    word("conn_state", tcpstate_conn_state_name(settled ? in_the_end->conn_state : report->conn_state));
     snprintf(text, sizeof text, "%.*s", (int)report->history_length, summary->history);
     word("history", text);
     word("opened_by", tcpstate_party_name(report->opened_by));
@@ -330,8 +350,8 @@ static void print_row(const struct row *row, bool settled) {
     link_back(row, "syn_frame", summary->syn_frame);
     link_back(row, "synack_frame", summary->synack_frame);
     link_back(row, "handshake_ack_frame", summary->handshake_ack_frame);
-    link_back(row, "client.fin_frame", summary->fin_frame[TCPSTATE_CLIENT]);
-    link_back(row, "server.fin_frame", summary->fin_frame[TCPSTATE_SERVER]);
+    link_back(row, "client.fin_frame", tcpstate_fin_frame(summary, TCPSTATE_CLIENT, row->segment.frame));
+    link_back(row, "server.fin_frame", tcpstate_fin_frame(summary, TCPSTATE_SERVER, row->segment.frame));
     link_back(row, "rst_frame", tcpstate_rst_frame(summary, row->segment.frame));
     if (report->completes_handshake) {
         seconds("handshake.time", summary->handshake_time_ns);

@@ -3,6 +3,8 @@
 import subprocess
 from dataclasses import dataclass, field
 
+from . import story
+
 
 @dataclass(slots=True)
 class Miss:
@@ -30,7 +32,7 @@ class Result:
     unknown: int = 0
     misses: list = field(default_factory=list)
     expert: list = field(default_factory=list)
-    story: list = field(default_factory=list)
+    story: object = None
     pass_differences: list = field(default_factory=list)
     failure: str = ""
     left_out: dict = field(default_factory=dict)
@@ -95,7 +97,7 @@ def judge(capture, frames, expert, once, also):
                 count(result, shown, int(frame), role, endpoint, state)
             else:
                 result.left_out[why] = result.left_out.get(why, 0) + 1
-    result.story = story(frames)
+    result.story = story.read(capture, frames)
     if once is not None:
         for number, cells in frames.items():
             for end in ("client", "server"):
@@ -124,13 +126,3 @@ def count(result, shown, frame, role, endpoint, truth):
             result.assumed_wrong += 1
     result.misses.append(Miss(frame, endpoint, role, truth, state or "-", certainty, settled or "-",
                               shown.get("tcpstate.contradicted_in", "")))
-
-
-def story(frames):
-    """What became of each connection, in order."""
-    told = {}
-    for _, cells in sorted(frames.items()):
-        if cells["tcpstate.connection"]:
-            told[int(cells["tcpstate.connection"])] = tuple(cells[f"tcpstate.{key}"] for key in (
-                "client", "server", "outcome.name", "close.kind.name", "opened_by.name", "closed_by.name"))
-    return [told[number] for number in sorted(told)]

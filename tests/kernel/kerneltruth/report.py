@@ -1,5 +1,6 @@
 """The tables that a person reads."""
 
+from . import story
 from .judge import is_innocent
 
 COUNTS = ("rows", "first_right", "settled_right", "proved_wrong", "assumed_wrong", "unknown")
@@ -74,21 +75,39 @@ def warnings(results, listed):
             print(f"  {name}: {severity} {count} x {text}")
 
 
+def story_differences(results):
+    """(number of runs with both ends, [(result at end A, [(connection at A, at B, excuse)])] of those whose ends tell
+    different stories, the worst first: without excuse, where nothing was forged, in many connections."""
+    other_end = {result.scenario: result for result in results if result.view == "end-b" and result.story}
+    pairs = [(result, other_end[result.scenario]) for result in results
+             if result.view == "end-a" and result.story and result.scenario in other_end]
+    found = [(at_a, story.compare(at_a.story, at_b.story)) for at_a, at_b in pairs]
+    found = [(at_a, differences) for at_a, differences in found if differences]
+    found.sort(key=lambda item: (-_without_excuse(item[1]), not is_innocent(item[0].category), -len(item[1]),
+                                 item[0].scenario))
+    found.sort(key=lambda item: (_without_excuse(item[1]) == 0, not is_innocent(item[0].category)))
+    return len(pairs), found
+
+
+def _without_excuse(differences):
+    return sum(not excuse for *_, excuse in differences)
+
+
+def _inexcusable(results, category="all"):
+    return [at_a for at_a, differences in story_differences(results)[1]
+            if _without_excuse(differences) and category in ("all", at_a.category)]
+
+
 def stories(results, listed):
-    by_name = {result.name: result for result in results}
-    runs = differ = 0
-    lines = []
-    for name, result in by_name.items():
-        other = by_name.get(result.scenario + ".end-b")
-        if result.view != "end-a" or not other:
-            continue
-        runs += 1
-        if sorted(result.story) != sorted(other.story):
-            differ += 1
-            lines.append(f"  {result.scenario}\n    at A: {result.story}\n    at B: {other.story}")
-    print(f"\nruns whose two ends tell different stories: {differ} of {runs}")
-    if listed:
-        print("\n".join(lines))
+    runs, found = story_differences(results)
+    worst = _inexcusable(results)
+    print(f"\nruns whose two ends tell different stories: {len(found)} of {runs}; without excuse: {len(worst)}"
+          f" ({sum(is_innocent(at_a.category) for at_a in worst)} of them where nothing was forged)")
+    for at_a, differences in found if listed else []:
+        print(f"  {at_a.scenario} ({at_a.category})")
+        for here, there, excuse in differences:
+            print(f"    at A: {here or 'no such connection'}\n    at B: {there or 'no such connection'}")
+            print(f"      {'only at one end: ' + excuse if excuse else 'NO EXCUSE: both could have known'}")
 
 
 def pass_differences(results):
@@ -98,7 +117,7 @@ def pass_differences(results):
         print(f"  {name} frame {frame} {end}: {once} alone, {twice} with -2")
 
 
-def below(results, min_first, min_settled, max_proved_wrong, max_warnings):
+def below(results, min_first, min_settled, max_proved_wrong, max_warnings, max_stories):
     failed = []
     for what, limits, key in (("first pass", min_first, "first_right"), ("settled", min_settled, "settled_right")):
         for category, percent in limits.items():
@@ -111,6 +130,10 @@ def below(results, min_first, min_settled, max_proved_wrong, max_warnings):
     number = sum(count for _, _, count, _ in _innocent_warnings(results))
     if max_warnings is not None and number > max_warnings:
         failed.append(f"Errors and Warnings without forgery: {number} > {max_warnings}")
+    for category, limit in max_stories.items():
+        number = len(_inexcusable(results, category))
+        if number > limit:
+            failed.append(f"stories without excuse, {category}: {number} > {limit:.0f}")
     failed += [f"tshark failed on {r.name}: {r.failure}" for r in results if r.failure]
     failed += [f"first pass and second differ: {r.name}" for r in results if r.pass_differences]
     return failed

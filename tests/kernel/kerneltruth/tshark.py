@@ -15,6 +15,8 @@ FIELDS = ["frame.number", "tcpstate.connection"] + [
     for what in ("", ".state.name", ".certainty.name", ".settled.name")] + [
     "tcpstate.contradicted_in", *FINDINGS, "tcpstate.outcome.name", "tcpstate.close.kind.name",
     "tcpstate.opened_by.name", "tcpstate.closed_by.name"]
+LINKS = [f"tcpstate.{link}_frame" for link in ("syn", "synack", "rst", "client.fin", "server.fin")]
+FIELDS += LINKS
 SECONDS = 120
 
 
@@ -67,11 +69,14 @@ class Runner:
             frames, expert = self._parse(self._tshark(merged.name, passes))
         found, first = [], 1
         for capture, count in zip(captures, counts):
-            own = {n - first + 1: frames[n] for n in range(first, first + count)}
+            before = first - 1
+            own = {n - before: frames[n] for n in range(first, first + count)}
             first += count
             for cells in own.values():
                 for end in ("tcpstate.client", "tcpstate.server"):
                     cells[end] = batch.original_name(cells[end])
+                for link in LINKS:
+                    cells[link] = str(int(cells[link]) - before) if cells[link] else ""
             suspect = want_expert and expert and any(cells[key] for cells in own.values() for key in FINDINGS)
             found.append((own, self.read_each(capture)[1] if suspect else []))
         return found

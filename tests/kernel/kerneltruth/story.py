@@ -1,0 +1,200 @@
+"""What a person would say became of the connections of a capture, and whether two captures of one run agree.
+
+Two ends of a path do not see the same segments. Where their stories differ, the difference has an excuse if a segment
+that decides one story never was at the other end, and nothing that was there tells of it: no ACK of its FIN or SYN, no
+RST of a host that has no connection any more. Everything else the observer could have known.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from .batch import read_pcap
+from .packet import ACK, FIN, RST, SYN, parse_tcp
+
+SILENT_END = ("reset", "refused")
+# What decides what: the links of the plugin, the first segment of a connection, and the first ACK of each FIN.
+DECIDES = {
+    "existed": {"first", "syn", "synack", "end of the one before"},
+    "opened": {"first", "syn", "synack"},
+    "ended": {"first", "synack", "fin", "ack of fin", "rst"},
+}
+
+
+@dataclass
+class Connection:
+    client: str
+    server: str
+    outcome: str
+    close_kind: str
+    opened_by: str
+    closed_by: str
+    deciding: list = field(default_factory=list)        # (kind, Tcp)
+
+    def _who(self, role):
+        return {"client": self.client, "server": self.server}.get(role, role)
+
+    def keys(self, wanted):
+        return {key for kind, tcp in self.deciding if kind == wanted for key in _keys(tcp) if key[0] == wanted}
+
+    def parties(self):
+        return frozenset((self.client, self.server))
+
+    def opened(self):
+        """In a simultaneous open, and where nobody saw it, client and server are names only."""
+        return self._who(self.opened_by)
+
+    def ended(self):
+        return self.outcome, self.close_kind, self._who(self.closed_by)
+
+    def told(self):
+        return self.opened(), *self.ended()
+
+    def __str__(self):
+        opened = {"": f"{self.client} and {self.server}", "both": f"{self.client} and {self.server} opened it at once"}
+        words = [opened.get(self.opened_by, f"{self.opened()} opened it"), self.outcome]
+        if self.close_kind and self.close_kind != self.outcome:
+            words.append(self.close_kind)
+        if self.closed_by:
+            words.append("both ended it" if self.closed_by == "both" else f"{self.ended()[2]} ended it")
+        return ", ".join(words)
+
+
+@dataclass
+class Story:
+    connections: list
+    segments: list                                      # every Tcp of the capture
+
+    def __post_init__(self):
+        self.keys = Counter(key for tcp in self.segments for key in _keys(tcp))
+        self.reached = {(_ends(tcp), tcp.end) for tcp in self.segments if tcp.end != tcp.seq}
+
+    def by_parties(self):
+        found = {}
+        for connection in self.connections:
+            found.setdefault(connection.parties(), []).append(connection)
+        return found
+
+
+def _ends(tcp):
+    return tcp.src, tcp.sport, tcp.dst, tcp.dport
+
+
+def _keys(tcp):
+    """What a segment says that decides; a repetition says the same."""
+    flags, ends = tcp.flags, _ends(tcp)
+    if flags & RST:
+        yield "rst", ends, tcp.seq, tcp.ack, tcp.window, flags
+        return
+    if flags & SYN:
+        yield "synack" if flags & ACK else "syn", ends, tcp.seq
+    if flags & FIN:
+        yield "fin", ends, tcp.end
+    elif flags & ACK:
+        yield "ack without fin", ends, tcp.ack
+    yield "ack", ends, tcp.ack
+
+
+def read(capture, frames):
+    """The story of one capture; `frames`: what the plugin shows of each."""
+    segments = {number: parse_tcp(raw) for number, (_, raw) in enumerate(read_pcap(capture), 1)}
+    segments = {number: tcp for number, tcp in segments.items() if tcp}
+    of = {}
+    for number, cells in sorted(frames.items()):
+        if cells["tcpstate.connection"]:
+            of.setdefault(int(cells["tcpstate.connection"]), []).append((number, cells))
+    connections, before = [], {}
+    for number in sorted(of):
+        own = [segments[frame] for frame, _ in of[number] if frame in segments]
+        if all(tcp.flags & RST for tcp in own):
+            continue                                    # a stray reset is no connection
+        found = _connection(of[number], own, segments)
+        previous = before.get(found.parties())
+        if previous:
+            found.deciding += [("end of the one before", tcp) for kind, tcp in previous.deciding
+                               if kind in DECIDES["ended"]]
+        before[found.parties()] = found
+        connections.append(found)
+    return Story(connections, list(segments.values()))
+
+
+def _connection(shown, own, segments):
+    last = shown[-1][1]
+    found = Connection(*(last[f"tcpstate.{key}"] for key in (
+        "client", "server", "outcome.name", "close.kind.name", "opened_by.name", "closed_by.name")))
+    found.deciding.append(("first", own[0]))
+    for kind, key in (("syn", "syn_frame"), ("synack", "synack_frame"), ("rst", "rst_frame"),
+                      ("fin", "client.fin_frame"), ("fin", "server.fin_frame")):
+        linked = segments.get(int(last[f"tcpstate.{key}"] or 0))
+        if not linked:
+            continue
+        found.deciding.append((kind, linked))
+        if kind == "fin":
+            answers = (tcp for tcp in own if _ends(tcp) == _back(linked) and tcp.flags & ACK and tcp.ack == linked.end)
+            found.deciding += [("ack of fin", tcp) for tcp in list(answers)[:1]]
+    return found
+
+
+def _back(tcp):
+    return tcp.dst, tcp.dport, tcp.src, tcp.sport
+
+
+def _is_unknown(kind, tcp, here, other, outcome):
+    """Was the segment never at the other end, and does nothing there tell of it?"""
+    first = next(_keys(tcp))                            # the most telling
+    wanted = {"syn": "syn", "synack": "synack", "fin": "fin", "rst": "rst",
+              "ack of fin": "ack" if tcp.flags & FIN else "ack without fin"}.get(kind, first[0])
+    for key in _keys(tcp):
+        # Resets that look alike are counted: each may end a connection.
+        enough = here.keys[key] if kind == "end of the one before" and tcp.flags & RST else 1
+        if wanted == key[0] and other.keys[key] >= enough:
+            return False
+    if tcp.flags & RST:
+        answered = any(key[0] == "rst" and key[1] == _back(tcp) for key in other.keys)
+        return outcome in SILENT_END or not answered
+    explained = (_ends(tcp), tcp.end) in other.reached  # the ACK may be of another FIN or SYN, or of data
+    return explained or not tcp.flags & (SYN | FIN) or not other.keys["ack", _back(tcp), tcp.end]
+
+
+def _differs(one, two):
+    """The parts in which two connections differ. An end that saw no SYN cannot tell who opened it."""
+    if not one or not two:
+        return {"existed"}
+    parts = {part for part in ("opened", "ended") if getattr(one, part)() != getattr(two, part)()}
+    return parts if one.opened() and two.opened() else parts - {"opened"}
+
+
+def _excuse(one, two, story_one, story_two, part):
+    for mine, other, here, there in ((one, two, story_one, story_two), (two, one, story_two, story_one)):
+        for kind, tcp in mine.deciding if mine else ():
+            if kind in DECIDES[part] and _is_unknown(kind, tcp, here, there, other.outcome if other else "reset"):
+                return f"{kind} {tcp}"
+    return ""
+
+
+def compare(one, two):
+    """[(connection or None, connection or None, excuse or "")] of those that differ, in order."""
+    found = []
+    ours, theirs = one.by_parties(), two.by_parties()
+    for parties in dict.fromkeys([*ours, *theirs]):
+        for mine, other in _pairs(ours.get(parties, []), theirs.get(parties, [])):
+            parts = _differs(mine, other)
+            if parts:
+                excuses = [_excuse(mine, other, one, two, part) for part in sorted(parts)]
+                found.append((mine, other, "; ".join(dict.fromkeys(excuses)) if all(excuses) else ""))
+    return found
+
+
+def _pairs(ours, theirs):
+    """Those that began with the same SYN or SYN,ACK; what is left in order, and at last alone."""
+    left, pairs = list(theirs), [[mine, None] for mine in ours]
+    for kind in ("synack", "syn"):
+        for pair in pairs:
+            same = [other for other in left if not pair[1] and pair[0].keys(kind) & other.keys(kind)]
+            if same:
+                # A refused SYN may be tried again with the same number: another connection.
+                pair[1] = next((other for other in same if other.told() == pair[0].told()), same[0])
+                left.remove(pair[1])
+    for pair in pairs:
+        if not pair[1] and left:
+            pair[1] = left.pop(0)
+    return pairs + [(None, other) for other in left]
