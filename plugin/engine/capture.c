@@ -129,28 +129,25 @@ void capture_new_incarnation(struct tcpstate_path *path) {
 static int64_t emission_ns(struct tcpstate_path *path, const struct tcpstate_segment *s) {
     if (!path->has_first_tick) {
         path->has_first_tick = path->has_offset = true;
-        path->first_tsval = s->tsval;
+        path->first_tsval = path->offset_tsval = s->tsval;
         path->offset_ns = s->time_ns;
-        path->first_tick_ns = s->time_ns;
-        return s->time_ns;
-    }
-    int64_t ticks = seq_distance(s->tsval, path->first_tsval);
-    int64_t base = s->time_ns - ticks * MS;
-
-    if (base < path->offset_ns) {
-        path->offset_ns = s->time_ns;
-        path->first_tsval = s->tsval;
         path->first_tick_ns = s->time_ns;
         return s->time_ns;
     }
     int64_t elapsed = s->time_ns - path->first_tick_ns;
     if (elapsed >= 100 * (int64_t)MS) {
-        double ratio = (double)(ticks * MS) / (double)elapsed;
+        double ratio = (double)((int64_t)seq_distance(s->tsval, path->first_tsval) * MS) / (double)elapsed;
         if (ratio > path->best_ratio)
             path->best_ratio = ratio;
-        if (path->best_ratio < 0.75)
-            return s->time_ns;
     }
+    int64_t ticks = seq_distance(s->tsval, path->offset_tsval);
+    if (s->time_ns - ticks * MS < path->offset_ns) { /* the way was never shorter */
+        path->offset_ns = s->time_ns;
+        path->offset_tsval = s->tsval;
+        return s->time_ns;
+    }
+    if (elapsed >= 100 * (int64_t)MS && path->best_ratio < 0.75)
+        return s->time_ns;
     int64_t latest = path->offset_ns + (ticks + 1) * MS;
     return latest < s->time_ns ? latest : s->time_ns;
 }

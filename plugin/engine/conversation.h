@@ -182,7 +182,7 @@ struct tcpstate_path {
     } ticks[TCPSTATE_TICKS];
     int64_t legs_ns[TCPSTATE_LEGS];
     int64_t offset_ns, first_tick_ns;
-    uint32_t first_tsval;
+    uint32_t first_tsval, offset_tsval;
     double best_ratio;
     uint8_t copy_next, tick_next, leg_next, copy_count, tick_count, leg_count;
     bool has_offset, has_first_tick;
