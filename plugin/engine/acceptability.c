@@ -67,7 +67,7 @@ bool acceptable_rst(struct judgement *j) {
     if ((y->state == TCPSTATE_CLOSE_WAIT || y->state == TCPSTATE_LAST_ACK || y->state == TCPSTATE_CLOSING) &&
         seq + 1 == y->rnxt)
         return true;
-    if (!(x->syn_options & y->syn_options & TCPSTATE_OPT_SACK_PERMITTED))
+    if (!(x->syn_options & y->syn_options & TCPSTATE_OPT_SACK_PERMITTED) && !y->sacks)
         return false;
     for (unsigned i = 0; i < x->range_count; i++) {
         const struct tcpstate_range *range = &x->ranges[i];
@@ -103,6 +103,18 @@ static void ranges_make_room(struct tcpstate_endpoint *x) {
     ranges_remove(x, 0);
 }
 
+static void ranges_insert(struct tcpstate_endpoint *x, const struct tcpstate_range *fresh) {
+    unsigned at;
+
+    if (x->range_count == TCPSTATE_RANGES)
+        ranges_make_room(x);
+    for (at = 0; at < x->range_count && seq_at_most(x->ranges[at].left, fresh->left); at++)
+        ;
+    memmove(&x->ranges[at + 1], &x->ranges[at], (x->range_count - at) * sizeof x->ranges[0]);
+    x->ranges[at] = *fresh;
+    x->range_count++;
+}
+
 void ranges_add(struct tcpstate_endpoint *x, uint32_t left, uint32_t right, const struct judgement *j) {
     struct tcpstate_range fresh = {.left = left,
                                    .right = right,
@@ -112,7 +124,6 @@ void ranges_add(struct tcpstate_endpoint *x, uint32_t left, uint32_t right, cons
                                    .time_ns = j->segment->time_ns,
                                    .copies = 1,
                                    .fin = j->fin};
-    unsigned at;
 
     for (unsigned i = 0; i < x->range_count;) { /* an older copy gives way */
         struct tcpstate_range *old = &x->ranges[i];
@@ -124,13 +135,14 @@ void ranges_add(struct tcpstate_endpoint *x, uint32_t left, uint32_t right, cons
             i++;
         }
     }
-    if (x->range_count == TCPSTATE_RANGES)
-        ranges_make_room(x);
-    for (at = 0; at < x->range_count && seq_at_most(x->ranges[at].left, left); at++)
-        ;
-    memmove(&x->ranges[at + 1], &x->ranges[at], (x->range_count - at) * sizeof x->ranges[0]);
-    x->ranges[at] = fresh;
-    x->range_count++;
+    ranges_insert(x, &fresh);
+}
+
+/* What x had sent before the capture began, and y did not have yet: no frame can be blamed for it. */
+void ranges_add_unseen(struct tcpstate_endpoint *x, uint32_t left, uint32_t right, int64_t time_ns) {
+    struct tcpstate_range fresh = {.left = left, .right = right, .time_ns = time_ns, .copies = 1};
+
+    ranges_insert(x, &fresh);
 }
 
 void ranges_drop_acknowledged(struct tcpstate_endpoint *x, uint32_t acked) {
@@ -201,6 +213,8 @@ bool plausible_rst(const struct judgement *j) {
     if (!x->captured || !x->has_smax ||
         (!state_is_synchronized((enum tcpstate_state)x->state) && x->state != TCPSTATE_SYN_RECEIVED))
         return true;
+    if (!y->captured && !x->has_iss && !j->ack && seq_within(seq, x->smax - (1u << 20), x->smax))
+        return true; /* mid-stream: it may answer what y had sent before the capture began */
     if (seq_within(seq,
                    x->has_una && x->spoke ? x->una - 1
                    : x->has_iss           ? x->iss + 1

@@ -129,28 +129,25 @@ void capture_new_incarnation(struct tcpstate_path *path) {
 static int64_t emission_ns(struct tcpstate_path *path, const struct tcpstate_segment *s) {
     if (!path->has_first_tick) {
         path->has_first_tick = path->has_offset = true;
-        path->first_tsval = s->tsval;
+        path->first_tsval = path->offset_tsval = s->tsval;
         path->offset_ns = s->time_ns;
-        path->first_tick_ns = s->time_ns;
-        return s->time_ns;
-    }
-    int64_t ticks = seq_distance(s->tsval, path->first_tsval);
-    int64_t base = s->time_ns - ticks * MS;
-
-    if (base < path->offset_ns) {
-        path->offset_ns = s->time_ns;
-        path->first_tsval = s->tsval;
         path->first_tick_ns = s->time_ns;
         return s->time_ns;
     }
     int64_t elapsed = s->time_ns - path->first_tick_ns;
     if (elapsed >= 100 * (int64_t)MS) {
-        double ratio = (double)(ticks * MS) / (double)elapsed;
+        double ratio = (double)((int64_t)seq_distance(s->tsval, path->first_tsval) * MS) / (double)elapsed;
         if (ratio > path->best_ratio)
             path->best_ratio = ratio;
-        if (path->best_ratio < 0.75)
-            return s->time_ns;
     }
+    int64_t ticks = seq_distance(s->tsval, path->offset_tsval);
+    if (s->time_ns - ticks * MS < path->offset_ns) { /* the way was never shorter */
+        path->offset_ns = s->time_ns;
+        path->offset_tsval = s->tsval;
+        return s->time_ns;
+    }
+    if (elapsed >= 100 * (int64_t)MS && path->best_ratio < 0.75)
+        return s->time_ns;
     int64_t latest = path->offset_ns + (ticks + 1) * MS;
     return latest < s->time_ns ? latest : s->time_ns;
 }
@@ -218,6 +215,15 @@ void capture_read_clocks(struct judgement *j) {
         j->tolerance_ns = leg * 3 / 2;
 }
 
+static bool timestamps_agreed(const struct judgement *j) {
+    const struct tcpstate_endpoint *x = j->x, *y = j->y;
+
+    if (j->connection->timestamps_agreed)
+        return true;
+    return x->sent_ts && y->sent_ts && (x->sent_syn || x->sent_synack) && (y->sent_syn || y->sent_synack) &&
+           (x->syn_options & y->syn_options & TCPSTATE_OPT_TIMESTAMPS);
+}
+
 /* Segments that x cannot have sent: numbers of no part of this connection; and once both ends have agreed on timestamps, every segment but a RST carries one (RFC
  * 7323 3.2), and x's clock does not run ahead of the time that has passed. */
 bool capture_is_alien(const struct judgement *j) {
@@ -228,17 +234,14 @@ bool capture_is_alien(const struct judgement *j) {
     if (j->ordinary && j->ack && y->has_iss && !y->iss_inferred && y->captured && seq_at_most(s->ack, y->iss) &&
         (x->sent_syn || x->sent_synack || x->spoke))
         return true; /* it acknowledges nothing of this connection */
-    if (j->ordinary && (s->length > 0 || j->fin) && y->has_redge && x->has_iss && y->has_iss && !y->iss_inferred &&
-        !x->iss_inferred && seq_after(s->seq, y->redge + y->max_window))
+    if (j->ordinary && (s->length > 0 || j->fin) && y->has_redge && midstream_numbers_known(j, x) &&
+        midstream_numbers_known(j, y) && seq_after(s->seq, y->redge + y->max_window))
         return true; /* far beyond what it may send */
     if (j->rst && (s->options & TCPSTATE_OPT_TIMESTAMPS) && x->sent_ts && x->ts_newest != 0 &&
         ticks_in_ms(j, x->ts_newest, x->ts_newest_ns) &&
         (seq_distance(x->ts_newest, s->tsval) > CLOCK_JUMP || capture_clock_jumps(j)))
         return true; /* its clock is not x's */
-    if (j->syn || j->rst || !x->sent_ts || !y->sent_ts || !(x->sent_syn || x->sent_synack) ||
-        !(y->sent_syn || y->sent_synack))
-        return false;
-    if (!(x->syn_options & y->syn_options & TCPSTATE_OPT_TIMESTAMPS))
+    if (j->syn || j->rst || !timestamps_agreed(j))
         return false;
     if (!(s->options & TCPSTATE_OPT_TIMESTAMPS))
         return !(s->traits & TCPSTATE_TRUNCATED_HEADER);

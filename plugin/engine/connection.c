@@ -114,26 +114,40 @@ static void note_before(struct judgement *j) {
         j->report->end[role].before = j->connection->end[role].state;
 }
 
+static void establish_both(struct judgement *j) {
+    engine_move(j, j->sender, TCPSTATE_EVENT_pickup, TCPSTATE_INFERRED);
+    engine_move(j, j->receiver, TCPSTATE_EVENT_pickup, TCPSTATE_INFERRED);
+}
+
+/* Nobody gets into ESTABLISHED unseen: x has been there since the capture began, and y too but for a RST of its own. */
+static void establish_from_start(struct judgement *j) {
+    const struct tcpstate_connection *c = j->connection;
+    const struct tcpstate_endpoint *y = j->y;
+
+    if (y->state == TCPSTATE_UNKNOWN || (y->undo.cause == TCPSTATE_UNDO_RST_SENT && y->undo.index == c->first_index))
+        hindsight_note(j, c->first_index, c->first_frame, TCPSTATE_VERDICT_MIDSTREAM);
+    establish_both(j);
+}
+
 /* The capture starts in the middle of a connection: RFC 9293 tells no state, the segment a little. */
 static void pick_up(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
     const struct tcpstate_segment *s = j->segment;
 
-    if (j->rst)
-        return; /* a reset carries numbers of its own making */
+    if (j->rst || !j->ack)
+        return; /* a reset carries numbers of its own making, and every other segment but a SYN has an ACK */
+    j->connection->picked_up = true;
     y->has_acked = y->has_rnxt = true;
     y->acked = y->rnxt = s->seq;
-    if (j->ack) {
-        x->has_acked = x->has_rnxt = true;
-        x->acked = x->rnxt = s->ack;
-        y->has_una = y->has_smax = true;
-        y->una = y->smax = s->ack;
-    }
+    x->has_acked = x->has_rnxt = true;
+    x->acked = x->rnxt = s->ack;
+    y->has_una = y->has_smax = true;
+    y->una = y->smax = s->ack;
     j->connection->pickup_index = j->index;
-    if (!j->ordinary || (j->fin && !hindsight_says(j, j->index, TCPSTATE_VERDICT_FIRST_FIN)) || !j->ack)
+    if (!j->ordinary || (j->fin && !hindsight_says(j, j->index, TCPSTATE_VERDICT_FIRST_FIN)) ||
+        x->state != TCPSTATE_UNKNOWN)
         return;
-    engine_move(j, j->sender, TCPSTATE_EVENT_pickup, TCPSTATE_INFERRED);
-    engine_move(j, j->receiver, TCPSTATE_EVENT_pickup, TCPSTATE_INFERRED);
+    establish_from_start(j);
 }
 
 /* A capture that started with a FIN: the other end's FIN or data later tells which end closed first. */
@@ -143,8 +157,7 @@ static void resolve_unknown(struct judgement *j) {
 
     if (x->state == TCPSTATE_UNKNOWN && j->ordinary && j->ack && !j->fin && !y->has_fin && !y->has_wire_fin &&
         !x->has_fin) { /* after a lone RST that closed nothing */
-        engine_move(j, j->sender, TCPSTATE_EVENT_pickup, TCPSTATE_INFERRED);
-        engine_move(j, j->receiver, TCPSTATE_EVENT_pickup, TCPSTATE_INFERRED);
+        establish_from_start(j);
         return;
     }
     if (x->state != TCPSTATE_UNKNOWN || y->state != TCPSTATE_UNKNOWN || !more || !y->has_fin || x->has_fin)
@@ -206,7 +219,8 @@ static void judge_unsent_ack(struct judgement *j) {
 
     if (!j->ack || !y->captured || !y->has_smax || !seq_after(ack, y->smax))
         return;
-    if (!y->has_iss && !j->alien) { /* mid-stream: the ACK tells what y had sent before */
+    if (!y->has_iss && !j->alien && !j->connection->numbers_agreed &&
+        (!y->has_pure || ack == y->smax + 1)) { /* mid-stream: the ACK tells what y had sent before */
         y->smax = ack;
         return;
     }
@@ -386,14 +400,19 @@ void tcpstate_segment(struct tcpstate_conversation *conversation, const struct t
         conversation->index++;
         return;
     }
-    j.alien = !j.copy && !j.candidate && capture_is_alien(&j);
+    j.alien =
+        !j.copy && !j.candidate && (hindsight_says(&j, j.index, TCPSTATE_VERDICT_NOT_SENT) || capture_is_alien(&j));
     capture_read_clocks(&j);
     j.connection->empty = j.bad_checksum && (report->started_connection || j.connection->empty);
+    if (report->started_connection && hindsight_says(&j, j.index, TCPSTATE_VERDICT_MIDSTREAM))
+        establish_both(&j);
     if (j.bad_checksum) {
         settle_report(&j);
     } else {
-        if (report->started_connection && j.connection->summary.roles == TCPSTATE_ROLES_GUESS)
+        if (!j.connection->picked_up && j.connection->summary.roles == TCPSTATE_ROLES_GUESS && !j.alien && !j.copy)
             pick_up(&j);
+        if (!j.copy && !j.candidate && !hindsight_says(&j, j.index, TCPSTATE_VERDICT_NOT_SENT))
+            midstream_note(&j);
         judge_unsent_ack(&j);
         resolve_unknown(&j);
         if (j.candidate) {

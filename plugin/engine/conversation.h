@@ -17,6 +17,7 @@ enum {
     TCPSTATE_TICKS = 16,    /* recent distinct timestamps of one sender */
     TCPSTATE_LEGS = 8,      /* recent samples of the way from the capture point to one end and back */
     TCPSTATE_VERDICTS = 48, /* what hindsight has found out about single segments */
+    TCPSTATE_EARLY = 16,    /* first segments of a connection that was captured from the middle */
     TCPSTATE_ACKS = 12      /* recent segments of one end that acknowledged, for resets that answer them */
 };
 
@@ -62,6 +63,9 @@ struct tcpstate_endpoint {
     bool has_iss, has_smax, has_dmax, has_fin, fin_inferred, iss_inferred, sent_syn, sent_synack, synack_acked;
     uint32_t smax_tsval;
     bool smax_is_next; /* a pure ACK has told SND.NXT, less than what was captured */
+    bool sacks;       /* it has sent a SACK block */
+    bool has_own_end; /* mid-stream smax may be the peer's word, and the peer may have taken what it did not send */
+    uint32_t own_end; /* end of the highest octet that was captured */
     uint32_t iss, smax, dmax; /* smax: end of the highest octet, SYN and FIN counted; dmax: data only */
     bool fin_shadowed;        /* y had taken somebody else's octet of that number before */
     uint32_t fin;             /* sequence number of its FIN */
@@ -159,6 +163,14 @@ struct tcpstate_candidate {
     struct tcpstate_segment segment_head; /* facts of the SYN, without SACK */
 };
 
+/* A segment of a connection whose start was not captured, until both ends agree on numbers: midstream.c */
+struct tcpstate_early {
+    int64_t time_ns;
+    uint32_t seq, end, ack, tsval, index, frame;
+    uint8_t direction;
+    bool has_ack, syn, fin, pure, has_timestamp;
+};
+
 struct tcpstate_connection {
     bool exists, self, reopened_after_reset;
     bool empty;                      /* nothing but segments with bad checksums */
@@ -166,7 +178,13 @@ struct tcpstate_connection {
     bool phase_reset;                /* an accepted RST was seen */
     bool refused, reset, closed;     /* reset: before both FINs were acknowledged; closed: both were */
     bool simultaneous_open, simultaneous_close, three_segment;
-    uint32_t pickup_index, rst_index; /* rst_index: of the RST that `reset` rests on */
+    uint32_t pickup_index, rst_index;       /* rst_index: of the RST that `reset` rests on */
+    bool picked_up;                         /* the capture started in the middle: the first numbers are taken */
+    uint32_t first_index, first_frame;      /* bad checksums included */
+    bool numbers_agreed, timestamps_agreed; /* segments of both ends acknowledge each other; and carry timestamps */
+    struct tcpstate_early early[TCPSTATE_EARLY];
+    uint8_t early_count, early_next;
+    bool early_judged[2];   /* by direction: its own SND.NXT since then has judged them too */
     uint8_t first_fin_role; /* of a captured or inferred FIN */
     bool any_fin;
     int64_t rst_ns, closed_ns, time_wait_ns; /* time_wait_ns: last restart of the 2MSL timer */
@@ -188,7 +206,7 @@ struct tcpstate_path {
     } ticks[TCPSTATE_TICKS];
     int64_t legs_ns[TCPSTATE_LEGS];
     int64_t offset_ns, first_tick_ns;
-    uint32_t first_tsval;
+    uint32_t first_tsval, offset_tsval;
     double best_ratio;
     uint8_t copy_next, tick_next, leg_next, copy_count, tick_count, leg_count;
     bool has_offset, has_first_tick;
@@ -217,6 +235,7 @@ enum tcpstate_verdict_kind {
     TCPSTATE_VERDICT_CROSSED,       /* a FIN that was taken only after the receiver's own FIN */
     TCPSTATE_VERDICT_NO_FIN,        /* it acknowledges an octet, not a FIN */
     TCPSTATE_VERDICT_FIRST_FIN,     /* the capture starts with this FIN, and no other FIN was before it */
+    TCPSTATE_VERDICT_MIDSTREAM,     /* the capture starts with it, and both ends were in ESTABLISHED then */
     TCPSTATE_VERDICT_ESTABLISHES,   /* the first segment that an endpoint in SYN-RECEIVED took: nothing before it was */
     TCPSTATE_VERDICT_TOOK_FIN       /* its sender had taken a FIN of this number, not sent by the peer nor captured */
 };

@@ -11,6 +11,7 @@
 
 #include <string.h>
 
+enum { REORDERED_TICKS = 10 }; /* a SYN so much older than its sender's other words has not just overtaken them */
 static const int64_t SECOND_NS = 1000000000;
 static const uint32_t FAR = 1u << 24; /* numbers this far apart are of different incarnations */
 
@@ -41,9 +42,16 @@ static bool fits(const struct judgement *j) {
     return true;
 }
 
+/* Mid-stream, a SYN older than what its sender has said since, by its own clock (RFC 7323 5.4), and just below it. */
+static bool is_late_copy(const struct tcpstate_endpoint *x, const struct tcpstate_segment *s) {
+    return !x->has_iss && x->has_own_end && x->sent_ts && (s->options & TCPSTATE_OPT_TIMESTAMPS) &&
+           seq_before(s->tsval + REORDERED_TICKS, x->ts_newest) && seq_before(s->seq, x->own_end) &&
+           near_to(s->seq, x->own_end);
+}
+
 /* A SYN as x's own stack makes it. */
 static bool looks_genuine(const struct tcpstate_endpoint *x, const struct tcpstate_segment *s) {
-    return (s->options & TCPSTATE_OPT_MSS) &&
+    return (s->options & TCPSTATE_OPT_MSS) && !is_late_copy(x, s) &&
            (!(x->sent_syn || x->sent_synack) ||
             (s->options == x->syn_options && s->mss == x->syn_mss && s->ttl == x->syn_ttl));
 }
@@ -80,13 +88,15 @@ static enum incarnation of_syn(const struct judgement *j) {
     if (over && y->undo.cause == TCPSTATE_UNDO_LAST_ACK && y->state == TCPSTATE_CLOSED && unlike_own_syn(x, s) &&
         s->time_ns - y->undo.time_ns < SECOND_NS)
         return INCARNATION_CANDIDATE; /* the last ACK is only assumed to have arrived */
-    if (over)
+    if (over || !(x->heard || y->heard || x->has_iss || y->has_iss)) /* or nothing but resets so far */
         return INCARNATION_NEW;
     if (j->connection->phase_reset && j->connection->rst_ns != 0 &&
         s->time_ns - j->connection->rst_ns > j->tolerance_ns && at_rest((enum tcpstate_state)x->state))
         return INCARNATION_NEW;
     if (!y->captured && x->spoke && (x->sent_syn || x->sent_synack) && !looks_genuine(x, s))
         return INCARNATION_CANDIDATE; /* x's next words will tell */
+    if (is_late_copy(x, s))
+        return INCARNATION_CANDIDATE;
     if (!y->captured && (x->spoke || (j->connection->summary.roles == TCPSTATE_ROLES_GUESS && !x->sent_syn)))
         return INCARNATION_NEW; /* one direction only: no answer will be seen, and x opens only what it has closed */
     if (x->state == TCPSTATE_LAST_ACK && at_rest((enum tcpstate_state)y->state))
@@ -193,6 +203,8 @@ enum incarnation incarnation_of(struct judgement *j) {
         s->seq == candidate->segment_head.seq + 1 && (j->x->state == TCPSTATE_SYN_SENT || !j->y->captured) &&
         candidate->segment_head.seq != j->x->iss)
         return INCARNATION_NEW_OF_CANDIDATE;
+    if (midstream_start_is_false(j))
+        return INCARNATION_NEW;
     if (incarnation_over(conversation, s->time_ns) && j->ack && !fits(j) &&
         j->connection->end[0].state != TCPSTATE_LISTEN && j->connection->end[1].state != TCPSTATE_LISTEN) {
         if (continues_stray(j))
@@ -278,19 +290,26 @@ void incarnation_open(struct judgement *j, enum incarnation how) {
         capture_new_incarnation(&conversation->path[0]);
         capture_new_incarnation(&conversation->path[1]);
     }
+    bool was_empty = had_old && c->empty;
+    uint32_t first_index = was_empty ? c->first_index : j->index, first_frame = was_empty ? c->first_frame : s->frame;
     bool after_reset = had_old && c->phase_reset, was_refused = had_old && c->refused;
     int64_t time_wait_ns = c->time_wait_ns;
     memset(c, 0, sizeof *c);
     c->exists = true;
     c->time_wait_ns = time_wait_ns; /* a TIME-WAIT that lives on keeps its clock */
     c->reopened_after_reset = after_reset;
+    c->first_index = first_index;
+    c->first_frame = first_frame;
     c->self = (s->traits & TCPSTATE_SELF) != 0;
     conversation->connections++;
     conversation->has_stray = false;
     if (had_old)
         conversation->candidate.pending = false;
 
-    if (answer) {
+    if (hindsight_says(j, j->index, TCPSTATE_VERDICT_NOT_SENT)) { /* the roles as they were guessed before */
+        c->summary.client_direction = !j->syn ? guess_client_direction(s) : j->ack ? !s->direction : s->direction;
+        c->summary.roles = TCPSTATE_ROLES_GUESS;
+    } else if (answer) {
         c->summary.client_direction = conversation->candidate.direction;
         c->summary.roles = TCPSTATE_ROLES_SYN;
     } else if (j->syn && !j->ack) {

@@ -6,6 +6,7 @@
  *   incarnation.c     which connection a segment belongs to
  *   capture.c         copies, checksums, clocks: what the capture did
  *   acceptability.c   sequence, window, ACK, RST and timestamp checks; what a receiver must have
+ *   midstream.c       captures that start in the middle: which numbers are right
  *   knowledge.c       what x's acknowledgements say about what has reached it
  *   sender.c          what a transmission proves about its sender
  *   receiver.c        what a delivery does to its receiver
@@ -107,6 +108,7 @@ bool acceptable_old_ack(const struct judgement *j);
 bool answers_without_connection(const struct judgement *j);
 bool plausible_rst(const struct judgement *j);
 void ranges_add(struct tcpstate_endpoint *x, uint32_t left, uint32_t right, const struct judgement *j);
+void ranges_add_unseen(struct tcpstate_endpoint *x, uint32_t left, uint32_t right, int64_t time_ns);
 void ranges_drop_acknowledged(struct tcpstate_endpoint *x, uint32_t acked);
 /* RCV.NXT of `receiver` if every range of `sender` that is not lost arrived; `*fin`: what it reached is a FIN. */
 uint32_t ranges_reach(const struct tcpstate_endpoint *sender, const struct tcpstate_endpoint *receiver, bool *fin);
@@ -121,6 +123,11 @@ void knowledge_of_maybe_fin(struct judgement *j, struct tcpstate_endpoint *end, 
 /* The FIN of `end` was never sent by it: back to where it was. */
 void knowledge_forget_fin(struct judgement *j, struct tcpstate_endpoint *end, enum tcpstate_role role,
                           enum tcpstate_certainty certainty);
+
+/* midstream.c */
+bool midstream_numbers_known(const struct judgement *j, const struct tcpstate_endpoint *end);
+bool midstream_start_is_false(struct judgement *j);
+void midstream_note(struct judgement *j);
 
 /* sender.c, receiver.c */
 void sender_judge(struct judgement *j);

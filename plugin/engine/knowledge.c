@@ -110,7 +110,11 @@ void knowledge_rebase(struct judgement *j) {
         engine_restore(j, j->receiver, (enum tcpstate_state)y->undo.state, TCPSTATE_INFERRED);
         y->undo.cause = TCPSTATE_UNDO_NONE;
     }
-    if (!x->has_acked || seq_after(s->ack, x->acked)) {
+    if (!x->captured && !x->has_iss && x->has_acked && seq_before(s->ack, x->acked)) {
+        /* mid-stream: its first own word outweighs the guess */
+        ranges_add_unseen(y, s->ack, x->acked, j->connection->summary.first_ns - 1);
+        x->acked = s->ack;
+    } else if (!x->has_acked || seq_after(s->ack, x->acked)) {
         x->acked = s->ack;
         x->has_acked = true;
     }
@@ -180,7 +184,7 @@ void knowledge_of_peer_fin(struct judgement *j) {
             engine_move(j, j->sender, TCPSTATE_EVENT_snd_nack_fin, TCPSTATE_PROVED);
         }
     }
-    if (y->has_fin && !y->fin_inferred && !y->has_iss &&
+    if (y->has_fin && !y->fin_inferred && !y->fin_shadowed && !midstream_numbers_known(j, y) &&
         seq_after(j->segment->ack, y->fin + 1)) { /* nor did y send one */
         knowledge_forget_fin(j, y, j->receiver, TCPSTATE_INFERRED);
         if (x->state == TCPSTATE_UNKNOWN)
@@ -343,7 +347,7 @@ void knowledge_of_unseen_fin(struct judgement *j) {
         return;
     }
     if (y->has_fin || y->has_wire_fin || !x->has_acked || !state_is_synchronized((enum tcpstate_state)x->state) ||
-        !y->has_iss)
+        !(y->has_iss || j->connection->numbers_agreed))
         return;
     bool crossed = x->has_fin && x->state == TCPSTATE_FIN_WAIT_1 && j->segment->time_ns - x->fin_ns < least_rtt_ns(j);
     if (!y->heard && x->has_fin && x->state == TCPSTATE_FIN_WAIT_1 && j->pure_ack && seq_after(ack, x->acked) &&

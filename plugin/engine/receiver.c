@@ -275,6 +275,12 @@ void receiver_judge(struct judgement *j) {
         return;
     if (j->candidate)
         return;
+    if (!y->has_rnxt && j->connection->summary.roles == TCPSTATE_ROLES_GUESS &&
+        (j->alien || (j->rst && j->report->started_connection))) {
+        if (j->ordinary && j->ack && j->end != j->segment->seq) /* it may be taken later, in its place */
+            ranges_add(j->x, j->segment->seq, j->end, j);
+        return; /* before any number of y is known nothing tells whether it takes this */
+    }
     if (hindsight_says(j, j->index, TCPSTATE_VERDICT_REFUSED)) { /* y had closed before, without a segment */
         engine_restore(j, j->receiver, TCPSTATE_CLOSED, TCPSTATE_INFERRED);
         return;
@@ -293,8 +299,7 @@ void receiver_judge(struct judgement *j) {
     case TCPSTATE_SYN_SENT: in_syn_sent(j); return;
     case TCPSTATE_UNKNOWN:
         if (j->rst) {
-            if (!j->report->started_connection) /* the first segment that is seen tells nothing of its receiver */
-                take_rst(j);
+            take_rst(j);
             return;
         }
         if (j->syn && !j->ack) {

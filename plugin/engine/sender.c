@@ -29,8 +29,10 @@ static void judge_own_fin(struct judgement *j) {
         bool beyond_is_false = (j->segment->options & TCPSTATE_OPT_TIMESTAMPS) && x->sent_ts && x->has_una &&
                                seq_after(j->segment->tsval, x->smax_tsval) && seq_at_least(fin, x->una) &&
                                j->segment->length == 0;
+        /* y acknowledges more than x was ever heard to send: it took that from somebody else */
+        bool own_word = !x->has_iss && x->has_own_end && seq_at_least(fin, x->own_end);
         bool plausible = !x->has_smax || seq_after(j->end, x->smax) || x->fin_inferred || beyond_is_false ||
-                         (x->smax_is_next && j->end == x->smax);
+                         (x->smax_is_next && j->end == x->smax) || own_word;
         bool repeats_inferred = x->fin_inferred && x->fin == fin;
 
         bool after_last_data = !j->stale || !(j->segment->options & TCPSTATE_OPT_TIMESTAMPS) ||
@@ -54,7 +56,9 @@ static void judge_own_fin(struct judgement *j) {
             x->smax = j->end;
         x->has_fin = true;
         x->fin_inferred = false;
-        x->fin_shadowed = x->has_seen_text && x->seen_text == j->end && y->has_acked && seq_at_least(y->acked, j->end);
+        x->fin_shadowed = y->has_acked && seq_at_least(y->acked, j->end) &&
+                          ((x->has_seen_text && x->seen_text == j->end) ||
+                           (!x->has_iss && y->heard && (!x->maybe_fin || x->maybe_denied)));
         x->fin = fin;
         x->fin_frame = j->segment->frame;
         x->fin_index = j->index;
@@ -527,7 +531,7 @@ static void judge_handshake_behind(struct judgement *j) {
             return; /* not of this incarnation */
         if (!y->sent_synack && x->sent_ts && (!(s->options & TCPSTATE_OPT_TIMESTAMPS) || s->tsecr == 0))
             return; /* it offered timestamps and echoes none: nothing shows that a SYN,ACK reached it */
-        if (y->sent_synack || !y->captured) {
+        if (y->sent_synack || !y->captured || (y->heard && y->has_acked && seq_within(y->acked, x->iss + 1, s->seq))) {
             if (!y->has_iss) {
                 y->has_iss = y->iss_inferred = true;
                 y->iss = s->ack - 1;
@@ -726,7 +730,7 @@ static void judge_ordinary(struct judgement *j) {
         if (y->state == TCPSTATE_UNKNOWN)
             engine_move(j, j->receiver, TCPSTATE_EVENT_pickup, TCPSTATE_INFERRED);
         j->revived = true;
-        x->smax = s->seq;
+        x->smax = x->has_dmax && seq_within(x->dmax, s->seq, x->fin) ? x->dmax : s->seq;
     }
     if (j->fin)
         judge_own_fin(j);
@@ -807,6 +811,7 @@ static void note_numbers(struct judgement *j) {
 
     x->captured = true;
     x->heard |= j->ordinary;
+    x->sacks |= s->sack_count > 0;
     x->last_sent_ns = s->time_ns;
     if (j->rst)
         return;
@@ -816,6 +821,12 @@ static void note_numbers(struct judgement *j) {
         x->pure_seq = s->seq;
         x->pure_ack = s->ack;
         x->pure_tsval = s->tsval;
+    }
+    if (!x->has_iss && !x->has_own_end && x->has_smax && seq_after(s->seq, x->smax))
+        x->smax = s->seq; /* mid-stream: until now only the peer's word */
+    if (!j->ack_unsent && (!x->has_own_end || seq_after(j->end, x->own_end))) {
+        x->has_own_end = true;
+        x->own_end = j->end;
     }
     keep_alive =
         j->ordinary && !j->fin && x->has_smax && s->length <= 1 && s->seq + 1 == x->smax && j->newest_acked_ns == 0;

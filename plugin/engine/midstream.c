@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * A connection whose start was not captured: which numbers are right?
+ *
+ * The first segment of an end is a guess at its numbers, and perhaps nobody's. Two segments, one of each end, that
+ * acknowledge each other settle it:
+ *
+ *     x  seq 100:200  ack 900      e: 900 is where y stands
+ *     y  seq 900      ack 200      the segment judged: 200 is where x stands
+ *
+ * From then on both ends' numbers are as good as after a captured handshake, and an ACK of what was never sent can be
+ * told. What came before and does not fit was sent by nobody: hindsight says so, and the numbers begin again here.
+ */
+#include "judgement.h"
+
+#include <string.h>
+
+enum {
+    FAR = 1 << 24, /* numbers this far apart are of different incarnations, or invented */
+    REORDERED_MS = 1000,
+    CLOCK_SLACK_MS = 2000
+};
+
+static bool far_from(uint32_t a, uint32_t b) {
+    int32_t distance = seq_distance(a, b);
+    return distance > FAR || distance < -FAR;
+}
+
+static struct tcpstate_early of_segment(const struct judgement *j) {
+    const struct tcpstate_segment *s = j->segment;
+
+    return (struct tcpstate_early){.time_ns = s->time_ns,
+                                   .seq = s->seq,
+                                   .end = j->end,
+                                   .ack = s->ack,
+                                   .tsval = s->tsval,
+                                   .index = j->index,
+                                   .frame = s->frame,
+                                   .direction = s->direction,
+                                   .has_ack = j->ack,
+                                   .syn = j->syn,
+                                   .fin = j->fin,
+                                   .pure = j->pure_ack,
+                                   .has_timestamp = (s->options & TCPSTATE_OPT_TIMESTAMPS) != 0};
+}
+
+bool midstream_numbers_known(const struct judgement *j, const struct tcpstate_endpoint *end) {
+    return (end->has_iss && !end->iss_inferred) || j->connection->numbers_agreed;
+}
+
+/* The newest earlier segment of y that the judged one acknowledges, and that acknowledges it. */
+static const struct tcpstate_early *find_agreement(const struct judgement *j) {
+    const struct tcpstate_connection *c = j->connection;
+    const struct tcpstate_segment *s = j->segment;
+    const struct tcpstate_early *found = NULL;
+    bool has_timestamp = (s->options & TCPSTATE_OPT_TIMESTAMPS) != 0;
+
+    for (unsigned i = 0; i < c->early_count; i++) {
+        const struct tcpstate_early *e = &c->early[i];
+        if (e->direction != s->direction && e->has_ack && !e->syn && e->has_timestamp == has_timestamp &&
+            seq_within(s->ack, e->seq, e->end) && seq_within(e->ack, s->seq, j->end) &&
+            (found == NULL || e->index > found->index))
+            found = e;
+    }
+    return found;
+}
+
+/* Can the two not be of one clock? It never runs back, and never faster than a tick per millisecond (RFC 7323 5.4). */
+static bool invents_time(const struct tcpstate_early *early, const struct tcpstate_early *own) {
+    int64_t ticks = seq_distance(own->tsval, early->tsval), elapsed_ms = (own->time_ns - early->time_ns) / 1000000;
+
+    return ticks < -REORDERED_MS || ticks > elapsed_ms + CLOCK_SLACK_MS;
+}
+
+/* Was `early` sent by nobody? `own` is the segment of the same end that the peer agrees with, `other` the peer's. */
+static bool is_false(const struct tcpstate_early *early, const struct tcpstate_early *own,
+                     const struct tcpstate_early *other) {
+    bool has_clock = early->has_timestamp && own->has_timestamp;
+
+    if (early->syn) /* an end's own numbers lie behind its ISN */
+        return seq_at_most(own->seq, early->seq) || far_from(early->seq, own->seq);
+    if (far_from(early->seq, own->seq) || (early->has_ack && far_from(early->ack, own->ack)))
+        return true;
+    if (own->has_timestamp != early->has_timestamp)
+        return true; /* RFC 7323 3.2: once agreed, every segment carries one */
+    if (has_clock && invents_time(early, own))
+        return true;
+    if (early->index > own->index || (has_clock && seq_after(early->tsval, own->tsval)))
+        return false;
+    if ((own->pure || own->fin) && seq_after(early->end, own->end))
+        return true; /* a pure ACK bears SND.NXT, and so does a FIN: it had not sent as much */
+    return other->pure && early->has_ack && early->index < other->index && seq_after(early->ack, other->seq);
+}
+
+/* Gives the verdicts. True if the first segment of the connection was nobody's. */
+static bool condemn(struct judgement *j, const struct tcpstate_early *agreed) {
+    struct tcpstate_connection *c = j->connection;
+    struct tcpstate_early judged = of_segment(j);
+    bool first = false;
+
+    for (unsigned i = 0; i < c->early_count; i++) {
+        const struct tcpstate_early *early = &c->early[i];
+        bool of_x = early->direction == judged.direction;
+
+        if (early == agreed || !is_false(early, of_x ? &judged : agreed, of_x ? agreed : &judged))
+            continue;
+        hindsight_note(j, early->index, early->frame, TCPSTATE_VERDICT_NOT_SENT);
+        first |= i == 0;
+    }
+    return first;
+}
+
+/* A SYN or SYN,ACK opened the connection here, but the ends speak with other numbers: it was nobody's. */
+bool midstream_start_is_false(struct judgement *j) {
+    const struct tcpstate_endpoint *x = j->x, *y = j->y;
+    const struct tcpstate_early *agreed;
+
+    if (j->connection->summary.roles == TCPSTATE_ROLES_GUESS || j->connection->numbers_agreed ||
+        (x->has_iss && !x->iss_inferred && y->has_iss && !y->iss_inferred) || !j->ordinary || !j->ack)
+        return false;
+    agreed = find_agreement(j);
+    if (agreed == NULL)
+        return false;
+    if (!x->heard && x->sent_syn && !x->sent_synack && !y->sent_synack && agreed->end != agreed->seq) {
+        /* y sent text before x had said a word: the handshake lies before the capture, the SYN is a late copy */
+        hindsight_note(j, j->connection->early[0].index, j->connection->early[0].frame, TCPSTATE_VERDICT_NOT_SENT);
+        return true;
+    }
+    return condemn(j, agreed);
+}
+
+static void begin_again(struct tcpstate_endpoint *end, uint32_t acked, uint32_t sent) {
+    struct tcpstate_endpoint fresh = {.state = end->state,
+                                      .certainty = end->certainty,
+                                      .captured = true,
+                                      .heard = true,
+                                      .has_smax = true,
+                                      .smax = sent,
+                                      .has_acked = true,
+                                      .acked = acked,
+                                      .has_rnxt = true,
+                                      .rnxt = acked,
+                                      .last_sent_ns = end->last_sent_ns,
+                                      .evidence_open = end->evidence_open,
+                                      .evidence_end = end->evidence_end};
+    memcpy(fresh.once, end->once, sizeof fresh.once);
+    for (unsigned i = 0; i < end->range_count; i++)
+        if (end->ranges[i].frame != 0) /* captured: perhaps the peer took it, whoever sent it */
+            fresh.ranges[fresh.range_count++] = end->ranges[i];
+    *end = fresh;
+}
+
+/* Both ends are in ESTABLISHED; x's numbers are those of the segment. */
+static void take_up(struct judgement *j, uint32_t y_acked, uint32_t y_sent) {
+    begin_again(j->x, j->segment->ack, j->segment->seq);
+    begin_again(j->y, y_acked, y_sent);
+    engine_restore(j, j->sender, TCPSTATE_ESTABLISHED, TCPSTATE_INFERRED);
+    engine_restore(j, j->receiver, TCPSTATE_ESTABLISHED, TCPSTATE_INFERRED);
+}
+
+/* The numbers are agreed: the next SND.NXT of each end still judges what it is said to have sent before. */
+static void judge_early_again(struct judgement *j) {
+    struct tcpstate_connection *c = j->connection;
+    struct tcpstate_early now = of_segment(j);
+
+    if (j->alien || !(j->pure_ack || j->fin) || c->early_judged[now.direction])
+        return;
+    c->early_judged[now.direction] = true;
+    for (unsigned i = 0; i < c->early_count; i++) {
+        const struct tcpstate_early *early = &c->early[i];
+        if (early->direction != now.direction || early->syn || !seq_after(early->end, now.end) ||
+            (early->has_timestamp && now.has_timestamp && seq_after(early->tsval, now.tsval)))
+            continue;
+        hindsight_note(j, early->index, early->frame, TCPSTATE_VERDICT_NOT_SENT);
+        if (i == 0 && c->summary.roles == TCPSTATE_ROLES_GUESS && early->fin && !j->y->has_fin)
+            take_up(j, j->y->acked, j->y->smax);
+    }
+}
+
+/* Remembers the segment until two agree. */
+void midstream_note(struct judgement *j) {
+    struct tcpstate_connection *c = j->connection;
+    struct tcpstate_endpoint *x = j->x, *y = j->y;
+    const struct tcpstate_early *agreed;
+
+    if (c->numbers_agreed)
+        judge_early_again(j);
+    if (c->numbers_agreed || !(j->ack || j->syn) || j->rst ||
+        (x->has_iss && !x->iss_inferred && y->has_iss && !y->iss_inferred))
+        return;
+    if (j->ordinary && (agreed = find_agreement(j)) != NULL) {
+        c->numbers_agreed = true;
+        c->timestamps_agreed = agreed->has_timestamp && (j->segment->options & TCPSTATE_OPT_TIMESTAMPS);
+        if (condemn(j, agreed) && c->summary.roles == TCPSTATE_ROLES_GUESS && !agreed->fin)
+            take_up(j, agreed->ack, agreed->end);
+        return;
+    }
+    /* full: the first four stay, they may be the false ones */
+    c->early[c->early_count < TCPSTATE_EARLY ? c->early_count : c->early_next] = of_segment(j);
+    if (c->early_count < TCPSTATE_EARLY)
+        c->early_count++;
+    else
+        c->early_next = (uint8_t)(c->early_next + 1 < TCPSTATE_EARLY ? c->early_next + 1 : 4);
+}
