@@ -23,6 +23,8 @@ uint32_t unscaled_window(const struct judgement *j, bool *known) {
     if (x->has_iss && !x->iss_inferred && y->has_iss && !y->iss_inferred)
         return (uint32_t)j->segment->window << (x->has_shift && y->has_shift ? x->shift : 0);
     *known = false;
+    if (x->sent_syn || x->sent_synack) /* ... or less, if y announced none */
+        return (uint32_t)j->segment->window << (x->has_shift ? x->shift : 0);
     return (uint32_t)j->segment->window << SCALE_UNKNOWN;
 }
 
@@ -225,6 +227,8 @@ bool plausible_rst(const struct judgement *j) {
     if (j->ack && (j->segment->options & TCPSTATE_OPT_TIMESTAMPS) && x->sent_ts && x->has_acked &&
         j->segment->ack == x->acked && seq_after(j->segment->tsval, x->ts_newest) && seq_after(seq, x->smax))
         return true; /* a fresh timestamp: what x sent before it was not captured */
+    if (!y->captured && j->segment->window == 0 && (!j->ack || seq == 0))
+        return true; /* it answers what was not captured, as a stack does: 3.10.7.1, without a window */
     if (!j->ack)
         for (unsigned i = 0; i < j->x_path->ack_count; i++)
             if (j->x_path->acks[i].ack == seq)

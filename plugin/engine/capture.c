@@ -20,6 +20,7 @@ enum {
     COPY_WITH_ID = 2 * MS,   /* the same frame seen again at another port */
     COPY_WITHOUT_ID = MS / 2 /* without an IP ID only time can tell */
 };
+static const uint32_t HALF_WAY = 1u << 30; /* numbers come round again: so far nobody can mistake them for older ones */
 
 /* The same TCP header, length and, where there is one, IP ID. Linux sends SYN,ACK, RST and all of TIME-WAIT with ID 0,
  * and repeats pure ACKs and reset trains that are alike to the octet: those are no copies. */
@@ -220,20 +221,25 @@ static bool timestamps_agreed(const struct judgement *j) {
 
     if (j->connection->timestamps_agreed)
         return true;
+    if (!y->captured)
+        return x->sent_ts && y->has_echo; /* x would not echo what it never got */
     return x->sent_ts && y->sent_ts && (x->sent_syn || x->sent_synack) && (y->sent_syn || y->sent_synack) &&
            (x->syn_options & y->syn_options & TCPSTATE_OPT_TIMESTAMPS);
 }
 
 /* Segments that x cannot have sent: numbers of no part of this connection; and once both ends have agreed on timestamps, every segment but a RST carries one (RFC
  * 7323 3.2), and x's clock does not run ahead of the time that has passed. */
-bool capture_is_alien(const struct judgement *j) {
+bool capture_is_alien(struct judgement *j) {
     const struct tcpstate_segment *s = j->segment;
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
     const struct tcpstate_path *path = j->x_path;
 
-    if (j->ordinary && j->ack && y->has_iss && !y->iss_inferred && y->captured && seq_at_most(s->ack, y->iss) &&
-        (x->sent_syn || x->sent_synack || x->spoke))
+    bool older = y->iss_inferred && (s->options & TCPSTATE_OPT_TIMESTAMPS) && !seq_after(s->tsval, x->ts_newest);
+    if (j->ordinary && j->ack && y->has_iss && (!y->iss_inferred || !y->captured) && !older &&
+        seq_at_most(s->ack, y->iss) && y->smax - y->iss < HALF_WAY && (x->sent_syn || x->sent_synack || x->spoke))
         return true; /* it acknowledges nothing of this connection */
+    if (unseen_seq_is_far(j))
+        return true;
     if (j->ordinary && (s->length > 0 || j->fin) && y->has_redge && midstream_numbers_known(j, x) &&
         midstream_numbers_known(j, y) && seq_after(s->seq, y->redge + y->max_window))
         return true; /* far beyond what it may send */

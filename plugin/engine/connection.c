@@ -217,9 +217,9 @@ static void judge_unsent_ack(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
     uint32_t ack = j->segment->ack;
 
-    if (!j->ack || !y->captured || !y->has_smax || !seq_after(ack, y->smax))
+    if (!j->ack || (y->captured ? !y->has_smax || !seq_after(ack, y->smax) : !unseen_ack_is_impossible(j)))
         return;
-    if (!y->has_iss && !j->alien && !j->connection->numbers_agreed &&
+    if (!y->has_iss && y->captured && !j->alien && !j->connection->numbers_agreed &&
         (!y->has_pure || ack == y->smax + 1)) { /* mid-stream: the ACK tells what y had sent before */
         y->smax = ack;
         return;
@@ -228,7 +228,7 @@ static void judge_unsent_ack(struct judgement *j) {
         j->ack_refused = true; /* x has taken a FIN that y did not send */
         return;
     }
-    if (!j->alien && ack == y->smax + 1 && !y->has_fin && !y->has_wire_fin &&
+    if (!j->alien && y->captured && ack == y->smax + 1 && !y->has_fin && !y->has_wire_fin &&
         state_is_synchronized((enum tcpstate_state)y->state))
         return; /* perhaps a FIN that was not captured: sender.c infers it */
     j->ack_refused = true;
@@ -336,7 +336,9 @@ static void grade(struct judgement *j) {
             sender->certainty = TCPSTATE_PROVED;
         else if (sender->certainty == TCPSTATE_PROVED)
             sender->certainty = TCPSTATE_ASSUMED;
-        if (!x->has_iss && sender->certainty > TCPSTATE_INFERRED)
+        /* how far a close has got rests on what y has sent */
+        bool rests_on_unseen = !x->has_iss || (!y->captured && sender->state >= TCPSTATE_FIN_WAIT_1);
+        if (rests_on_unseen && sender->certainty > TCPSTATE_INFERRED)
             sender->certainty = TCPSTATE_INFERRED;
         if (!j->has_shown)
             x->certainty = sender->certainty;

@@ -71,6 +71,7 @@ struct tcpstate_endpoint {
     uint32_t fin;             /* sequence number of its FIN */
     uint32_t fin_frame, fin_index, fin_ack, fin_tsval;
     int64_t fin_ns;
+    int64_t fin_sent_ns; /* the last time that it sent its FIN, or repeated what came before */
     uint8_t state_before_fin;
     /* a FIN of its that was captured, whoever sent it: what y can have received */
     bool has_wire_fin, has_seen_fin; /* seen_fin: captured, but not thought to be taken or sent */
@@ -81,7 +82,7 @@ struct tcpstate_endpoint {
     uint32_t refused_index;
     uint32_t wire_fin, wire_fin_frame, wire_fin_index;
     uint32_t una; /* highest acceptable ACK from y, assumed delivered */
-    bool has_una, fin_acked, doubtful_fin_ack;
+    bool has_una, fin_acked;
     bool answered_closed; /* CLOSED, it has answered with a RST */
     uint8_t revivals;     /* segments since that say otherwise */
     bool sends_octets;    /* what looked like its FIN was one octet of text */
@@ -90,14 +91,22 @@ struct tcpstate_endpoint {
     bool maybe_own;       /* ... and it has sent an octet of its own there since */
     uint8_t maybe_stuck;  /* ... and text beyond, which y does not take: so often */
     int64_t maybe_beyond_ns;
-    bool maybe_denied;    /* ... and its own SND.NXT says that it sent neither: it was somebody else's */
+    bool maybe_denied; /* ... and its own SND.NXT says that it sent neither: it was somebody else's */
     uint32_t maybe, maybe_frame, maybe_index;
     int64_t maybe_denied_ns; /* by text sent then; 0: by its SND.NXT, before */
-    bool has_octet;         /* y's ACK of one number was one of an octet, as hindsight knows; it ended at `octet` */
+    bool has_octet;          /* y's ACK of one number was one of an octet, as hindsight knows; it ended at `octet` */
     uint32_t octet;
     bool has_seen_text; /* text of its nominal sending was captured, whoever sent it; ends at `seen_text` */
     uint32_t seen_text, seen_text_index;
-    bool has_pure; /* its newest pure ACK: SEG.SEQ was SND.NXT */
+    bool has_sacked, has_lone; /* it was not captured: what y has SACKed of it, and a number that came alone */
+    uint32_t sacked, lone;
+    /* ... and by the timestamps that y echoed: its clock, and when the newest of them arrived at the latest */
+    bool has_echo, echo_in_ms;
+    uint32_t first_echo, newest_echo;
+    int64_t first_echo_ns, echo_base_ns, arrived_ns;
+    int64_t asked_ns; /* when y sent text that it has not answered, 0: none */
+    int64_t rtt_ns;   /* its quickest answer, 0: none */
+    bool has_pure;    /* its newest pure ACK: SEG.SEQ was SND.NXT */
     uint32_t pure_seq, pure_ack, pure_tsval;
     bool crossed; /* y's FIN reached it only after it had sent its own, not captured yet */
     uint32_t fin_inferred_index, fin_inferred_frame;
@@ -120,7 +129,12 @@ struct tcpstate_endpoint {
 
     /* what it acknowledged and what it must have */
     bool has_acked, has_rnxt, has_redge, peer_fin_taken;
-    uint32_t acked;                          /* highest number it acknowledged */
+    uint32_t acked;                    /* highest number it acknowledged */
+    uint32_t acked_frame, acked_index; /* ... and the first segment that did, after the handshake */
+    uint8_t lower_acks;                /* segments since that acknowledge less, though sent later */
+    uint8_t acks_alike;                /* ... and the same */
+    int64_t acked_ns;
+    bool answers;                            /* has sent text since */
     uint32_t rnxt;                           /* RCV.NXT, if everything captured arrived */
     uint32_t redge;                          /* highest right edge it announced */
     uint32_t max_window;                     /* largest window it announced, octets */
@@ -134,6 +148,10 @@ struct tcpstate_endpoint {
     bool has_unsent_ack;
     uint32_t unsent_ack;    /* it acknowledged what y was not seen to send: believed the second time */
     bool unsent_ack_denied; /* ... and y's SND.NXT says that y did not */
+    bool has_far_seq;
+    uint32_t far_seq; /* it sent this, far from all that was captured of it: believed the second time */
+    bool has_plain_ack;
+    uint32_t plain_ack; /* it offered timestamps, and acknowledged this without any */
     bool has_bad_ack;
     uint32_t bad_ack; /* last unacceptable ACK that it got: it answers with a RST of that number */
     uint32_t bad_ack_frame;
@@ -237,12 +255,14 @@ enum tcpstate_verdict_kind {
     TCPSTATE_VERDICT_FIRST_FIN,     /* the capture starts with this FIN, and no other FIN was before it */
     TCPSTATE_VERDICT_MIDSTREAM,     /* the capture starts with it, and both ends were in ESTABLISHED then */
     TCPSTATE_VERDICT_ESTABLISHES,   /* the first segment that an endpoint in SYN-RECEIVED took: nothing before it was */
-    TCPSTATE_VERDICT_TOOK_FIN       /* its sender had taken a FIN of this number, not sent by the peer nor captured */
+    TCPSTATE_VERDICT_TOOK_FIN,      /* its sender had taken a FIN of this number, not sent by the peer nor captured */
+    TCPSTATE_VERDICT_COUNTS_FIN,    /* it acknowledges text and a FIN of an end that was not captured */
+    TCPSTATE_VERDICT_UNACKED        /* a FIN that was not acknowledged until its sender had repeated it */
 };
 struct tcpstate_verdict {
     uint32_t index; /* of the segment within the conversation, from 0 */
     uint32_t frame, by_frame;
-    uint32_t from_index; /* ESTABLISHES: the SYN,ACK */
+    uint32_t other_index; /* ESTABLISHES: the SYN,ACK; UNACKED: the last repetition */
     uint8_t kind;
     bool withdrawn; /* found to be wrong by a later segment still: it is not given again, but acts on nothing */
 };
@@ -259,12 +279,13 @@ struct tcpstate_conversation {
     bool has_stray; /* a segment on a closed connection that does not fit it: is there an answer? */
     uint8_t stray_direction;
     uint32_t stray_end, stray_ack;
-    struct tcpstate_path path[2]; /* by direction */
+    struct tcpstate_path path[2];                   /* by direction */
     struct tcpstate_story half_open, ignored_reset; /* findings_story.c */
     int64_t last_ns;
     struct tcpstate_verdict verdicts[TCPSTATE_VERDICTS];
     uint8_t verdict_count, verdict_next;
     bool new_verdicts;
+    struct tcpstate_verdict standing; /* holds if nothing more is captured of this connection; kind 0: none */
 };
 
 #endif

@@ -37,8 +37,9 @@ static bool fits(const struct judgement *j) {
 
     if (x->has_smax && (!near_to(j->segment->seq, x->smax) || seq_after(j->segment->seq, x->smax)))
         return false;
-    if (j->ack && y->has_smax && (!near_to(j->segment->ack, y->smax) || seq_after(j->segment->ack, y->smax)))
-        return false;
+    if (j->ack && y->has_smax &&
+        (!near_to(j->segment->ack, y->smax) || (y->captured && seq_after(j->segment->ack, y->smax))))
+        return false; /* of an end that is not captured nothing more is known than what was acknowledged */
     return true;
 }
 
@@ -47,6 +48,11 @@ static bool is_late_copy(const struct tcpstate_endpoint *x, const struct tcpstat
     return !x->has_iss && x->has_own_end && x->sent_ts && (s->options & TCPSTATE_OPT_TIMESTAMPS) &&
            seq_before(s->tsval + REORDERED_TICKS, x->ts_newest) && seq_before(s->seq, x->own_end) &&
            near_to(s->seq, x->own_end);
+}
+
+/* A SYN,ACK that acknowledges a SYN of the connection before: a late copy of it has met a listener, y sent no other. */
+static bool answers_old_syn(const struct tcpstate_endpoint *y, const struct tcpstate_segment *synack) {
+    return y->has_iss && seq_within(synack->ack, y->iss + 1, y->iss + 1 + y->syn_length);
 }
 
 /* A SYN as x's own stack makes it. */
@@ -184,11 +190,19 @@ enum incarnation incarnation_of(struct judgement *j) {
         if (incarnation_over(conversation, s->time_ns) && j->y->captured && j->x->has_iss && !j->x->iss_inferred &&
             s->seq != j->x->iss)
             return INCARNATION_NEW; /* a SYN that was not captured, or a late copy of the old one, has met a listener */
+        bool last_ack_unseen =
+            !j->y->captured && j->x->state == TCPSTATE_LAST_ACK && at_rest((enum tcpstate_state)j->y->state);
+        if ((incarnation_over(conversation, s->time_ns) || last_ack_unseen) && j->x->sent_synack &&
+            s->seq != j->x->iss && answers_old_syn(j->y, s) && j->x->spoke)
+            return INCARNATION_NEW;
         if (j->y->has_smax && seq_within(s->ack, j->y->iss + 1, j->y->smax) && j->y->has_iss)
             return INCARNATION_CURRENT;
         if (j->x->has_iss && s->seq == j->x->iss)
             return INCARNATION_CURRENT;
-        if (!j->y->captured && (incarnation_over(conversation, s->time_ns) || j->x->spoke))
+        bool after_stray = !j->x->spoke && j->connection->summary.roles == TCPSTATE_ROLES_GUESS &&
+                           !state_is_synchronized((enum tcpstate_state)j->x->state);
+        if (!j->y->captured && (incarnation_over(conversation, s->time_ns) || j->x->spoke || after_stray) &&
+            (s->options & TCPSTATE_OPT_MSS))
             return INCARNATION_NEW;
         if (incarnation_over(conversation, s->time_ns))
             note_stray(j);
@@ -276,6 +290,7 @@ void incarnation_open(struct judgement *j, enum incarnation how) {
     bool first_is_candidate = of_candidate && !(j->syn && !j->ack);
 
     memset(old, 0, sizeof old);
+    hindsight_let_stand(conversation);
     if (had_old) {
         uint8_t client = c->summary.client_direction;
         old[client] = c->end[TCPSTATE_CLIENT];
@@ -354,8 +369,8 @@ void incarnation_open(struct judgement *j, enum incarnation how) {
         } else {
             end->state = role == TCPSTATE_CLIENT ? TCPSTATE_CLOSED : TCPSTATE_LISTEN;
         }
-        if (role == TCPSTATE_CLIENT && c->summary.roles == TCPSTATE_ROLES_SYN_ACK && end->state != TCPSTATE_TIME_WAIT &&
-            !old[direction].captured) {
+        if (role == TCPSTATE_CLIENT && c->summary.roles == TCPSTATE_ROLES_SYN_ACK && !old[direction].captured &&
+            !answers_old_syn(&old[direction], s)) {
             end->state = TCPSTATE_SYN_SENT; /* there must have been a SYN */
             end->certainty = TCPSTATE_INFERRED;
             end->active_open = true;

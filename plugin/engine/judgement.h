@@ -8,6 +8,7 @@
  *   acceptability.c   sequence, window, ACK, RST and timestamp checks; what a receiver must have
  *   midstream.c       captures that start in the middle: which numbers are right
  *   knowledge.c       what x's acknowledgements say about what has reached it
+ *   unseen.c          the end that was not captured, by the words of the other
  *   sender.c          what a transmission proves about its sender
  *   receiver.c        what a delivery does to its receiver
  *   summary.c         steps, outcome, times, history
@@ -94,7 +95,7 @@ void capture_remember(struct judgement *j, uint8_t shown_state, uint8_t shown_ce
 bool capture_checksum_is_bad(struct judgement *j);
 bool capture_clock_jumps(const struct judgement *j);
 bool capture_clock_came_back(const struct judgement *j);
-bool capture_is_alien(const struct judgement *j);
+bool capture_is_alien(struct judgement *j);
 void capture_read_clocks(struct judgement *j);            /* after `alien` was decided */
 int64_t capture_leg_ns(const struct tcpstate_path *path); /* -1: no sample */
 void capture_add_leg(struct tcpstate_path *path, int64_t sample_ns);
@@ -129,6 +130,16 @@ bool midstream_numbers_known(const struct judgement *j, const struct tcpstate_en
 bool midstream_start_is_false(struct judgement *j);
 void midstream_note(struct judgement *j);
 
+/* unseen.c */
+bool unseen_synack_is_sure(struct judgement *j);
+bool unseen_ack_is_impossible(const struct judgement *j);
+bool unseen_seq_is_far(struct judgement *j);
+void unseen_ack_was_false(struct judgement *j);
+void unseen_handshake(struct judgement *j);
+void unseen_fin(struct judgement *j);
+bool unseen_fin_was_octet(struct judgement *j);
+void unseen_last_words(struct judgement *j);
+
 /* sender.c, receiver.c */
 void sender_judge(struct judgement *j);
 void receiver_judge(struct judgement *j);
@@ -138,6 +149,9 @@ bool hindsight_says(const struct judgement *j, uint32_t index, enum tcpstate_ver
 void hindsight_note(struct judgement *j, uint32_t index, uint32_t frame, enum tcpstate_verdict_kind kind);
 void hindsight_note_established(struct judgement *j, uint32_t from_index, uint32_t index, uint32_t frame);
 bool hindsight_too_early(const struct judgement *j, uint32_t from_index);
+void hindsight_note_unacked(struct judgement *j);
+bool hindsight_unacked(const struct judgement *j);
+void hindsight_let_stand(struct tcpstate_conversation *conversation);
 void hindsight_withdraw(struct judgement *j, uint32_t index, enum tcpstate_verdict_kind kind);
 
 /* summary.c */

@@ -115,6 +115,12 @@ void knowledge_rebase(struct judgement *j) {
         ranges_add_unseen(y, s->ack, x->acked, j->connection->summary.first_ns - 1);
         x->acked = s->ack;
     } else if (!x->has_acked || seq_after(s->ack, x->acked)) {
+        if (x->has_acked) {
+            x->acked_frame = s->frame;
+            x->acked_index = j->index;
+            x->acked_ns = s->time_ns;
+            x->acks_alike = 0;
+        }
         x->acked = s->ack;
         x->has_acked = true;
     }
@@ -154,6 +160,7 @@ void knowledge_rebase(struct judgement *j) {
 void knowledge_forget_fin(struct judgement *j, struct tcpstate_endpoint *end, enum tcpstate_role role,
                           enum tcpstate_certainty certainty) {
     hindsight_note(j, end->fin_index, end->fin_frame, TCPSTATE_VERDICT_NOT_SENT);
+    j->conversation->standing.kind = 0;
     end->has_fin = end->fin_inferred = end->fin_acked = false;
     engine_restore(j, role, end->peer_fin_taken ? TCPSTATE_CLOSE_WAIT : TCPSTATE_ESTABLISHED, certainty);
 }
@@ -224,25 +231,6 @@ void knowledge_of_peer_fin(struct judgement *j) {
 }
 
 /* ---- a FIN of y that was not captured --------------------------------------------------------------------------- */
-
-static bool sacks_beyond(const struct tcpstate_segment *s, uint32_t edge) {
-    for (unsigned b = 0; b < s->sack_count; b++)
-        if (seq_after(s->sack[b].right, edge))
-            return true;
-    return false;
-}
-
-/* Nothing that answers x can be here sooner. Of y nothing is captured: x's handshake is the only measure, exact for a
- * client, too long for a server that waited for a request. */
-static int64_t least_rtt_ns(const struct judgement *j) {
-    const struct tcpstate_summary *s = &j->connection->summary;
-
-    if (j->y->captured || s->handshake_ns < 0)
-        return 0;
-    if (j->sender == TCPSTATE_CLIENT && s->last_syn_ns >= 0)
-        return (s->handshake_ns - s->last_syn_ns) * 3 / 4;
-    return s->synack_ns >= 0 ? (s->handshake_ns - s->synack_ns) / 4 : 0;
-}
 
 /* x acknowledges one number that y was not captured to send, or only within a longer run. If y denies it, by a SND.NXT
  * that stops short of it or by that run, and x says it again, x has taken somebody else's octet or FIN there: a FIN, if
@@ -318,8 +306,7 @@ static bool cuts_a_run(const struct judgement *j) {
     return inside;
 }
 
-/* No segment of y but its SYN was captured: the ACK of x is the only witness. One that moves by exactly one, with
- * nothing captured that explains it, covers a FIN. */
+/* y was captured, but not what x's ACK may count. Nothing but the SYN of y captured: unseen.c. */
 void knowledge_of_unseen_fin(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
     uint32_t ack = j->segment->ack;
@@ -330,18 +317,8 @@ void knowledge_of_unseen_fin(struct judgement *j) {
         note_maybe_fin(j, ack - 1, true);
         return;
     }
-    if (y->fin_inferred && (seq_after(ack, y->fin + 1) || sacks_beyond(j->segment, y->fin + 1))) { /* it was an octet */
-        hindsight_note(j, y->fin_inferred_index, y->fin_inferred_frame, TCPSTATE_VERDICT_NO_FIN);
-        y->sends_octets = true;
-        y->has_fin = y->fin_inferred = false;
-        x->peer_fin_taken = false;
-        engine_move(j, j->sender, TCPSTATE_EVENT_snd_nack_fin, TCPSTATE_ASSUMED);
-        if (y->state == TCPSTATE_FIN_WAIT_1 || y->state == TCPSTATE_FIN_WAIT_2)
-            engine_restore(j, j->receiver, TCPSTATE_ESTABLISHED, TCPSTATE_INFERRED);
-        else if (y->state == TCPSTATE_LAST_ACK || y->state == TCPSTATE_CLOSED)
-            engine_restore(j, j->receiver, TCPSTATE_CLOSE_WAIT, TCPSTATE_INFERRED);
+    if (unseen_fin_was_octet(j))
         return;
-    }
     if (y->maybe_fin && (y->maybe_denied || y->maybe_own) && !y->has_wire_fin && ack == y->maybe + 1) {
         note_maybe_fin(j, y->maybe, y->maybe_denied);
         return;
@@ -349,47 +326,18 @@ void knowledge_of_unseen_fin(struct judgement *j) {
     if (y->has_fin || y->has_wire_fin || !x->has_acked || !state_is_synchronized((enum tcpstate_state)x->state) ||
         !(y->has_iss || j->connection->numbers_agreed))
         return;
-    bool crossed = x->has_fin && x->state == TCPSTATE_FIN_WAIT_1 && j->segment->time_ns - x->fin_ns < least_rtt_ns(j);
-    if (!y->heard && x->has_fin && x->state == TCPSTATE_FIN_WAIT_1 && j->pure_ack && seq_after(ack, x->acked) &&
-        !crossed && (!x->doubtful_fin_ack || ack == x->acked + 1))
-        engine_move(j, j->sender, TCPSTATE_EVENT_rcv_ack_f, TCPSTATE_INFERRED);
     if (y->maybe_fin && seq_after(ack, y->maybe + 1))
         y->maybe_fin = y->maybe_denied = false; /* octets, then */
-    if (y->heard && y->maybe_fin && ack == y->maybe + 1) {
+    if (y->maybe_fin && ack == y->maybe + 1)
         note_maybe_fin(j, y->maybe, y->maybe_denied);
-        return;
-    }
-    if (y->heard && ack == y->smax + 1) { /* not yet: y itself will tell */
+    else if (ack == y->smax + 1) /* not yet: y itself will tell */
         note_maybe_fin(j, y->smax, false);
-        return;
-    }
-    if (y->heard && ack == x->acked + 1 && cuts_a_run(j)) {
+    else if (ack == x->acked + 1 && cuts_a_run(j))
         note_maybe_fin(j, x->acked, true);
-        return;
-    }
-    uint32_t known = x->acked;
-    if (hindsight_says(j, j->index, TCPSTATE_VERDICT_NO_FIN)) {
+    else if (hindsight_says(j, j->index, TCPSTATE_VERDICT_NO_FIN)) {
         y->has_octet = true;
         y->octet = ack;
     }
-    if (y->heard || ack != known + 1 || known == y->iss || hindsight_says(j, j->index, TCPSTATE_VERDICT_NO_FIN))
-        return;
-    if (y->sends_octets) { /* it may be one more: x's own close will tell */
-        y->maybe_fin = true;
-        y->maybe = known;
-        return;
-    }
-    y->fin_inferred_index = j->index;
-    y->fin_inferred_frame = j->segment->frame;
-    y->has_fin = y->fin_inferred = true;
-    y->fin = known;
-    y->fin_frame = 0;
-    if (y->has_smax && seq_after(ack, y->smax))
-        y->smax = ack;
-    y->state_before_fin = y->state;
-    engine_move(j, j->receiver, crossed ? TCPSTATE_EVENT_snd_fin_x : TCPSTATE_EVENT_snd_fin, TCPSTATE_INFERRED);
-    j->bridged = true;
-    findings_tell(j, TCPSTATE_FINDING_fin_inferred, 0, y->fin, 0);
 }
 
 /* y acknowledged one number beyond all that was captured of x. It was x's FIN if x now counts it and has nothing more to

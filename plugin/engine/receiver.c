@@ -107,7 +107,17 @@ static bool take_ack(struct judgement *j) {
         if (!y->sent_synack && !y->sent_syn) { /* its SYN,ACK was not captured: the ACK shows that there was one */
             if (j->x->state == TCPSTATE_SYN_SENT)
                 return false;
+            if (y->ignores_acks || hindsight_too_early(j, y->first_synack_index)) {
+                if (j->segment->length > 0) /* which of its copies is taken in the end, x's ACK will show */
+                    ranges_add(j->x, j->segment->seq, j->end, j);
+                return false;
+            }
             j->handshake_done = true;
+            y->una = ack;
+            y->has_una = true;
+            y->handshake_ack_frame = j->segment->frame;
+            y->handshake_ack_index = j->index;
+            y->handshake_ack_ns = j->segment->time_ns;
             engine_move(j, j->receiver, TCPSTATE_EVENT_rcv_ack_s, TCPSTATE_INFERRED);
             return true;
         }
@@ -290,7 +300,8 @@ void receiver_judge(struct judgement *j) {
         if ((y->undo.cause == TCPSTATE_UNDO_RST_TAKEN || y->undo.cause == TCPSTATE_UNDO_RST_SENT) && j->ordinary &&
             j->segment->length > 0 && y->has_acked && seq_after(j->segment->seq + j->segment->length, y->acked))
             ranges_add(j->x, j->segment->seq, j->segment->seq + j->segment->length, j); /* in case it lives after all */
-        if (j->syn && !j->ack && !j->rst && !y->active_open && y->undo.cause == TCPSTATE_UNDO_RST_TAKEN) {
+        if (j->syn && !j->ack && !j->rst && !y->active_open &&
+            (y->undo.cause == TCPSTATE_UNDO_RST_TAKEN || y->undo.cause == TCPSTATE_UNDO_LAST_ACK)) {
             engine_move(j, j->receiver, TCPSTATE_EVENT_open_passive, TCPSTATE_ASSUMED);
             in_listen(j);
         }

@@ -26,9 +26,10 @@ static void judge_own_fin(struct judgement *j) {
 
     if (!x->has_fin || x->fin_inferred) {
         /* a FIN sent later than the octets beyond it, none of which y has: those were not x's */
-        bool beyond_is_false = (j->segment->options & TCPSTATE_OPT_TIMESTAMPS) && x->sent_ts && x->has_una &&
-                               seq_after(j->segment->tsval, x->smax_tsval) && seq_at_least(fin, x->una) &&
-                               j->segment->length == 0;
+        bool beyond_is_false =
+            (j->segment->options & TCPSTATE_OPT_TIMESTAMPS) && x->sent_ts &&
+            (x->has_una ? seq_at_least(fin, x->una) : !y->captured && x->has_iss && seq_after(fin, x->iss)) &&
+            seq_after(j->segment->tsval, x->smax_tsval) && j->segment->length == 0;
         /* y acknowledges more than x was ever heard to send: it took that from somebody else */
         bool own_word = !x->has_iss && x->has_own_end && seq_at_least(fin, x->own_end);
         bool plausible = !x->has_smax || seq_after(j->end, x->smax) || x->fin_inferred || beyond_is_false ||
@@ -64,7 +65,7 @@ static void judge_own_fin(struct judgement *j) {
         x->fin_index = j->index;
         x->fin_ack = j->segment->ack;
         x->fin_tsval = j->segment->tsval;
-        x->fin_ns = j->segment->time_ns;
+        x->fin_ns = x->fin_sent_ns = j->segment->time_ns;
         x->state_before_fin = x->state;
         j->first_fin = true;
         if (repeats_inferred)
@@ -454,7 +455,7 @@ static bool answers_what_came_before(const struct judgement *j, int64_t time_ns)
 }
 
 static void judge_rst(struct judgement *j) {
-    struct tcpstate_endpoint *x = j->x;
+    struct tcpstate_endpoint *x = j->x, *y = j->y;
     struct tcpstate_candidate *candidate = &j->conversation->candidate;
     const struct tcpstate_segment *s = j->segment;
     bool unproved = x->state == TCPSTATE_SYN_SENT || x->state == TCPSTATE_SYN_RECEIVED ||
@@ -478,7 +479,10 @@ static void judge_rst(struct judgement *j) {
     if (!j->ack && unproved &&
         ((x->has_bad_ack && s->seq == x->bad_ack) ||
          (x->has_iss && x->has_smax && !seq_within(s->seq, x->iss + 1, x->smax)))) {
-        j->rst_reply = true;                    /* RFC 9293 3.5.2 group 2 */
+        j->rst_reply = true; /* RFC 9293 3.5.2 group 2 */
+        if (!y->captured && x->state == TCPSTATE_SYN_SENT && j->conversation->has_previous &&
+            s->seq == j->conversation->previous_smax[s->direction]) /* figure 9 line 5: y still had the old one */
+            engine_restore(j, j->receiver, TCPSTATE_LISTEN, TCPSTATE_INFERRED);
         if (x->state == TCPSTATE_ESTABLISHED) { /* it was not: assumed too much, or it answers what came before */
             if (x->sent_synack && answers_what_came_before(j, x->handshake_ack_ns)) {
                 engine_show(j, TCPSTATE_SYN_RECEIVED);
@@ -529,8 +533,8 @@ static void judge_handshake_behind(struct judgement *j) {
     case TCPSTATE_SYN_SENT:
         if (!x->has_iss || !seq_within(s->seq, x->iss + 1, x->iss + 1 + (1u << 24)))
             return; /* not of this incarnation */
-        if (!y->sent_synack && x->sent_ts && (!(s->options & TCPSTATE_OPT_TIMESTAMPS) || s->tsecr == 0))
-            return; /* it offered timestamps and echoes none: nothing shows that a SYN,ACK reached it */
+        if (!y->sent_synack && x->sent_ts && !unseen_synack_is_sure(j))
+            return;
         if (y->sent_synack || !y->captured || (y->heard && y->has_acked && seq_within(y->acked, x->iss + 1, s->seq))) {
             if (!y->has_iss) {
                 y->has_iss = y->iss_inferred = true;
@@ -543,6 +547,7 @@ static void judge_handshake_behind(struct judgement *j) {
             j->bridged = !y->sent_synack;
             if (!y->sent_synack) {
                 engine_move(j, j->receiver, TCPSTATE_EVENT_snd_synack, TCPSTATE_INFERRED);
+                y->first_synack_index = j->index;
                 findings_tell(j, TCPSTATE_FINDING_synack_missing, 0, y->iss, 0);
             }
             engine_move(j, j->sender, TCPSTATE_EVENT_snd_ack_syn, TCPSTATE_PROVED);
@@ -552,13 +557,15 @@ static void judge_handshake_behind(struct judgement *j) {
         if (x->fast_open || j->stale)
             return;
         base = x->has_iss ? x->iss + 1 : s->seq;
-        if (j->pure_ack && s->seq == base && y->has_iss && s->ack == y->iss + 1 && !x->synack_acked)
+        if (j->pure_ack && s->seq == base && y->has_iss && s->ack == y->iss + 1 && !x->synack_acked &&
+            (y->captured || !x->sent_syn))
             return; /* an ACK that corrects the peer (RFC 9293 3.10.7.4 first): nothing new has reached it */
         if (!x->sent_synack && !x->sent_syn && y->captured && !y->spoke && (j->fin || (s->length > 0 && !x->early++))) {
             j->alien = true; /* y has answered no SYN,ACK; unless both were missed, which x's next segment shows */
             return;
         }
-        if (x->sent_syn && y->sent_syn && !y->sent_synack && j->pure_ack && y->state != TCPSTATE_ESTABLISHED)
+        if (x->sent_syn && y->sent_syn && !y->sent_synack && j->pure_ack && y->state != TCPSTATE_ESTABLISHED &&
+            y->captured)
             return;
         if (!x->sent_synack && j->pure_ack && y->has_iss && s->ack == y->iss + 1 && y->captured && !y->spoke)
             return; /* an ACK before the SYN,ACK: nobody has acknowledged its SYN */
@@ -716,11 +723,16 @@ static void judge_ordinary(struct judgement *j) {
             j->numberless |= x->state == TCPSTATE_SYN_SENT; /* nothing but a SYN or a RST is sent there */
             return;
         }
-        if (x->maybe_fin && j->pure_ack && s->seq == x->maybe + 1)
+        if (x->maybe_fin && x->heard && j->pure_ack && s->seq == x->maybe + 1)
             knowledge_of_maybe_fin(j, x, j->sender);
         else if (y->maybe_fin && j->fin && s->ack == y->maybe + 1)
             knowledge_of_maybe_fin(j, y, j->receiver);
-        knowledge_of_unseen_fin(j);
+        if (y->heard) {
+            knowledge_of_unseen_fin(j);
+        } else {
+            unseen_handshake(j);
+            unseen_fin(j);
+        }
         if (!j->stale)
             knowledge_rebase(j);
         knowledge_of_peer_fin(j);
@@ -839,8 +851,8 @@ static void note_numbers(struct judgement *j) {
         x->smax_tsval = s->tsval;
         x->smax_is_next = false;
     } else if (j->pure_ack && !keep_alive && !j->stale && seq_before(s->seq, x->smax) &&
-               !(x->has_una && s->seq + 1 == x->una && may_repeat_old_number(j)) && (s->options & TCPSTATE_OPT_TIMESTAMPS) &&
-               seq_after(s->tsval, x->smax_tsval)) {
+               !(x->has_una && s->seq + 1 == x->una && may_repeat_old_number(j)) &&
+               (s->options & TCPSTATE_OPT_TIMESTAMPS) && seq_after(s->tsval, x->smax_tsval)) {
         x->smax = s->seq; /* SND.NXT: what was captured beyond it is not x's */
         x->smax_is_next = true;
         if (x->has_dmax && seq_after(x->dmax, s->seq))
@@ -885,6 +897,7 @@ void sender_judge(struct judgement *j) {
     if (j->alien)
         return;
     judge_clock(j);
+    unseen_ack_was_false(j);
     if (!j->stale && (s->options & TCPSTATE_OPT_TIMESTAMPS) && x->sent_ts && x->ts_newest != 0 && !j->rst &&
         seq_before(s->tsval, x->ts_newest))
         j->stale = true;
@@ -898,6 +911,9 @@ void sender_judge(struct judgement *j) {
         judge_syn(j);
     else
         judge_ordinary(j);
-    if (!j->alien && !j->numberless)
+    if (j->alien)
+        return;
+    unseen_last_words(j);
+    if (!j->numberless)
         note_numbers(j);
 }
