@@ -63,9 +63,9 @@ struct tcpstate_endpoint {
     bool has_iss, has_smax, has_dmax, has_fin, fin_inferred, iss_inferred, sent_syn, sent_synack, synack_acked;
     uint32_t smax_tsval;
     bool smax_is_next; /* a pure ACK has told SND.NXT, less than what was captured */
-    bool sacks;       /* it has sent a SACK block */
-    bool has_own_end; /* mid-stream smax may be the peer's word, and the peer may have taken what it did not send */
-    uint32_t own_end; /* end of the highest octet that was captured */
+    bool sacks;        /* it has sent a SACK block */
+    bool has_own_end;  /* mid-stream smax may be the peer's word, and the peer may have taken what it did not send */
+    uint32_t own_end;  /* end of the highest octet that was captured */
     uint32_t iss, smax, dmax; /* smax: end of the highest octet, SYN and FIN counted; dmax: data only */
     bool fin_shadowed;        /* y had taken somebody else's octet of that number before */
     uint32_t fin;             /* sequence number of its FIN */
@@ -174,8 +174,8 @@ struct tcpstate_endpoint {
 struct tcpstate_candidate {
     bool pending;
     uint8_t direction;
-    bool genuine;    /* it has the options that the sender's own SYN had */
-    bool challenged; /* the other end answered with an ACK: challenge_ack */
+    bool genuine;           /* it has the options that the sender's own SYN had */
+    bool challenged;        /* the other end answered with an ACK: challenge_ack */
     bool challenged_purely; /* ... by an ACK without text */
     uint32_t challenge_ack;
     struct tcpstate_segment segment_head; /* facts of the SYN, without SACK */

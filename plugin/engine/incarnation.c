@@ -93,7 +93,7 @@ static enum incarnation of_syn(const struct judgement *j) {
     }
     if (over && y->undo.cause == TCPSTATE_UNDO_LAST_ACK && y->state == TCPSTATE_CLOSED && unlike_own_syn(x, s) &&
         s->time_ns - y->undo.time_ns < SECOND_NS)
-        return INCARNATION_CANDIDATE; /* the last ACK is only assumed to have arrived */
+        return INCARNATION_CANDIDATE;                                /* the last ACK is only assumed to have arrived */
     if (over || !(x->heard || y->heard || x->has_iss || y->has_iss)) /* or nothing but resets so far */
         return INCARNATION_NEW;
     if (j->connection->phase_reset && j->connection->rst_ns != 0 &&

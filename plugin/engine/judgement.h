@@ -10,6 +10,8 @@
  *   knowledge.c       what x's acknowledgements say about what has reached it
  *   unseen.c          the end that was not captured, by the words of the other
  *   sender.c          what a transmission proves about its sender
+ *   sender_open.c     ... when it opens a connection: SYN, SYN,ACK, the end of the handshake
+ *   sender_reset.c    ... when it is a RST, and when its sender was believed closed
  *   receiver.c        what a delivery does to its receiver
  *   summary.c         steps, outcome, times, history
  *   zeek.c            conn_state and history in the words of Zeek
@@ -140,8 +142,20 @@ void unseen_fin(struct judgement *j);
 bool unseen_fin_was_octet(struct judgement *j);
 void unseen_last_words(struct judgement *j);
 
-/* sender.c, receiver.c */
+/* Was the segment sent so late that what was captured at `time_ns` must have reached its sender? */
+static inline bool engine_later_than(const struct judgement *j, int64_t time_ns) {
+    return j->emitted_ns > time_ns + j->tolerance_ns;
+}
+
+/* sender.c, sender_open.c, sender_reset.c, receiver.c */
 void sender_judge(struct judgement *j);
+void sender_judge_fin(struct judgement *j);
+void sender_judge_syn(struct judgement *j);
+void sender_judge_synack(struct judgement *j);
+void sender_judge_handshake(struct judgement *j);
+bool sender_judge_older_connection(struct judgement *j); /* true: nothing more can be told */
+void sender_judge_rst(struct judgement *j);
+bool sender_revive(struct judgement *j); /* true: x, believed CLOSED, goes on as if it had never been */
 void receiver_judge(struct judgement *j);
 
 /* hindsight.c */

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * What a transmission proves about its sender, x, while a connection opens: SYN, SYN,ACK, and the first segment that
+ * shows that the handshake is behind it.
+ */
+#include "judgement.h"
+
+/* ---- SYN ------------------------------------------------------------------------------------------------------ */
+
+static void remember_syn_options(struct judgement *j) {
+    struct tcpstate_endpoint *x = j->x;
+
+    x->syn_options = j->segment->options;
+    x->syn_shift = j->segment->window_shift;
+    x->syn_mss = j->segment->mss;
+    x->syn_ttl = j->segment->ttl;
+    x->has_shift = (j->segment->options & TCPSTATE_OPT_WINDOW_SCALE) != 0;
+    x->shift = j->segment->window_shift > 14 ? 14 : j->segment->window_shift;
+    x->sent_ts = (j->segment->options & TCPSTATE_OPT_TIMESTAMPS) != 0;
+}
+
+void sender_judge_syn(struct judgement *j) {
+    struct tcpstate_endpoint *x = j->x, *y = j->y;
+    const struct tcpstate_segment *s = j->segment;
+
+    if (!x->sent_syn && !x->sent_synack) {
+        x->sent_syn = x->active_open = true;
+        x->has_iss = true;
+        x->iss_inferred = false;
+        x->iss = s->seq;
+        x->first_syn_ns = x->last_syn_ns = s->time_ns;
+        x->first_syn_tsval = s->tsval;
+        x->syn_length = s->length;
+        remember_syn_options(j);
+        engine_move(j, j->sender, TCPSTATE_EVENT_snd_syn, TCPSTATE_PROVED);
+        if (x->state == TCPSTATE_ESTABLISHED) /* captured after the SYN,ACK that answers it */
+            engine_show(j, TCPSTATE_SYN_SENT);
+        if (x->state == TCPSTATE_SYN_RECEIVED) { /* the SYNs crossed: figure 7 line 3 */
+            j->connection->simultaneous_open = true;
+            engine_show(j, TCPSTATE_SYN_SENT);
+        }
+        return;
+    }
+    j->syn_again = true;
+    x->last_syn_ns = s->time_ns;
+    if (x->spoke || x->sent_synack)
+        return; /* a late copy: it has got further since */
+    if (x->state == TCPSTATE_CLOSED &&
+        x->undo.cause == TCPSTATE_UNDO_RST_TAKEN) /* what closed it did not, it tries on */
+        hindsight_note(j, x->undo.index, x->undo.frame, TCPSTATE_VERDICT_NOT_TAKEN);
+    if (x->state == TCPSTATE_SYN_SENT)
+        return;
+    if (y->synack_frame != 0 && !engine_later_than(j, y->synack_ns)) {
+        engine_show(j, TCPSTATE_SYN_SENT);
+        return;
+    }
+    if (y->synack_frame != 0)
+        hindsight_note(j, y->synack_index, y->synack_frame, TCPSTATE_VERDICT_NOT_TAKEN);
+    engine_move(j, j->sender, TCPSTATE_EVENT_snd_syn_again, TCPSTATE_PROVED);
+}
+
+void sender_judge_synack(struct judgement *j) {
+    struct tcpstate_endpoint *x = j->x, *y = j->y;
+    const struct tcpstate_segment *s = j->segment;
+    bool same = x->sent_synack && x->iss == s->seq && x->synack_ack == s->ack;
+
+    if (same) {
+        j->synack_again = true;
+        if (x->spoke && x->handshake_ack_frame == 0 && j->segment->frame != x->synack_frame &&
+            (s->options & TCPSTATE_OPT_TIMESTAMPS) && x->sent_ts && seq_after(s->tsval, x->ts_newest)) {
+            x->spoke = x->synack_acked = false; /* it spoke before it was established */
+            engine_move(j, j->sender, TCPSTATE_EVENT_snd_synack_again, TCPSTATE_PROVED);
+            return;
+        }
+        if (x->spoke)
+            return; /* a late copy */
+        if (x->state == TCPSTATE_ESTABLISHED || x->state == TCPSTATE_CLOSE_WAIT) {
+            if (!engine_later_than(j, x->handshake_ack_ns) || j->stale) {
+                engine_show(j, TCPSTATE_SYN_RECEIVED);
+                return;
+            }
+            hindsight_note(j, x->handshake_ack_index, x->handshake_ack_frame, TCPSTATE_VERDICT_NOT_TAKEN);
+            x->peer_fin_taken = false;
+            x->synack_acked = false;
+            engine_move(j, j->sender, TCPSTATE_EVENT_snd_synack_again, TCPSTATE_PROVED);
+        } else {
+            engine_move(j, j->sender, TCPSTATE_EVENT_snd_synack_again, TCPSTATE_PROVED);
+        }
+        if (x->ignored_acks >= 2)
+            x->ignores_acks = true;
+        x->synack_index = j->index;
+        x->synack_frame = s->frame;
+        x->synack_ns = s->time_ns;
+        x->synack_tsval = s->tsval;
+        return;
+    }
+    if ((x->state == TCPSTATE_CLOSED || x->state == TCPSTATE_TIME_WAIT) && x->spoke && x->sent_synack &&
+        (s->options & TCPSTATE_OPT_MSS) && s->seq != x->iss &&
+        !(y->has_iss && seq_within(s->ack, y->iss + 1, y->smax))) {
+        x->spoke = false; /* it listens again and answers a SYN that was not captured, or not believed */
+        engine_move(j, j->sender, TCPSTATE_EVENT_snd_synack, TCPSTATE_INFERRED);
+        x->iss = s->seq;
+        x->smax = s->seq + 1;
+        x->has_acked = x->has_rnxt = true;
+        x->acked = x->rnxt = s->ack;
+        x->has_fin = x->fin_acked = x->peer_fin_taken = x->synack_acked = x->has_una = false;
+        x->undo.cause = TCPSTATE_UNDO_NONE;
+        return;
+    }
+    if (state_is_synchronized((enum tcpstate_state)x->state) && (x->spoke || x->sent_synack) &&
+        !(x->sent_syn && !x->sent_synack && s->seq == x->iss)) {
+        j->alien = true; /* a SYN,ACK of some other connection: it proves nothing about this one */
+        return;
+    }
+    if (x->state == TCPSTATE_CLOSED && x->spoke &&
+        !(y->has_iss && seq_within(s->ack, y->iss + 1, y->iss + 1 + y->syn_length))) {
+        j->alien = true; /* nobody has sent a SYN that it could answer */
+        return;
+    }
+    if (x->sent_syn && !x->sent_synack && s->seq == x->iss &&
+        (((x->syn_options & TCPSTATE_OPT_MSS) && !(s->options & TCPSTATE_OPT_MSS)) || (y->captured && !y->sent_syn))) {
+        j->alien = true; /* not as its own stack makes it, or the answer to a SYN that there was not */
+        return;
+    }
+    if (x->sent_synack && s->seq != x->iss && s->ack == x->synack_ack && (x->syn_options & TCPSTATE_OPT_MSS) &&
+        !(s->options & TCPSTATE_OPT_MSS)) {
+        j->alien = true; /* not as its own stack makes it */
+        return;
+    }
+    if (!x->sent_syn && !x->sent_synack && x->captured && j->connection->summary.roles == TCPSTATE_ROLES_GUESS) {
+        j->alien = true; /* it has been heard in the middle of a connection */
+        return;
+    }
+    if (x->has_iss && x->iss_inferred && !x->sent_synack && s->seq != x->iss && y->sent_syn && y->captured &&
+        s->ack == y->iss + 1 + y->syn_length) { /* what seemed to acknowledge an unseen SYN,ACK was not y's */
+        y->spoke = y->has_fin = y->synack_acked = x->peer_fin_taken = x->spoke = false;
+        engine_restore(j, j->receiver, TCPSTATE_SYN_SENT, TCPSTATE_ASSUMED);
+        engine_restore(j, j->sender, TCPSTATE_SYN_RECEIVED, TCPSTATE_ASSUMED);
+    }
+    if (x->sent_syn && s->seq == x->iss && !y->captured) { /* only a SYN of y can have drawn it: not captured */
+        y->sent_syn = y->active_open = y->has_iss = y->iss_inferred = y->has_smax = true;
+        y->iss = s->ack - 1;
+        y->smax = s->ack;
+        j->connection->simultaneous_open = true;
+        engine_move(j, j->receiver, TCPSTATE_EVENT_snd_syn, TCPSTATE_INFERRED);
+    }
+    if (x->sent_syn && s->seq == x->iss && y->sent_syn) { /* simultaneous open, figure 7 line 5 */
+        bool was_established = x->state == TCPSTATE_ESTABLISHED;
+        if (x->state == TCPSTATE_SYN_SENT) /* y's SYN was taken back, or captured after all: bridge it */
+            engine_move(j, j->sender, TCPSTATE_EVENT_rcv_syn, TCPSTATE_PROVED);
+        engine_move(j, j->sender, TCPSTATE_EVENT_snd_synack, TCPSTATE_PROVED);
+        if (was_established)
+            engine_show(j, TCPSTATE_SYN_RECEIVED);
+    } else {
+        if (x->state == TCPSTATE_TIME_WAIT) /* the SYN that reopened it was not captured */
+            engine_move(j, j->sender, TCPSTATE_EVENT_rcv_syn, TCPSTATE_INFERRED);
+        engine_move(j, j->sender, TCPSTATE_EVENT_snd_synack, TCPSTATE_PROVED);
+    }
+    if (x->sent_synack && x->iss != s->seq) /* a new life: an old SYN has met a listener */
+        x->spoke = x->has_fin = x->fin_acked = x->peer_fin_taken = x->synack_acked = false;
+    x->sent_synack = true;
+    x->first_synack_index = j->index;
+    if (x->first_syn_ns == 0)
+        x->first_syn_tsval = s->tsval;
+    x->has_iss = true;
+    x->iss_inferred = false;
+    x->iss = s->seq;
+    x->smax = s->seq + 1 + s->length;
+    x->has_smax = true;
+    x->synack_ack = s->ack;
+    x->synack_index = j->index;
+    x->synack_frame = s->frame;
+    x->synack_ns = s->time_ns;
+    x->synack_tsval = s->tsval;
+    if (x->first_syn_ns == 0)
+        x->first_syn_ns = s->time_ns;
+    remember_syn_options(j);
+    x->has_acked = x->has_rnxt = true;
+    x->acked = s->ack;
+    x->rnxt = ranges_reach(y, x, NULL);
+    if ((y->syn_options & TCPSTATE_OPT_FAST_OPEN_COOKIE) ||
+        (y->syn_length > 0 && y->has_iss && seq_after(s->ack, y->iss + 1)))
+        x->fast_open = true;
+    if (!y->has_iss && !y->captured) { /* the SYN was not captured */
+        y->has_iss = y->iss_inferred = true;
+        y->iss = s->ack - 1;
+        y->has_smax = true;
+        y->smax = s->ack;
+        y->active_open = true;
+    }
+    if (j->fin)
+        sender_judge_fin(j);
+}
+
+/* x has sent an ordinary segment, so its handshake is behind it. Infer what was not captured. */
+void sender_judge_handshake(struct judgement *j) {
+    struct tcpstate_endpoint *x = j->x, *y = j->y;
+    const struct tcpstate_segment *s = j->segment;
+    uint32_t base;
+
+    switch ((enum tcpstate_state)x->state) {
+    case TCPSTATE_SYN_SENT:
+        if (!x->has_iss || !seq_within(s->seq, x->iss + 1, x->iss + 1 + (1u << 24)))
+            return; /* not of this incarnation */
+        if (!y->sent_synack && x->sent_ts && !unseen_synack_is_sure(j))
+            return;
+        if (y->sent_synack || !y->captured || (y->heard && y->has_acked && seq_within(y->acked, x->iss + 1, s->seq))) {
+            if (!y->has_iss) {
+                y->has_iss = y->iss_inferred = true;
+                y->iss = s->ack - 1;
+                if (!y->has_smax) {
+                    y->smax = s->ack;
+                    y->has_smax = true;
+                }
+            }
+            j->bridged = !y->sent_synack;
+            if (!y->sent_synack) {
+                engine_move(j, j->receiver, TCPSTATE_EVENT_snd_synack, TCPSTATE_INFERRED);
+                y->first_synack_index = j->index;
+                findings_tell(j, TCPSTATE_FINDING_synack_missing, 0, y->iss, 0);
+            }
+            engine_move(j, j->sender, TCPSTATE_EVENT_snd_ack_syn, TCPSTATE_PROVED);
+        }
+        return;
+    case TCPSTATE_SYN_RECEIVED:
+        if (x->fast_open || j->stale)
+            return;
+        base = x->has_iss ? x->iss + 1 : s->seq;
+        if (j->pure_ack && s->seq == base && y->has_iss && s->ack == y->iss + 1 && !x->synack_acked &&
+            (y->captured || !x->sent_syn))
+            return; /* an ACK that corrects the peer (RFC 9293 3.10.7.4 first): nothing new has reached it */
+        if (!x->sent_synack && !x->sent_syn && y->captured && !y->spoke && (j->fin || (s->length > 0 && !x->early++))) {
+            j->alien = true; /* y has answered no SYN,ACK; unless both were missed, which x's next segment shows */
+            return;
+        }
+        if (x->sent_syn && y->sent_syn && !y->sent_synack && j->pure_ack && y->state != TCPSTATE_ESTABLISHED &&
+            y->captured)
+            return;
+        if (!x->sent_synack && j->pure_ack && y->has_iss && s->ack == y->iss + 1 && y->captured && !y->spoke)
+            return; /* an ACK before the SYN,ACK: nobody has acknowledged its SYN */
+        engine_move(j, j->sender, TCPSTATE_EVENT_rcv_ack_s, TCPSTATE_PROVED);
+        x->ignores_acks = false;
+        if (!x->synack_acked) {
+            j->bridged = true;
+            findings_tell(j, TCPSTATE_FINDING_handshake_ack_missing, x->synack_frame, 0, 0);
+        }
+        x->synack_acked = true;
+        return;
+    case TCPSTATE_LISTEN:
+    case TCPSTATE_UNKNOWN:
+    case TCPSTATE_CLOSED:
+    case TCPSTATE_ESTABLISHED:
+    case TCPSTATE_FIN_WAIT_1:
+    case TCPSTATE_FIN_WAIT_2:
+    case TCPSTATE_CLOSE_WAIT:
+    case TCPSTATE_CLOSING:
+    case TCPSTATE_LAST_ACK:
+    case TCPSTATE_TIME_WAIT:
+    case TCPSTATE_STATES: return;
+    }
+}
+
+/* x answers a SYN with an ACK that does not fit it: it still has an older connection (figure 9, or TIME-WAIT), which was
+ * not captured. */
+bool sender_judge_older_connection(struct judgement *j) {
+    struct tcpstate_endpoint *x = j->x, *y = j->y;
+
+    if (x->sent_syn || x->sent_synack || x->spoke || !y->sent_syn || y->spoke || !j->ack ||
+        (x->state != TCPSTATE_SYN_RECEIVED && x->state != TCPSTATE_LISTEN))
+        return false;
+    if (seq_within(j->segment->ack, y->iss + 1, y->smax))
+        return false;
+    engine_restore(j, j->sender, TCPSTATE_UNKNOWN, TCPSTATE_NOTHING_TELLS);
+    engine_move(j, j->sender, TCPSTATE_EVENT_pickup, TCPSTATE_INFERRED);
+    x->has_acked = x->has_rnxt = true;
+    x->acked = x->rnxt = j->segment->ack;
+    x->has_redge = false;
+    return true;
+}

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * RST: what sending one proves about its sender, x, and what it does not; and whoever speaks was not closed.
+ */
+#include "judgement.h"
+
+enum {
+    REPETITION_NS = 200000000 /* stacks wait this long before they repeat data, RFC 6298 2.4 asks for more */
+};
+
+/* ---- RST ------------------------------------------------------------------------------------------------------ */
+
+/* A RST without ACK that answers the segment just before it: its sender had no connection when that one came. */
+static void judge_refusal(struct judgement *j) {
+    struct tcpstate_endpoint *x = j->x;
+    const struct tcpstate_path *path = j->x_path;
+    unsigned last = (path->ack_next + TCPSTATE_ACKS - 1u) % TCPSTATE_ACKS;
+
+    if (answers_without_connection(j)) { /* SEG.SEQ 0: only where there is no connection */
+        if ((x->sent_syn || !x->captured) && x->last_sent_ns <= path->bare.time_ns) {
+            hindsight_note(j, path->bare.index, path->bare.frame, TCPSTATE_VERDICT_REFUSED);
+            x->refused = true;
+            x->refused_index = path->bare.index;
+        }
+        return;
+    }
+    if (j->ack || path->ack_count == 0 || x->spoke || path->acks[last].ack != j->segment->seq)
+        return;
+    if ((x->has_iss && j->segment->seq == x->iss + 1 && x->state == TCPSTATE_ESTABLISHED) ||
+        (!x->captured && !x->has_iss)) {
+        hindsight_note(j, path->acks[last].index, path->acks[last].frame, TCPSTATE_VERDICT_REFUSED);
+        x->refused = true;
+        x->refused_index = path->acks[last].index;
+    }
+}
+
+/* A RST that seemed too low or inexact was the last that x heard before it answers as if it had no connection. */
+static void judge_ignored_rst(struct judgement *j) {
+    struct tcpstate_endpoint *x = j->x;
+
+    if (!plausible_rst(j))
+        return;
+    if (x->has_ignored_rst && !j->ack) {
+        hindsight_note(j, x->ignored_rst_index, x->ignored_rst_frame, TCPSTATE_VERDICT_TAKEN);
+        j->rst_was_taken = true;
+    }
+    x->has_ignored_rst = false;
+}
+
+/* Does this RST answer a segment that was captured before `time_ns`? */
+static bool answers_what_came_before(const struct judgement *j, int64_t time_ns) {
+    const struct tcpstate_path *path = j->x_path;
+    bool before = false;
+
+    for (unsigned i = 0; i < path->ack_count; i++)
+        if (path->acks[i].ack == j->segment->seq) {
+            if (path->acks[i].time_ns >= time_ns)
+                return false;
+            before = true;
+        }
+    return before && !engine_later_than(j, time_ns);
+}
+
+void sender_judge_rst(struct judgement *j) {
+    struct tcpstate_endpoint *x = j->x, *y = j->y;
+    struct tcpstate_candidate *candidate = &j->conversation->candidate;
+    const struct tcpstate_segment *s = j->segment;
+    bool unproved = x->state == TCPSTATE_SYN_SENT || x->state == TCPSTATE_SYN_RECEIVED ||
+                    (x->state == TCPSTATE_ESTABLISHED && !x->spoke) || x->state == TCPSTATE_LISTEN;
+
+    if (candidate->pending && candidate->challenged && candidate->direction == s->direction && !j->ack &&
+        s->seq == candidate->challenge_ack && (candidate->genuine || candidate->challenged_purely)) {
+        j->half_open_reset = true; /* figure 9 line 5: the old TCB of x was gone, x is in SYN-SENT with the new SYN */
+        engine_move(j, j->sender, TCPSTATE_EVENT_snd_rst, TCPSTATE_INFERRED);
+        engine_move(j, j->sender, TCPSTATE_EVENT_snd_syn, TCPSTATE_PROVED);
+        return;
+    }
+    /* another SYN ends SYN-RECEIVED, RFC 9293 3.10.7.4 fourth; Linux says so by a RST */
+    if (candidate->pending && candidate->direction != s->direction && j->ack && !candidate->genuine &&
+        x->state == TCPSTATE_SYN_RECEIVED &&
+        s->ack == candidate->segment_head.seq + 1 + candidate->segment_head.length) {
+        candidate->pending = false;
+        engine_move(j, j->sender, TCPSTATE_EVENT_snd_rst, TCPSTATE_ASSUMED);
+        return;
+    }
+    if (!j->ack && unproved &&
+        ((x->has_bad_ack && s->seq == x->bad_ack) ||
+         (x->has_iss && x->has_smax && !seq_within(s->seq, x->iss + 1, x->smax)))) {
+        j->rst_reply = true; /* RFC 9293 3.5.2 group 2 */
+        if (!y->captured && x->state == TCPSTATE_SYN_SENT && j->conversation->has_previous &&
+            s->seq == j->conversation->previous_smax[s->direction]) /* figure 9 line 5: y still had the old one */
+            engine_restore(j, j->receiver, TCPSTATE_LISTEN, TCPSTATE_INFERRED);
+        if (x->state == TCPSTATE_ESTABLISHED) { /* it was not: assumed too much, or it answers what came before */
+            if (x->sent_synack && answers_what_came_before(j, x->handshake_ack_ns)) {
+                engine_show(j, TCPSTATE_SYN_RECEIVED);
+                return;
+            }
+            if (x->sent_synack)
+                engine_move(j, j->sender, TCPSTATE_EVENT_snd_synack_again, TCPSTATE_ASSUMED);
+            else
+                engine_move(j, j->sender, TCPSTATE_EVENT_snd_syn_again, TCPSTATE_ASSUMED);
+        }
+        engine_move(j, j->sender, TCPSTATE_EVENT_snd_rst_reply, TCPSTATE_ASSUMED);
+        return;
+    }
+    judge_ignored_rst(j);
+    if (x->state == TCPSTATE_CLOSED) {
+        if (!j->ack && plausible_rst(j))
+            x->answered_closed = true;
+        judge_refusal(j);
+        return;
+    }
+    if (!plausible_rst(j)) {
+        j->alien = true;
+        return;
+    }
+    x->undo = (struct tcpstate_undo){.cause = TCPSTATE_UNDO_RST_SENT,
+                                     .state = x->state,
+                                     .certainty = x->certainty,
+                                     .frame = s->frame,
+                                     .index = j->index,
+                                     .rnxt = x->rnxt,
+                                     .rst_seq = s->seq,
+                                     .rst_tsval = s->tsval,
+                                     .has_rst_tsval = (s->options & TCPSTATE_OPT_TIMESTAMPS) != 0,
+                                     .time_ns = s->time_ns};
+    judge_refusal(j);
+    engine_move(j, j->sender, TCPSTATE_EVENT_snd_rst, TCPSTATE_PROVED);
+}
+
+/* ---- whoever speaks was not closed ---------------------------------------------------------------------------- */
+
+static bool is_challenge_ack(const struct judgement *j) {
+    const struct tcpstate_endpoint *x = j->x;
+
+    return j->pure_ack && j->segment->sack_count == 0 && x->has_acked && j->segment->ack == x->acked &&
+           j->segment->ack != x->undo.rst_seq && x->has_smax && seq_at_least(j->segment->seq, x->smax);
+}
+
+/* Does it acknowledge an octet that was captured after `time_ns`? Then it was sent later still. A RST of x itself that
+ * was captured sooner than x can answer that octet was sent before x had it. */
+static bool knows_of_later(const struct judgement *j, int64_t time_ns) {
+    const struct tcpstate_endpoint *y = j->y;
+    int64_t leg_ns = capture_leg_ns(j->x_path);
+
+    if (j->x->undo.cause == TCPSTATE_UNDO_RST_SENT && leg_ns > 0)
+        time_ns -= leg_ns * 3 / 4;
+
+    for (unsigned i = 0; j->ack && i < y->range_count; i++)
+        if (y->ranges[i].copies == 1 && seq_at_most(y->ranges[i].right, j->segment->ack) &&
+            y->ranges[i].time_ns > time_ns)
+            return true;
+    return false;
+}
+
+/* Words that x, were it alive, could say: from what it has still to send or to repeat, about what it can know. */
+static bool plausible_words(const struct judgement *j) {
+    const struct tcpstate_endpoint *x = j->x, *y = j->y;
+    const struct tcpstate_segment *s = j->segment;
+
+    if (x->has_fin && !x->fin_inferred && seq_after(j->end, x->fin + 1))
+        return false;
+    if (j->fin && x->has_smax && seq_at_most(j->end, x->smax) && !(x->has_fin && x->fin + 1 == j->end))
+        return false; /* a FIN comes after all text */
+    if (x->has_smax && (seq_after(s->seq, x->smax) || (x->has_una && seq_before(j->end, x->una))))
+        return false;
+    if (!x->has_acked || s->ack == x->acked || (y->has_smax && s->ack == y->smax))
+        return true;
+    for (unsigned i = 0; i < y->range_count; i++)
+        if (y->ranges[i].left == s->ack || y->ranges[i].right == s->ack)
+            return true;
+    return y->range_count == 0 || y->range_count == TCPSTATE_RANGES || !y->captured;
+}
+
+/* True if x may go on as if it had never been closed. */
+bool sender_revive(struct judgement *j) {
+    struct tcpstate_endpoint *x = j->x;
+    bool at_once;
+
+    switch ((enum tcpstate_undo_cause)x->undo.cause) {
+    case TCPSTATE_UNDO_NONE: return false;
+    case TCPSTATE_UNDO_LAST_ACK:
+        if (!j->fin)
+            engine_show(j, TCPSTATE_LAST_ACK);
+        return j->fin; /* the table knows: snd_fin_again */
+    case TCPSTATE_UNDO_TIMER: engine_show(j, TCPSTATE_TIME_WAIT); return false;
+    case TCPSTATE_UNDO_RST_TAKEN:
+    case TCPSTATE_UNDO_RST_SENT: break;
+    }
+    if (x->undo.state == TCPSTATE_SYN_SENT && x->has_iss &&
+        !seq_within(j->segment->seq, x->iss + 1, x->iss + 1 + (j->y->captured ? 0 : 1u << 24)))
+        return false; /* refused: what does not follow its SYN is of some other connection */
+    at_once = x->undo.cause == TCPSTATE_UNDO_RST_TAKEN &&
+              ((x->has_rnxt && j->ack && seq_after(j->segment->ack, x->undo.rnxt) && !j->ack_unsent) ||
+               is_challenge_ack(j) || (x->undo.state == TCPSTATE_UNKNOWN && j->segment->ack != x->undo.rst_seq));
+    if (j->emitted_ns <= x->undo.time_ns)
+        at_once = false;
+    /* without timestamps a hole that is filled may have been sent long ago: a repetition comes after 200 ms at least */
+    if (!(j->segment->options & TCPSTATE_OPT_TIMESTAMPS) && j->segment->length > 0 && x->has_smax &&
+        seq_at_most(j->end, x->smax) && j->segment->time_ns - x->undo.time_ns < REPETITION_NS) {
+        engine_show(j, (enum tcpstate_state)x->undo.state);
+        return false;
+    }
+    if (knows_of_later(j, x->undo.time_ns))
+        at_once = true;
+    if (x->undo.cause == TCPSTATE_UNDO_RST_SENT && x->undo.state == TCPSTATE_UNKNOWN)
+        at_once = true; /* all that was known of it was a RST */
+    if (x->undo.cause == TCPSTATE_UNDO_RST_SENT && x->undo.has_rst_tsval &&
+        (j->segment->options & TCPSTATE_OPT_TIMESTAMPS) && seq_after(j->segment->tsval, x->undo.rst_tsval))
+        at_once = true; /* by its own clock it sent this after the RST */
+    if (x->answered_closed && !j->stale && !j->ack_unsent && x->revivals < 255)
+        x->revivals++; /* it has said itself that it has no connection: one segment does not outweigh that */
+    if (j->stale || j->ack_unsent || !plausible_words(j) || (x->answered_closed && x->revivals < 3) ||
+        (!at_once && !engine_later_than(j, x->undo.time_ns))) {
+        enum tcpstate_state then = (enum tcpstate_state)x->undo.state;
+        bool knew_fin = j->y->has_fin && seq_after(j->segment->ack, j->y->fin);
+        then = knew_fin ? then : engine_peek(TCPSTATE_EVENT_snd_nack_fin, then);
+        if (j->fin && !j->ack_unsent && !x->has_fin && x->has_smax && seq_after(j->end, x->smax)) {
+            then = engine_peek(TCPSTATE_EVENT_snd_fin, then); /* it had closed before the RST came */
+            x->has_fin = true;
+            x->fin = j->end - 1;
+            x->fin_frame = j->segment->frame;
+            x->fin_index = j->index;
+            x->fin_ns = j->segment->time_ns;
+        }
+        engine_show(j, then);
+        return false;
+    }
+    if (x->undo.cause == TCPSTATE_UNDO_RST_SENT)
+        hindsight_note(j, x->undo.index, x->undo.frame, TCPSTATE_VERDICT_NOT_SENT);
+    else
+        hindsight_note(j, x->undo.index, x->undo.frame, TCPSTATE_VERDICT_NOT_TAKEN);
+    engine_restore(j, j->sender, (enum tcpstate_state)x->undo.state, TCPSTATE_ASSUMED);
+    if (x->state == TCPSTATE_UNKNOWN)
+        engine_move(j, j->sender, TCPSTATE_EVENT_pickup, TCPSTATE_INFERRED);
+    x->undo.cause = TCPSTATE_UNDO_NONE;
+    if (x->refused)
+        hindsight_withdraw(j, x->refused_index, TCPSTATE_VERDICT_REFUSED);
+    x->refused = false;
+    j->revived = true;
+    return true;
+}
