@@ -187,8 +187,11 @@ enum incarnation incarnation_of(struct judgement *j) {
                 return INCARNATION_CURRENT;
             return INCARNATION_NEW_OF_CANDIDATE;
         }
-        if (incarnation_over(conversation, s->time_ns) && j->y->captured && j->x->has_iss && !j->x->iss_inferred &&
-            s->seq != j->x->iss)
+        /* it was closed, and a late copy of the SYN has moved it again */
+        bool reopened = j->x->state == TCPSTATE_SYN_RECEIVED && j->x->sent_synack && j->x->spoke &&
+                        at_rest((enum tcpstate_state)j->y->state);
+        if ((incarnation_over(conversation, s->time_ns) || reopened) && j->y->captured && j->x->has_iss &&
+            !j->x->iss_inferred && s->seq != j->x->iss)
             return INCARNATION_NEW; /* a SYN that was not captured, or a late copy of the old one, has met a listener */
         bool last_ack_unseen =
             !j->y->captured && j->x->state == TCPSTATE_LAST_ACK && at_rest((enum tcpstate_state)j->y->state);
