@@ -288,7 +288,7 @@ static bool transmission_proves(const struct judgement *j) {
 
     if (j->copy || j->stale || j->bad_checksum || j->alien)
         return false;
-    if (x->maybe_fin || y->maybe_fin)
+    if (x->maybe_fin || y->maybe_fin || (y->has_fin && y->fin_acked_before))
         return false;
     if (j->syn) {
         enum tcpstate_state shown = (enum tcpstate_state)(j->has_shown ? j->shown : x->state);

@@ -67,6 +67,7 @@ struct tcpstate_endpoint {
     bool has_own_end;  /* mid-stream smax may be the peer's word, and the peer may have taken what it did not send */
     uint32_t own_end;  /* end of the highest octet that was captured */
     uint32_t iss, smax, dmax; /* smax: end of the highest octet, SYN and FIN counted; dmax: data only */
+    bool fin_acked_before;    /* y had acknowledged its number before it was captured: that proves nothing about y */
     bool fin_shadowed;        /* y had taken somebody else's octet of that number before */
     uint32_t fin;             /* sequence number of its FIN */
     uint32_t fin_frame, fin_index, fin_ack, fin_tsval;

@@ -54,6 +54,7 @@ void sender_judge_fin(struct judgement *j) {
             x->smax = j->end;
         x->has_fin = true;
         x->fin_inferred = false;
+        x->fin_acked_before = y->has_acked && seq_after(y->acked, fin);
         x->fin_shadowed = y->has_acked && seq_at_least(y->acked, j->end) &&
                           ((x->has_seen_text && x->seen_text == j->end) ||
                            (!x->has_iss && y->heard && (!x->maybe_fin || x->maybe_denied)));
