@@ -91,9 +91,11 @@ static enum incarnation of_syn(const struct judgement *j) {
             return INCARNATION_NEW; /* too late for a copy that was under way */
         return INCARNATION_CURRENT;
     }
-    if (over && y->undo.cause == TCPSTATE_UNDO_LAST_ACK && y->state == TCPSTATE_CLOSED && unlike_own_syn(x, s) &&
+    bool only_assumed = y->undo.cause == TCPSTATE_UNDO_LAST_ACK ||
+                        (y->undo.cause == TCPSTATE_UNDO_RST_SENT && !y->answered_closed && y->spoke);
+    if (over && only_assumed && y->state == TCPSTATE_CLOSED && unlike_own_syn(x, s) &&
         s->time_ns - y->undo.time_ns < SECOND_NS)
-        return INCARNATION_CANDIDATE;                                /* the last ACK is only assumed to have arrived */
+        return INCARNATION_CANDIDATE; /* a last ACK is only assumed to have arrived; a lone RST may be forged too */
     if (over || !(x->heard || y->heard || x->has_iss || y->has_iss)) /* or nothing but resets so far */
         return INCARNATION_NEW;
     if (j->connection->phase_reset && j->connection->rst_ns != 0 &&
