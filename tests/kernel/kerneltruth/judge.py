@@ -29,6 +29,7 @@ class Result:
     settled_right: int = 0
     proved_wrong: int = 0
     assumed_wrong: int = 0
+    inferred_wrong: int = 0
     unknown: int = 0
     misses: list = field(default_factory=list)
     expert: list = field(default_factory=list)
@@ -122,7 +123,9 @@ def count(result, shown, frame, role, endpoint, truth):
     elif state not in right:
         if certainty == "proved":
             result.proved_wrong += 1
-        else:
+        elif certainty == "assumed":
             result.assumed_wrong += 1
+        else:
+            result.inferred_wrong += 1
     result.misses.append(Miss(frame, endpoint, role, truth, state or "-", certainty, settled or "-",
                               shown.get("tcpstate.contradicted_in", "")))

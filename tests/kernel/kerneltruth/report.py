@@ -3,9 +3,9 @@
 from . import story
 from .judge import is_innocent
 
-COUNTS = ("rows", "first_right", "settled_right", "proved_wrong", "assumed_wrong", "unknown")
-HEADING = (f"{'':44}{'captures':>9}{'rows':>8}{'first %':>9}{'settled %':>11}{'proved':>8}{'assumed':>9}{'unknown':>9}\n"
-           f"{'':44}{'':9}{'':8}{'':9}{'':11}{'wrong':>8}{'wrong':>9}")
+COUNTS = ("rows", "first_right", "settled_right", "proved_wrong", "assumed_wrong", "inferred_wrong", "unknown")
+HEADING = (f"{'':44}{'captures':>9}{'rows':>8}{'first %':>9}{'settled %':>11}{'proved':>8}{'assumed':>9}{'inferred':>10}{'unknown':>9}\n"
+           f"{'':44}{'':9}{'':8}{'':9}{'':11}{'wrong':>8}{'wrong':>9}{'wrong':>10}")
 
 
 def _sums(results):
@@ -19,7 +19,7 @@ def _percent(part, whole):
 def _line(name, results):
     s = _sums(results)
     return (f"{name[:43]:44}{len(results):9}{s['rows']:8}{_percent(s['first_right'], s['rows']):9.2f}"
-            f"{_percent(s['settled_right'], s['rows']):11.2f}{s['proved_wrong']:8}{s['assumed_wrong']:9}{s['unknown']:9}")
+            f"{_percent(s['settled_right'], s['rows']):11.2f}{s['proved_wrong']:8}{s['assumed_wrong']:9}{s['inferred_wrong']:10}{s['unknown']:9}")
 
 
 def _groups(results, key):
