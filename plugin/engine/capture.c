@@ -120,7 +120,7 @@ void capture_add_leg(struct tcpstate_path *path, int64_t sample_ns) {
 
 /* The clock of a new incarnation may start anywhere; the way to the end has not changed. */
 void capture_new_incarnation(struct tcpstate_path *path) {
-    path->has_offset = path->has_first_tick = false;
+    path->has_first_tick = false;
     path->tick_count = path->tick_next = 0;
     path->best_ratio = 0;
 }
@@ -129,7 +129,7 @@ void capture_new_incarnation(struct tcpstate_path *path) {
  * capture relative to the clock is the base; a slower clock falls behind it and is not used. */
 static int64_t emission_ns(struct tcpstate_path *path, const struct tcpstate_segment *s) {
     if (!path->has_first_tick) {
-        path->has_first_tick = path->has_offset = true;
+        path->has_first_tick = true;
         path->first_tsval = path->offset_tsval = s->tsval;
         path->offset_ns = s->time_ns;
         path->first_tick_ns = s->time_ns;

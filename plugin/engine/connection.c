@@ -238,7 +238,7 @@ static void judge_unsent_ack(struct judgement *j) {
     if ((j->segment->options & TCPSTATE_OPT_TIMESTAMPS) && x->sent_ts && x->ts_newest != 0 &&
         seq_before(j->segment->tsval, x->ts_newest))
         return; /* an older segment would have known less, not more */
-    if (x->has_unsent_ack && seq_at_least(ack, x->unsent_ack) && seq_distance(ack, x->unsent_ack) < (1 << 24)) {
+    if (x->has_unsent_ack && seq_at_least(ack, x->unsent_ack) && seq_distance(ack, x->unsent_ack) < NUMBERS_FAR) {
         j->ack_unsent = false;
         if (x->unsent_ack_denied)
             return; /* x has taken somebody else's text */

@@ -114,9 +114,8 @@ struct tcpstate_endpoint {
     uint32_t fin_ack_frame, fin_ack_index; /* the segment of y that acknowledged the FIN */
     int64_t fin_ack_ns;
     uint32_t first_synack_index;
-    uint32_t synack_frame, synack_index, synack_ack, synack_tsval;
+    uint32_t synack_frame, synack_index, synack_ack;
     bool synack_repeated, fin_repeated; /* ... and not acknowledged again since */
-    bool synack_taken;                  /* its SYN,ACK had an ACK that the peer could take */
     bool was_established, told_step_close_ack;
     int64_t synack_ns, first_syn_ns, last_syn_ns;
     uint32_t syn_length; /* data octets in its SYN */
@@ -124,7 +123,7 @@ struct tcpstate_endpoint {
     uint8_t range_count;
     uint8_t shift; /* window shift it announced */
     bool has_shift;
-    uint8_t syn_options, syn_shift;
+    uint8_t syn_options;
     uint16_t syn_mss;
     uint8_t syn_ttl;
 
@@ -135,12 +134,10 @@ struct tcpstate_endpoint {
     uint8_t lower_acks;                /* segments since that acknowledge less, though sent later */
     uint8_t acks_alike;                /* ... and the same */
     int64_t acked_ns;
-    bool answers;                            /* has sent text since */
-    uint32_t rnxt;                           /* RCV.NXT, if everything captured arrived */
-    uint32_t redge;                          /* highest right edge it announced */
-    uint32_t max_window;                     /* largest window it announced, octets */
-    uint32_t peer_fin_frame, peer_fin_index; /* the segment that completed y's FIN here */
-    int64_t peer_fin_ns;
+    bool answers;          /* has sent text since */
+    uint32_t rnxt;         /* RCV.NXT, if everything captured arrived */
+    uint32_t redge;        /* highest right edge it announced */
+    uint32_t max_window;   /* largest window it announced, octets */
     bool has_repeated_ack; /* its newest ordinary segment is a pure ACK, repeated so often since repeated_ns */
     uint8_t repeated_acks;
     uint16_t repeated_window;
@@ -156,7 +153,6 @@ struct tcpstate_endpoint {
     bool has_bad_ack;
     uint32_t bad_ack; /* last unacceptable ACK that it got: it answers with a RST of that number */
     uint32_t bad_ack_frame;
-    int64_t bad_ack_ns;
     bool has_ts_recent, sent_ts;
     uint32_t ts_recent, ts_newest, first_syn_tsval;
     bool ts_jumped; /* ts_newest is far ahead of ts_before: its clock, or somebody else's segment */
@@ -191,7 +187,7 @@ struct tcpstate_early {
 };
 
 struct tcpstate_connection {
-    bool exists, self, reopened_after_reset;
+    bool exists, self;
     bool empty;                      /* nothing but segments with bad checksums */
     struct tcpstate_endpoint end[2]; /* by role */
     bool phase_reset;                /* an accepted RST was seen */
@@ -228,7 +224,7 @@ struct tcpstate_path {
     uint32_t first_tsval, offset_tsval;
     double best_ratio;
     uint8_t copy_next, tick_next, leg_next, copy_count, tick_count, leg_count;
-    bool has_offset, has_first_tick;
+    bool has_first_tick;
     uint8_t bad_checksums_acked;
     uint32_t bad_checksum_end[3];
     uint8_t bad_checksum_count;

@@ -43,7 +43,7 @@ static enum quoted place(const struct judgement *j, uint32_t seq) {
         return QUOTED_OLD;
     if (conversation->has_previous) { /* of the connection before, which may have ended a moment ago */
         int32_t distance = seq_distance(conversation->previous_smax[j->segment->direction], seq);
-        if (distance >= 0 && distance < 1 << 24)
+        if (distance >= 0 && distance < NUMBERS_FAR)
             return QUOTED_OLD;
     }
     return QUOTED_NEVER_SENT;

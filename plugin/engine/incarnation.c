@@ -13,21 +13,19 @@
 
 enum { REORDERED_TICKS = 10 }; /* a SYN so much older than its sender's other words has not just overtaken them */
 static const int64_t SECOND_NS = 1000000000;
-static const uint32_t FAR = 1u << 24; /* numbers this far apart are of different incarnations */
 
 static bool near_to(uint32_t a, uint32_t b) {
     int32_t distance = seq_distance(a, b);
-    return distance < (int32_t)FAR && distance > -(int32_t)FAR;
+    return distance < NUMBERS_FAR && distance > -NUMBERS_FAR;
 }
 
 static bool at_rest(enum tcpstate_state state) {
     return state == TCPSTATE_CLOSED || state == TCPSTATE_LISTEN || state == TCPSTATE_TIME_WAIT;
 }
 
-bool incarnation_over(const struct tcpstate_conversation *conversation, int64_t now_ns) {
+static bool is_over(const struct tcpstate_conversation *conversation) {
     const struct tcpstate_connection *c = &conversation->current;
 
-    (void)now_ns;
     return at_rest((enum tcpstate_state)c->end[0].state) && at_rest((enum tcpstate_state)c->end[1].state);
 }
 
@@ -73,7 +71,7 @@ static enum incarnation of_syn(const struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
     const struct tcpstate_segment *s = j->segment;
     const struct tcpstate_candidate *candidate = &conversation->candidate;
-    bool over = incarnation_over(conversation, s->time_ns);
+    bool over = is_over(conversation);
 
     if (j->connection->summary.roles == TCPSTATE_ROLES_GUESS && !x->heard && !y->heard && !x->sent_syn &&
         !y->sent_syn && !x->sent_synack && !y->sent_synack && (x->captured || y->captured))
@@ -192,13 +190,13 @@ enum incarnation incarnation_of(struct judgement *j) {
         /* it was closed, and a late copy of the SYN has moved it again */
         bool reopened = j->x->state == TCPSTATE_SYN_RECEIVED && j->x->sent_synack && j->x->spoke &&
                         at_rest((enum tcpstate_state)j->y->state);
-        if ((incarnation_over(conversation, s->time_ns) || reopened) && j->y->captured && j->x->has_iss &&
-            !j->x->iss_inferred && s->seq != j->x->iss)
+        if ((is_over(conversation) || reopened) && j->y->captured && j->x->has_iss && !j->x->iss_inferred &&
+            s->seq != j->x->iss)
             return INCARNATION_NEW; /* a SYN that was not captured, or a late copy of the old one, has met a listener */
         bool last_ack_unseen =
             !j->y->captured && j->x->state == TCPSTATE_LAST_ACK && at_rest((enum tcpstate_state)j->y->state);
-        if ((incarnation_over(conversation, s->time_ns) || last_ack_unseen) && j->x->sent_synack &&
-            s->seq != j->x->iss && answers_old_syn(j->y, s) && j->x->spoke)
+        if ((is_over(conversation) || last_ack_unseen) && j->x->sent_synack && s->seq != j->x->iss &&
+            answers_old_syn(j->y, s) && j->x->spoke)
             return INCARNATION_NEW;
         if (j->y->has_smax && seq_within(s->ack, j->y->iss + 1, j->y->smax) && j->y->has_iss)
             return INCARNATION_CURRENT;
@@ -206,10 +204,9 @@ enum incarnation incarnation_of(struct judgement *j) {
             return INCARNATION_CURRENT;
         bool after_stray = !j->x->spoke && j->connection->summary.roles == TCPSTATE_ROLES_GUESS &&
                            !state_is_synchronized((enum tcpstate_state)j->x->state);
-        if (!j->y->captured && (incarnation_over(conversation, s->time_ns) || j->x->spoke || after_stray) &&
-            (s->options & TCPSTATE_OPT_MSS))
+        if (!j->y->captured && (is_over(conversation) || j->x->spoke || after_stray) && (s->options & TCPSTATE_OPT_MSS))
             return INCARNATION_NEW;
-        if (incarnation_over(conversation, s->time_ns))
+        if (is_over(conversation))
             note_stray(j);
         return INCARNATION_CURRENT;
     }
@@ -224,8 +221,8 @@ enum incarnation incarnation_of(struct judgement *j) {
         return INCARNATION_NEW_OF_CANDIDATE;
     if (midstream_start_is_false(j))
         return INCARNATION_NEW;
-    if (incarnation_over(conversation, s->time_ns) && j->ack && !fits(j) &&
-        j->connection->end[0].state != TCPSTATE_LISTEN && j->connection->end[1].state != TCPSTATE_LISTEN) {
+    if (is_over(conversation) && j->ack && !fits(j) && j->connection->end[0].state != TCPSTATE_LISTEN &&
+        j->connection->end[1].state != TCPSTATE_LISTEN) {
         if (continues_stray(j))
             return INCARNATION_NEW;
         note_stray(j);
@@ -312,12 +309,11 @@ void incarnation_open(struct judgement *j, enum incarnation how) {
     }
     bool was_empty = had_old && c->empty;
     uint32_t first_index = was_empty ? c->first_index : j->index, first_frame = was_empty ? c->first_frame : s->frame;
-    bool after_reset = had_old && c->phase_reset, was_refused = had_old && c->refused;
+    bool was_refused = had_old && c->refused;
     int64_t time_wait_ns = c->time_wait_ns;
     memset(c, 0, sizeof *c);
     c->exists = true;
     c->time_wait_ns = time_wait_ns; /* a TIME-WAIT that lives on keeps its clock */
-    c->reopened_after_reset = after_reset;
     c->first_index = first_index;
     c->first_frame = first_frame;
     c->self = (s->traits & TCPSTATE_SELF) != 0;

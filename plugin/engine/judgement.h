@@ -25,6 +25,8 @@
 #include "seq.h"
 #include "tcpstate.h"
 
+enum { NUMBERS_FAR = 1 << 24 }; /* sequence numbers this far apart are of different incarnations */
+
 /* x sent the segment, y is to receive it. */
 struct judgement {
     struct tcpstate_conversation *conversation;
@@ -88,7 +90,6 @@ enum incarnation {
 enum incarnation incarnation_of(struct judgement *j);
 void incarnation_open(struct judgement *j, enum incarnation how);
 void incarnation_note_candidate(struct judgement *j);
-bool incarnation_over(const struct tcpstate_conversation *conversation, int64_t now_ns);
 void incarnation_bind(struct judgement *j);
 
 /* capture.c */

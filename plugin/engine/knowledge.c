@@ -212,8 +212,6 @@ void knowledge_of_peer_fin(struct judgement *j) {
         }
         if (!x->peer_fin_taken) {
             x->peer_fin_taken = true;
-            x->peer_fin_frame = y->fin_frame;
-            x->peer_fin_ns = j->segment->time_ns;
         }
         engine_move(j, j->sender, TCPSTATE_EVENT_snd_ack_fin,
                     y->has_wire_fin && y->wire_fin_frame == 0 ? TCPSTATE_INFERRED : TCPSTATE_PROVED);

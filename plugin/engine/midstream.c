@@ -15,15 +15,11 @@
 
 #include <string.h>
 
-enum {
-    FAR = 1 << 24, /* numbers this far apart are of different incarnations, or invented */
-    REORDERED_MS = 1000,
-    CLOCK_SLACK_MS = 2000
-};
+enum { REORDERED_MS = 1000, CLOCK_SLACK_MS = 2000 };
 
 static bool far_from(uint32_t a, uint32_t b) {
     int32_t distance = seq_distance(a, b);
-    return distance > FAR || distance < -FAR;
+    return distance > NUMBERS_FAR || distance < -NUMBERS_FAR;
 }
 
 static struct tcpstate_early of_segment(const struct judgement *j) {

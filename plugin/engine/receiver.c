@@ -6,6 +6,13 @@
  */
 #include "judgement.h"
 
+/* An ACK that y must not accept: it answers with a RST of that number, and may stay as it is. */
+static void note_bad_ack(struct judgement *j) {
+    j->y->has_bad_ack = true;
+    j->y->bad_ack = j->segment->ack;
+    j->y->bad_ack_frame = j->segment->frame;
+}
+
 static void take_rst(struct judgement *j) {
     struct tcpstate_endpoint *y = j->y;
 
@@ -48,9 +55,6 @@ static void take_fin(struct judgement *j) {
         y->state == TCPSTATE_LISTEN)
         return;
     y->peer_fin_taken = true;
-    y->peer_fin_frame = j->segment->frame;
-    y->peer_fin_index = j->index;
-    y->peer_fin_ns = j->segment->time_ns;
     x->has_wire_fin = true;
     x->wire_fin = y->rnxt - 1;
     x->wire_fin_frame = j->segment->frame;
@@ -98,10 +102,7 @@ static bool take_ack(struct judgement *j) {
         return false;
     if (y->state == TCPSTATE_SYN_RECEIVED) {
         if (!seq_within(ack, y->iss + 1, y->smax)) {
-            y->has_bad_ack = true;
-            y->bad_ack = ack;
-            y->bad_ack_frame = j->segment->frame;
-            y->bad_ack_ns = j->segment->time_ns;
+            note_bad_ack(j);
             return false;
         }
         if (!y->sent_synack && !y->sent_syn) { /* its SYN,ACK was not captured: the ACK shows that there was one */
@@ -180,10 +181,7 @@ static bool take_ack(struct judgement *j) {
 static void in_listen(struct judgement *j) {
     if (j->rst || !j->syn || j->ack) {
         if (j->ack && !j->rst) {
-            j->y->has_bad_ack = true;
-            j->y->bad_ack = j->segment->ack;
-            j->y->bad_ack_frame = j->segment->frame;
-            j->y->bad_ack_ns = j->segment->time_ns;
+            note_bad_ack(j);
         }
         return;
     }
@@ -199,10 +197,7 @@ static void in_syn_sent(struct judgement *j) {
 
     if (j->ack && !ack_good) {
         if (!j->rst) {
-            y->has_bad_ack = true;
-            y->bad_ack = s->ack;
-            y->bad_ack_frame = s->frame;
-            y->bad_ack_ns = s->time_ns;
+            note_bad_ack(j);
         }
         return;
     }
@@ -215,10 +210,7 @@ static void in_syn_sent(struct judgement *j) {
         return;
     if (j->ack && (s->options & TCPSTATE_OPT_TIMESTAMPS) && y->sent_ts && s->tsecr != 0 &&
         (seq_after(s->tsecr, y->ts_newest) || seq_before(s->tsecr, y->first_syn_tsval))) {
-        y->has_bad_ack = true; /* Linux answers such a SYN,ACK with a RST and goes on waiting */
-        y->bad_ack = s->ack;
-        y->bad_ack_frame = s->frame;
-        y->bad_ack_ns = s->time_ns;
+        note_bad_ack(j); /* Linux answers such a SYN,ACK with a RST and goes on waiting */
         return;
     }
     take_syn(j);

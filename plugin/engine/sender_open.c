@@ -11,7 +11,6 @@ static void remember_syn_options(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x;
 
     x->syn_options = j->segment->options;
-    x->syn_shift = j->segment->window_shift;
     x->syn_mss = j->segment->mss;
     x->syn_ttl = j->segment->ttl;
     x->has_shift = (j->segment->options & TCPSTATE_OPT_WINDOW_SCALE) != 0;
@@ -91,7 +90,6 @@ void sender_judge_synack(struct judgement *j) {
         x->synack_index = j->index;
         x->synack_frame = s->frame;
         x->synack_ns = s->time_ns;
-        x->synack_tsval = s->tsval;
         return;
     }
     if ((x->state == TCPSTATE_CLOSED || x->state == TCPSTATE_TIME_WAIT) && x->spoke && x->sent_synack &&
@@ -171,7 +169,6 @@ void sender_judge_synack(struct judgement *j) {
     x->synack_index = j->index;
     x->synack_frame = s->frame;
     x->synack_ns = s->time_ns;
-    x->synack_tsval = s->tsval;
     if (x->first_syn_ns == 0)
         x->first_syn_ns = s->time_ns;
     remember_syn_options(j);
@@ -200,7 +197,7 @@ void sender_judge_handshake(struct judgement *j) {
 
     switch ((enum tcpstate_state)x->state) {
     case TCPSTATE_SYN_SENT:
-        if (!x->has_iss || !seq_within(s->seq, x->iss + 1, x->iss + 1 + (1u << 24)))
+        if (!x->has_iss || !seq_within(s->seq, x->iss + 1, x->iss + 1 + NUMBERS_FAR))
             return; /* not of this incarnation */
         if (!y->sent_synack && x->sent_ts && !unseen_synack_is_sure(j))
             return;

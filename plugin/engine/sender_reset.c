@@ -189,7 +189,7 @@ bool sender_revive(struct judgement *j) {
     case TCPSTATE_UNDO_RST_SENT: break;
     }
     if (x->undo.state == TCPSTATE_SYN_SENT && x->has_iss &&
-        !seq_within(j->segment->seq, x->iss + 1, x->iss + 1 + (j->y->captured ? 0 : 1u << 24)))
+        !seq_within(j->segment->seq, x->iss + 1, x->iss + 1 + (j->y->captured ? 0 : NUMBERS_FAR)))
         return false; /* refused: what does not follow its SYN is of some other connection */
     at_once = x->undo.cause == TCPSTATE_UNDO_RST_TAKEN &&
               ((x->has_rnxt && j->ack && seq_after(j->segment->ack, x->undo.rnxt) && !j->ack_unsent) ||

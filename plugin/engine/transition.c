@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * THE state table. Nothing else decides what an event does to a state: guards live in classify.c, which only yields an
- * event when its condition holds, so that nothing has to correct the table afterwards.
+ * THE state table. Nothing else decides what an event does to a state: guards live with the judges of sender and
+ * receiver, which only yield an event when its condition holds, so that nothing has to correct the table afterwards.
  *
  * One machine per endpoint. A compound segment is several events in the order in which RFC 9293 examines it: "SYN,ACK"
  * is rcv_syn, then rcv_ack_s; "FIN,ACK" is rcv_ack_f, then rcv_fin. The rows ending in _again and snd_nack_fin take an

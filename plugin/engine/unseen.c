@@ -70,7 +70,7 @@ bool unseen_synack_is_sure(struct judgement *j) {
 
     if (s->options & TCPSTATE_OPT_TIMESTAMPS)
         return s->tsecr != 0;
-    if (x->has_plain_ack && seq_at_least(s->ack, x->plain_ack) && seq_distance(s->ack, x->plain_ack) < (1 << 24))
+    if (x->has_plain_ack && seq_at_least(s->ack, x->plain_ack) && seq_distance(s->ack, x->plain_ack) < NUMBERS_FAR)
         return true;
     x->has_plain_ack = true;
     x->plain_ack = s->ack;
@@ -187,7 +187,7 @@ void unseen_ack_was_false(struct judgement *j) {
             x->acks_alike++;
         return;
     }
-    if (x->acks_alike != 0 || !x->has_smax || seq_after(s->seq, x->smax) || seq_distance(x->smax, s->seq) > (1 << 24))
+    if (x->acks_alike != 0 || !x->has_smax || seq_after(s->seq, x->smax) || seq_distance(x->smax, s->seq) > NUMBERS_FAR)
         return; /* it has said so twice, or x did not send this */
     if (s->options & TCPSTATE_OPT_TIMESTAMPS) {
         later = x->sent_ts && seq_after(s->tsval, x->ts_newest);
