@@ -73,6 +73,15 @@ struct conversation {
     uint32_t hindsight_count; /* how many there were when hindsight was last taken */
     struct tcpstate_conversation engine;
     const struct tcpstate_conversation *rerun; /* the last one that was judged again, NULL: no need */
+    bool doubtful;                             /* a later segment may show that the first pass was wrong */
+    bool has_icmp_error;                       /* the likeliest course knows nothing of them */
+    bool has_course;                           /* the settled states are those of the likeliest course */
+    wmem_array_t *contradictions;              /* struct contradiction, by record; NULL: none */
+};
+
+/* A record whose states the likeliest course tells otherwise, and the frame that shows it. */
+struct contradiction {
+    uint32_t record, frame;
 };
 
 struct capture_state {
@@ -320,6 +329,7 @@ void capture_state_segment(struct capture_state *state, const struct sourced_seg
     record.extra = keep_extra(state, &report);
     record.next = NO_RECORD;
     append_record(state, conversation, record);
+    conversation->doubtful = conversation->doubtful || tcpstate_is_doubtful(&report);
 }
 
 bool capture_state_icmp_error(struct capture_state *state, const struct sourced_segment *sourced) {
@@ -329,6 +339,7 @@ bool capture_state_icmp_error(struct capture_state *state, const struct sourced_
         return false;
     struct record record = pack(&report);
     record.is_icmp_error = true;
+    conversation->has_icmp_error = true;
     record.frame = sourced->icmp.frame;
     record.ordinal = sourced->segment.ordinal;
     record.connection = connection_numbered(conversation, report.connection)->file_number;
@@ -420,6 +431,62 @@ static void judge_again(struct capture_state *state, const struct conversation *
         settle(connection, rerun, report.connection);
 }
 
+/* The states of a record in the light of the likeliest course. */
+static void settle_record(struct capture_state *state, struct conversation *conversation, uint32_t index,
+                          const struct tcpstate_course_row *row, const struct tcpstate_segment *segments) {
+    struct record *record = record_at(state, index);
+    const uint8_t shown[2] = {record->end[0].state, record->end[1].state};
+    uint8_t settled[2];
+    const uint32_t decided = tcpstate_course_states(row, (enum tcpstate_role)record->sender, shown, settled);
+    record->settled_client = settled[TCPSTATE_CLIENT] & 0xFu;
+    record->settled_server = settled[TCPSTATE_SERVER] & 0xFu;
+    if (decided == UINT32_MAX || segments[decided].frame <= record->frame)
+        return;
+    if (!conversation->contradictions)
+        conversation->contradictions = wmem_array_new(wmem_file_scope(), sizeof(struct contradiction));
+    const struct contradiction contradiction = {.record = index, .frame = segments[decided].frame};
+    wmem_array_append_one(conversation->contradictions, contradiction);
+}
+
+/* Settles all records of a conversation by its likeliest course, if that can be told. */
+static void follow_course(struct capture_state *state, struct conversation *conversation) {
+    const uint32_t count = conversation->segment_count;
+    conversation->has_course = false;
+    conversation->contradictions = NULL;
+    if (!conversation->doubtful || conversation->has_icmp_error || count > TCPSTATE_COURSE_SEGMENTS)
+        return;
+    const size_t size = tcpstate_course_size(count);
+    void *workspace = wmem_alloc(NULL, size);
+    struct tcpstate_segment *segments = wmem_alloc_array(NULL, struct tcpstate_segment, count);
+    struct tcpstate_course_row *rows = wmem_alloc_array(NULL, struct tcpstate_course_row, count);
+    uint32_t at = 0;
+    for (uint32_t index = conversation->first; index != NO_RECORD; index = record_at(state, index)->next)
+        load_facts(state, record_at(state, index)->facts, &segments[at++]);
+    conversation->has_course = tcpstate_course(&state->settings, segments, count, workspace, size, rows);
+    at = 0;
+    for (uint32_t index = conversation->first; conversation->has_course && index != NO_RECORD;
+         index = record_at(state, index)->next)
+        settle_record(state, conversation, index, &rows[at++], segments);
+    wmem_free(NULL, rows);
+    wmem_free(NULL, segments);
+    wmem_free(NULL, workspace);
+}
+
+static uint32_t contradicted_by_course(const struct conversation *conversation, uint32_t record) {
+    uint32_t low = 0, high = conversation->contradictions ? wmem_array_get_count(conversation->contradictions) : 0;
+    while (low < high) {
+        const uint32_t middle = low + (high - low) / 2;
+        const struct contradiction *c = wmem_array_index(conversation->contradictions, middle);
+        if (c->record == record)
+            return c->frame;
+        if (c->record < record)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return 0;
+}
+
 static void take_hindsight(struct capture_state *state, struct conversation *conversation) {
     if (conversation->hindsight_count == conversation->segment_count)
         return;
@@ -434,6 +501,9 @@ static void take_hindsight(struct capture_state *state, struct conversation *con
             wmem_free(wmem_file_scope(), (void *)conversation->rerun);
         conversation->rerun = judged = rerun;
     }
+    if (tcpstate_has_new_verdicts(&conversation->engine))
+        conversation->doubtful = true;
+    follow_course(state, conversation);
 }
 
 /* Is it the first segment of its connection in its frame? A final finding names a frame, and is told once. */
@@ -456,12 +526,14 @@ static void view_hindsight(struct capture_state *state, uint32_t index, const st
     take_hindsight(state, conversation);
     view->settled[TCPSTATE_CLIENT] = view->report.end[TCPSTATE_CLIENT].state;
     view->settled[TCPSTATE_SERVER] = view->report.end[TCPSTATE_SERVER].state;
-    if (conversation->rerun) {
+    if (conversation->rerun || conversation->has_course) {
         const bool differs = record->settled_client != view->settled[TCPSTATE_CLIENT] ||
                              record->settled_server != view->settled[TCPSTATE_SERVER];
         view->settled[TCPSTATE_CLIENT] = record->settled_client;
         view->settled[TCPSTATE_SERVER] = record->settled_server;
-        if (differs)
+        if (differs && conversation->has_course)
+            view->contradicted_in = contradicted_by_course(conversation, index);
+        if (differs && view->contradicted_in == 0 && conversation->rerun)
             view->contradicted_in = tcpstate_contradicted_in(conversation->rerun, record->frame);
         if (connection->settled)
             view->in_the_end = connection->settled;

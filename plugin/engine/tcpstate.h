@@ -343,6 +343,30 @@ void tcpstate_obey(struct tcpstate_conversation *rerun, const struct tcpstate_co
 /* The frame that gave the newest verdict on a segment up to `frame`: what contradicts the first pass there; 0: none. */
 uint32_t tcpstate_contradicted_in(const struct tcpstate_conversation *conversation, uint32_t frame);
 
+/* The likeliest course of a conversation (course.c): who sent each segment, and what it did if it arrived, so that all
+ * of the capture is explained best. It costs more than a rerun, so it is meant for conversations in which a report was
+ * doubtful; it tells nothing of one whose start was not captured, or of which only one direction was. */
+enum { TCPSTATE_COURSE_SEGMENTS = 5000 }; /* of a longer conversation nothing is told */
+struct tcpstate_course_row {
+    uint8_t sender, receiver;                  /* enum tcpstate_state */
+    bool genuine;                              /* its nominal sender sent it, not somebody else */
+    bool arrived;                              /* and was read, if only to be dropped */
+    bool told;                                 /* the receiver's part */
+    uint32_t sender_decided, receiver_decided; /* index of the segment that showed it; UINT32_MAX: the end */
+};
+/* May a later segment show that this report was wrong? */
+bool tcpstate_is_doubtful(const struct tcpstate_report *report);
+/* Octets of workspace for so many segments. */
+size_t tcpstate_course_size(uint32_t count);
+/* All segments of a conversation in capture order. `workspace` is aligned as for malloc and has `size` octets, at least
+ * tcpstate_course_size(count); `rows` has `count`. False: nothing is told. */
+bool tcpstate_course(const struct tcpstate_settings *settings, const struct tcpstate_segment *segments, uint32_t count,
+                     void *workspace, size_t size, struct tcpstate_course_row *rows);
+/* The states of a row by role, where a report has `shown` others; `sender` is that of the report. Returns the index of
+ * the segment that shows the difference, UINT32_MAX if there is none or only the end shows it. */
+uint32_t tcpstate_course_states(const struct tcpstate_course_row *row, enum tcpstate_role sender,
+                                const uint8_t shown[2], uint8_t settled[2]);
+
 /* ---- names and texts ------------------------------------------------------------------------------------------ */
 
 struct tcpstate_finding_info {

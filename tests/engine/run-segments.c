@@ -49,7 +49,7 @@ struct row {
     struct tcpstate_report report;
     struct tcpstate_summary summary; /* as known at this segment */
     uint8_t settled[2];
-    uint32_t contradicted_in;
+    uint32_t contradicted_in, decided_in; /* decided_in: by the likeliest course */
 };
 
 static struct row *rows;
@@ -208,6 +208,43 @@ static void settle(const struct row *last, const struct tcpstate_conversation *r
     connection->settled = alike ? *settled : connection->summary;
 }
 
+/* Settles a conversation by its likeliest course, as the dissector does. */
+static void follow_course(size_t index, const struct tcpstate_settings *settings) {
+    uint32_t count = 0, at = 0;
+    bool doubtful = tcpstate_has_new_verdicts(conversations[index].first);
+
+    for (struct row *row = rows; row < rows + row_count; row++)
+        if (row->conversation == index) {
+            count++;
+            doubtful = doubtful || tcpstate_is_doubtful(&row->report);
+        }
+    if (!doubtful || count > TCPSTATE_COURSE_SEGMENTS)
+        return;
+    size_t size = tcpstate_course_size(count);
+    void *workspace = malloc(size);
+    struct tcpstate_segment *segments = calloc(count, sizeof *segments);
+    struct tcpstate_course_row *course = calloc(count, sizeof *course);
+    if (workspace == NULL || segments == NULL || course == NULL)
+        die("no memory");
+    for (struct row *row = rows; row < rows + row_count; row++)
+        if (row->conversation == index)
+            segments[at++] = row->segment;
+    if (tcpstate_course(settings, segments, count, workspace, size, course)) {
+        at = 0;
+        for (struct row *row = rows; row < rows + row_count; row++) {
+            if (row->conversation != index)
+                continue;
+            const uint8_t shown[2] = {row->report.end[0].state, row->report.end[1].state};
+            uint32_t by =
+                tcpstate_course_states(&course[at++], (enum tcpstate_role)row->report.sender, shown, row->settled);
+            row->decided_in = by == UINT32_MAX ? 0 : segments[by].frame;
+        }
+    }
+    free(course);
+    free(segments);
+    free(workspace);
+}
+
 /* Runs one conversation again and again until it has no new verdicts, and keeps
  * the states of the last run. */
 static void hindsight(size_t index, const struct tcpstate_settings *settings) {
@@ -238,10 +275,13 @@ static void hindsight(size_t index, const struct tcpstate_settings *settings) {
             free(conversation->last);
         conversation->last = again;
     }
+    follow_course(index, settings);
     for (struct row *row = rows; row < rows + row_count; row++)
         if (row->conversation == index &&
             memcmp(row->settled, (uint8_t[]){row->report.end[0].state, row->report.end[1].state}, 2))
-            row->contradicted_in = tcpstate_contradicted_in(conversation->last, row->segment.frame);
+            row->contradicted_in = row->decided_in > row->segment.frame
+                                       ? row->decided_in
+                                       : tcpstate_contradicted_in(conversation->last, row->segment.frame);
 }
 
 /* ---- output

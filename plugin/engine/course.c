@@ -1,0 +1,783 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The likeliest course of a conversation, known when all of it has been captured: a search over hypotheses, each of
+ * which knows both endpoints exactly.
+ *
+ *   a segment of x is captured      for each hypothesis:
+ *     nobody sent it, or a copy       the endpoints stay as they are
+ *     x sent it                       after the first, second ... of what was captured towards x had arrived,
+ *                                     and others were lost or late: each choice is a hypothesis of its own
+ *
+ * Hypotheses that know the same are one, the likeliest; of the rest the unlikely ones are dropped. What arrives where is
+ * decided only when its receiver is heard, so an endpoint is shown as it was, not as the capture point would have it.
+ * What a hypothesis went through is a chain of events; in the end the chain of the best one is read backwards.
+ */
+#include "course.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    ALIKE = 2, /* ... that differ only in what is under way */
+    BEAM = 40, /* hypotheses from one segment to the next */
+    CANDIDATES = 1024,
+    SLOTS = 4096,    /* of the table that finds equal candidates, a power of 2 */
+    SCRATCH = 32768, /* events that no surviving hypothesis went through yet */
+    MARGIN = 22,     /* what costs so much more than the best is dropped */
+    BRANCHES = 2,    /* rare things between two segments of one endpoint */
+    DEPTH = 400,     /* segments in flight to one endpoint */
+    SAMPLES = 256
+};
+static const int64_t MS_NS = 1000000;
+static const uint32_t NO_EVENT = UINT32_MAX;
+static const uint32_t SCRATCH_BIT = 0x80000000u;
+
+enum event_kind { SENT, SENT_BEFORE, SENT_BY_OTHERS, SENT_COPY, TAKEN, LOST };
+
+struct event {
+    uint32_t parent, index;
+    uint32_t kept;    /* where it was moved to, NO_EVENT: not */
+    uint32_t decided; /* index of the segment with which it came to be on the best path, UINT32_MAX: never */
+    uint8_t kind, state;
+};
+
+struct hypothesis {
+    struct course_end end[2]; /* by direction */
+    uint32_t forgeries;       /* 1: there was one, so the next is less of a surprise */
+    int cost;
+    uint32_t event;
+};
+
+struct tcpstate_course {
+    struct course_facts facts;
+    struct hypothesis beam[BEAM];
+    uint32_t cores[BEAM];
+    struct hypothesis candidates[CANDIDATES];
+    uint32_t slots[SLOTS]; /* candidate + 1 */
+    struct event scratch[SCRATCH];
+    unsigned beam_count, candidate_count;
+    uint32_t scratch_count, event_count, event_limit;
+    int best_cost;         /* of the candidates so far */
+    uint32_t *moved;       /* where collect() has put an event, event_limit */
+    struct event events[]; /* event_limit */
+};
+
+/* ---- facts of the whole ------------------------------------------------------------------------------------------ */
+
+static int compare_int64(const void *a, const void *b) {
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* Where most of its timestamps lie, if they count milliseconds. */
+static void find_clock(struct course_facts *facts, unsigned direction) {
+    int64_t offsets[SAMPLES];
+    unsigned count = 0, best = 0, left = 0, best_right = 0;
+    uint32_t stride = facts->count / SAMPLES + 1, seen = 0;
+    bool has_base = false;
+    uint32_t base = 0;
+
+    for (uint32_t i = 0; i < facts->count && count < SAMPLES; i++) {
+        const struct tcpstate_segment *s = &facts->segments[i];
+        if (s->direction != direction || !(s->options & TCPSTATE_OPT_TIMESTAMPS) || seen++ % stride != 0)
+            continue;
+        uint32_t offset = s->tsval - (uint32_t)(s->time_ns / MS_NS);
+        if (!has_base)
+            base = offset;
+        has_base = true;
+        offsets[count++] = (int32_t)(offset - base);
+    }
+    if (count < 2)
+        return;
+    qsort(offsets, count, sizeof offsets[0], compare_int64);
+    for (unsigned right = 0; right < count; right++) {
+        while (offsets[right] - offsets[left] > (count < 6 ? 5 : 120)) /* few are believed only if they agree well */
+            left++;
+        if (right - left + 1 > best) {
+            best = right - left + 1;
+            best_right = right;
+        }
+    }
+    if (best < 2 || best * 2 < count)
+        return;
+    facts->has_clock[direction] = true;
+    facts->clock_ms[direction] = (int64_t)(uint32_t)(base + (uint32_t)(int32_t)offsets[best_right]);
+}
+
+/* How soon that end is heard to answer. */
+static void find_answer_time(struct course_facts *facts, unsigned direction) {
+    struct {
+        uint32_t end, ack;
+        int64_t time_ns;
+    } asked[16] = {{0, 0, 0}};
+    int64_t samples[SAMPLES], last_ns = INT64_MIN;
+    unsigned count = 0, next = 0;
+
+    for (uint32_t i = 0; i < facts->count && count < SAMPLES; i++) {
+        const struct tcpstate_segment *s = &facts->segments[i];
+        bool rst = (s->flags & TCPSTATE_RST) != 0, ack = (s->flags & TCPSTATE_ACK) != 0;
+        if (s->direction != direction) {
+            if (course_end_of(s) != s->seq && !rst) {
+                asked[next % 16].end = course_end_of(s);
+                asked[next % 16].ack = s->ack;
+                asked[next++ % 16].time_ns = s->time_ns;
+            }
+            continue;
+        }
+        for (unsigned n = 0; n < 16; n++) { /* from the oldest */
+            unsigned k = (next + n) % 16;
+            if (asked[k].time_ns == 0 || asked[k].time_ns < last_ns)
+                continue;
+            if (rst ? !ack && asked[k].ack == s->seq : ack && asked[k].end == s->ack) {
+                samples[count++] = s->time_ns - asked[k].time_ns;
+                asked[k].time_ns = 0;
+                break;
+            }
+        }
+        if (rst)
+            last_ns = s->time_ns; /* those that were asked before had their answer */
+    }
+    if (count == 0)
+        return;
+    qsort(samples, count, sizeof samples[0], compare_int64);
+    facts->answer_ns[direction] = samples[count / 8];
+}
+
+static void find_vantage(struct course_facts *facts) {
+    for (unsigned d = 0; d < 2; d++)
+        facts->is_at[d] = facts->answer_ns[!d] > 0 && facts->answer_ns[d] > 0 && facts->answer_ns[d] < MS_NS &&
+                          facts->answer_ns[d] * 8 < facts->answer_ns[!d];
+}
+
+static void find_checksums(struct course_facts *facts, unsigned direction, bool ignore_bad) {
+    uint32_t bad = 0, all = 0;
+    for (uint32_t i = 0; i < facts->count; i++)
+        if (facts->segments[i].direction == direction) {
+            all++;
+            bad += (facts->segments[i].traits & TCPSTATE_CHECKSUM_BAD) != 0;
+        }
+    facts->trusts_checksum[direction] = ignore_bad && (bad < 3 || bad * 4 < all); /* else they are offloaded */
+}
+
+/* ---- candidates -------------------------------------------------------------------------------------------------- */
+
+static uint32_t hash_octets(const void *data, size_t size, uint64_t hash) {
+    const unsigned char *octets = data;
+
+    for (; size >= 8; size -= 8, octets += 8) {
+        uint64_t word;
+        memcpy(&word, octets, 8);
+        hash = (hash ^ word) * 1099511628211u;
+        hash ^= hash >> 29;
+    }
+    for (; size > 0; size--)
+        hash = (hash ^ *octets++) * 1099511628211u;
+    return (uint32_t)(hash ^ (hash >> 32));
+}
+
+static uint32_t hash_of(const struct hypothesis *h) {
+    return hash_octets(h->end, sizeof h->end, 14695981039346656037u + h->forgeries);
+}
+
+/* Of what is known of the ends, without what is under way to them. */
+static uint32_t hash_of_core(const struct hypothesis *h) {
+    struct course_end ends[2] = {h->end[0], h->end[1]};
+
+    for (unsigned d = 0; d < 2; d++) {
+        ends[d].next = 0;
+        memset(ends[d].late, 0, sizeof ends[d].late);
+        ends[d].losing = false;
+    }
+    return hash_octets(ends, sizeof ends, 14695981039346656037u + h->forgeries);
+}
+
+static int compare_cost(const void *a, const void *b) {
+    const struct hypothesis *x = a, *y = b;
+    return x->cost != y->cost ? (x->cost < y->cost ? -1 : 1) : (x->event < y->event ? -1 : x->event > y->event);
+}
+
+static void insert(struct tcpstate_course *c, const struct hypothesis *h) {
+    uint32_t slot = hash_of(h) & (SLOTS - 1);
+
+    for (; c->slots[slot] != 0; slot = (slot + 1) & (SLOTS - 1)) {
+        struct hypothesis *other = &c->candidates[c->slots[slot] - 1];
+        if (other->forgeries == h->forgeries && memcmp(other->end, h->end, sizeof h->end) == 0) {
+            if (h->cost < other->cost) {
+                other->cost = h->cost;
+                other->event = h->event;
+            }
+            return;
+        }
+    }
+    c->candidates[c->candidate_count] = *h;
+    c->slots[slot] = ++c->candidate_count;
+}
+
+static void push(struct tcpstate_course *c, const struct hypothesis *h) {
+    if (h->cost > c->best_cost + MARGIN)
+        return;
+    if (h->cost < c->best_cost)
+        c->best_cost = h->cost;
+    if (c->candidate_count == CANDIDATES) { /* too many: the better half stays */
+        qsort(c->candidates, CANDIDATES, sizeof c->candidates[0], compare_cost);
+        memset(c->slots, 0, sizeof c->slots);
+        c->candidate_count = 0;
+        for (unsigned i = 0; i < CANDIDATES / 2; i++) {
+            struct hypothesis kept = c->candidates[i];
+            insert(c, &kept);
+        }
+    }
+    insert(c, h);
+}
+
+static bool note(struct tcpstate_course *c, struct hypothesis *h, enum event_kind kind, uint32_t index, uint8_t state) {
+    if (c->scratch_count == SCRATCH)
+        return false;
+    c->scratch[c->scratch_count] = (struct event){.parent = h->event,
+                                                  .index = index,
+                                                  .decided = UINT32_MAX,
+                                                  .kept = NO_EVENT,
+                                                  .kind = (uint8_t)kind,
+                                                  .state = state};
+    h->event = c->scratch_count++ | SCRATCH_BIT;
+    return true;
+}
+
+/* ---- one segment ------------------------------------------------------------------------------------------------- */
+
+/* The first segment to the end of `direction` from `index` on, `before` if none. */
+static uint32_t next_to(const struct course_facts *facts, unsigned direction, uint32_t index, uint32_t before) {
+    while (index < before && facts->segments[index].direction == direction)
+        index++;
+    return index;
+}
+
+static bool changes(const struct course_end *a, const struct course_end *b) {
+    struct course_end x = *a;
+    x.next = b->next;
+    memcpy(x.late, b->late, sizeof x.late);
+    return memcmp(&x, b, sizeof x) != 0;
+}
+
+/* What is late for good, or would change nothing any more, need not be remembered. */
+static void forget_late(const struct tcpstate_course *c, struct course_end *end, int64_t now_ns) {
+    struct course_variant variants[COURSE_VARIANTS];
+
+    for (unsigned i = 0; i < COURSE_LATE; i++) {
+        if (end->late[i] == 0)
+            continue;
+        const struct tcpstate_segment *s = &c->facts.segments[end->late[i] - 1];
+        if (now_ns - s->time_ns < 1000 * MS_NS) {
+            course_deliver(end, s, NULL, variants);
+            variants[0].end.owes_ack = end->owes_ack;
+            if (changes(&variants[0].end, end))
+                continue;
+        }
+        end->late[i] = 0;
+    }
+    if (end->late[0] == 0) {
+        end->late[0] = end->late[1];
+        end->late[1] = 0;
+    }
+}
+
+static void try_send(struct tcpstate_course *c, const struct hypothesis *h, uint32_t index) {
+    const struct tcpstate_segment *s = &c->facts.segments[index];
+    unsigned d = s->direction;
+    struct course_sent sent[COURSE_VARIANTS];
+    unsigned count = course_send(&c->facts, &h->end[d], &h->end[!d], index, sent);
+
+    for (unsigned i = 0; i < count; i++) {
+        struct hypothesis after = *h;
+        if (h->cost + sent[i].cost > c->best_cost + MARGIN)
+            continue;
+        after.end[d] = sent[i].sender;
+        after.end[!d] = sent[i].receiver;
+        after.cost += sent[i].cost;
+        forget_late(c, &after.end[d], s->time_ns);
+        if (note(c, &after, SENT, index, sent[i].shown))
+            push(c, &after);
+    }
+}
+
+static bool is_plain_ack(const struct tcpstate_segment *s) {
+    return s->length == 0 && (s->flags & (TCPSTATE_ACK | TCPSTATE_SYN | TCPSTATE_FIN | TCPSTATE_RST)) == TCPSTATE_ACK;
+}
+
+/* Lets what was captured towards x arrive, one segment after the other, and sees each time whether x may have sent
+ * segment `index` then. */
+static void explore(struct tcpstate_course *c, struct hypothesis h, uint32_t index, unsigned branches, unsigned depth) {
+    const struct tcpstate_segment *s = &c->facts.segments[index];
+    unsigned d = s->direction;
+    int64_t answer_ns = c->facts.answer_ns[d];
+    int64_t deadline_ns = 2 * answer_ns + 40 * MS_NS;
+    bool waits = false;
+
+    for (; depth < DEPTH; depth++) {
+        struct course_variant variants[COURSE_VARIANTS];
+        unsigned count;
+        uint32_t at = next_to(&c->facts, d, h.end[d].next, index);
+        const struct tcpstate_segment *q = &c->facts.segments[at];
+        int64_t gap_ns = s->time_ns - q->time_ns;
+
+        h.end[d].next = at;
+        if (h.cost > c->best_cost + MARGIN)
+            return;
+        if (at == index)
+            try_send(c, &h, index);
+        else if (is_plain_ack(q)) {
+            /* When such a one arrives matters little: after as long as it usually takes. */
+            if (gap_ns < answer_ns && !waits)
+                try_send(c, &h, index);
+            waits = waits || gap_ns < answer_ns;
+        } else if (gap_ns < deadline_ns) {
+            int early = h.cost;
+            if (gap_ns > answer_ns + answer_ns / 2 + 5 * MS_NS)
+                h.cost++; /* it should have arrived */
+            try_send(c, &h, index);
+            h.cost = early;
+        }
+        for (unsigned i = 0; i < COURSE_LATE && branches > 0; i++) {
+            if (h.end[d].late[i] == 0)
+                continue;
+            struct hypothesis late = h;
+            uint32_t from = h.end[d].late[i] - 1;
+            course_deliver(&h.end[d], &c->facts.segments[from], s, variants);
+            variants[0].end.late[i] = 0;
+            late.end[d] = variants[0].end;
+            late.cost += COST_LATE;
+            if (!note(c, &late, TAKEN, from, late.end[d].state))
+                return;
+            explore(c, late, index, branches - 1, depth + 1);
+        }
+        if (at == index)
+            return;
+        if (gap_ns * 2 < answer_ns)
+            h.cost += gap_ns * 5 < answer_ns ? 4 : 2; /* it can hardly have arrived so soon */
+        h.end[d].next = at + 1;
+        if (course_is_void(&c->facts, q)) {
+            if (!note(c, &h, TAKEN, at, h.end[d].state))
+                return;
+            continue;
+        }
+        count = course_deliver(&h.end[d], q, s, variants);
+        if (branches > 0 && (count > 1 || changes(&variants[0].end, &h.end[d]))) {
+            bool acknowledged = (s->flags & TCPSTATE_ACK) && !(s->flags & TCPSTATE_RST) && q->length > 0 &&
+                                seq_at_least(s->ack, course_end_of(q)) && seq_after(s->ack, h.end[d].rcv_nxt) &&
+                                h.end[d].has_rcv;
+            if (!acknowledged || (q->flags & (TCPSTATE_FIN | TCPSTATE_SYN | TCPSTATE_RST))) {
+                struct hypothesis lost = h;
+                lost.cost += (h.end[d].losing ? COST_LOST_TOO : COST_LOST) + (c->facts.is_at[d] ? COST_AT_END : 0);
+                lost.end[d].losing = true;
+                lost.end[d].late[1] = lost.end[d].late[0];
+                lost.end[d].late[0] = at + 1;
+                if (!note(c, &lost, LOST, at, h.end[d].state))
+                    return;
+                explore(c, lost, index, h.end[d].losing ? branches : branches - 1, depth + 1);
+            }
+            for (unsigned i = 1; i < count; i++) {
+                struct hypothesis other = h;
+                other.end[d] = variants[i].end;
+                other.end[d].losing = false;
+                other.cost += variants[i].cost;
+                if (!note(c, &other, TAKEN, at, other.end[d].state))
+                    return;
+                explore(c, other, index, variants[i].cost == 0 ? branches : branches - 1, depth + 1);
+            }
+        }
+        h.end[d] = variants[0].end;
+        h.end[d].losing = false;
+        h.cost += variants[0].cost;
+        if (!note(c, &h, TAKEN, at, h.end[d].state))
+            return;
+    }
+}
+
+/* ---- explanations other than that x sent it now ------------------------------------------------------------------ */
+
+/* The newest segment of the same sender that looks exactly like this one, `index` if none does. */
+static uint32_t original_of(const struct course_facts *facts, uint32_t index) {
+    const struct tcpstate_segment *s = &facts->segments[index];
+
+    /* What is sent again later has a later timestamp. */
+    int64_t limit_ns = (s->options & TCPSTATE_OPT_TIMESTAMPS) ? 60000 * MS_NS : 200 * MS_NS;
+
+    for (uint32_t i = index, seen = 0; i-- > 0 && seen < 100;) {
+        const struct tcpstate_segment *other = &facts->segments[i];
+        if (s->time_ns - other->time_ns > limit_ns)
+            return index;
+        if (other->direction != s->direction)
+            continue;
+        seen++;
+        if (other->header_digest == s->header_digest && other->seq == s->seq && other->length == s->length)
+            return i;
+    }
+    return index;
+}
+
+static const struct event *event_at(const struct tcpstate_course *c, uint32_t event) {
+    return event & SCRATCH_BIT ? &c->scratch[event & ~SCRATCH_BIT] : &c->events[event];
+}
+
+/* Had x sent this before what was captured before it? Then it knew less and was further back: as it was after the newest
+ * segment that is older by all that the headers tell. */
+static bool was_sent_before(const struct tcpstate_course *c, const struct hypothesis *h, uint32_t index,
+                            uint8_t *state) {
+    const struct tcpstate_segment *s = &c->facts.segments[index];
+    bool overtaken = false;
+
+    if ((s->flags & (TCPSTATE_SYN | TCPSTATE_RST)) || !(s->flags & TCPSTATE_ACK))
+        return false;
+    for (uint32_t e = h->event; e != NO_EVENT; e = event_at(c, e)->parent) {
+        const struct event *event = event_at(c, e);
+        const struct tcpstate_segment *other = &c->facts.segments[event->index];
+        if (event->kind != SENT || other->direction != s->direction)
+            continue;
+        if (other->flags & TCPSTATE_RST) { /* what a dead socket sends says nothing about its numbers */
+            overtaken = overtaken || ((other->flags & TCPSTATE_ACK) && seq_at_most(course_end_of(s), other->seq));
+            continue;
+        }
+        if (s->time_ns - other->time_ns > 400 * MS_NS && overtaken)
+            return false;
+        bool clocks = (s->options & other->options & TCPSTATE_OPT_TIMESTAMPS) != 0;
+        bool newer = ((other->flags & TCPSTATE_ACK) && seq_after(other->ack, s->ack)) ||
+                     (clocks && seq_after(other->tsval, s->tsval)) ||
+                     (!clocks && other->ack == s->ack && seq_after(other->seq, s->seq));
+        if (newer) {
+            overtaken = true;
+            continue;
+        }
+        *state = event->state == TCPSTATE_SYN_SENT || event->state == TCPSTATE_SYN_RECEIVED
+                     ? (uint8_t)TCPSTATE_ESTABLISHED
+                     : event->state;
+        if (s->flags & TCPSTATE_FIN) { /* so it was already closing */
+            struct course_end then = {.state = *state};
+            course_move(&then, TCPSTATE_EVENT_snd_fin);
+            *state = then.state;
+        }
+        return overtaken &&
+               (!clocks || !(other->flags & TCPSTATE_ACK) || s->tsval == other->tsval ||
+                seq_at_least(s->tsecr, other->tsecr)) &&
+               seq_at_most(s->seq, h->end[s->direction].snd_nxt) &&
+               (!(other->flags & TCPSTATE_ACK) || seq_distance(s->ack, other->ack) < 1 << 24);
+    }
+    return false;
+}
+
+/* The state of an end by now: what has been under way to it for long enough has arrived. */
+static uint8_t state_by_now(const struct tcpstate_course *c, const struct course_end *end, uint32_t index) {
+    const struct tcpstate_segment *s = &c->facts.segments[index];
+    unsigned d = s->direction;
+    struct course_variant variants[COURSE_VARIANTS];
+
+    variants[0].end = *end;
+    for (uint32_t at = next_to(&c->facts, d, end->next, index); at < index; at = next_to(&c->facts, d, at + 1, index)) {
+        const struct tcpstate_segment *q = &c->facts.segments[at];
+        struct course_end before = variants[0].end;
+        if (s->time_ns - q->time_ns < c->facts.answer_ns[d])
+            break;
+        if (!course_is_void(&c->facts, q))
+            course_deliver(&before, q, NULL, variants);
+    }
+    return variants[0].end.state;
+}
+
+/* Who has sent a segment twice, or whose segment the path has copied, was as it was then. */
+static uint8_t state_when_sent(const struct tcpstate_course *c, const struct hypothesis *h, uint32_t index,
+                               uint8_t otherwise) {
+    for (uint32_t e = h->event; e != NO_EVENT; e = event_at(c, e)->parent) {
+        const struct event *event = event_at(c, e);
+        if (event->index < index && event->kind <= SENT_COPY)
+            return otherwise;
+        if (event->index == index && event->kind <= SENT_COPY)
+            return event->state;
+    }
+    return otherwise;
+}
+
+static void send_by_others(struct tcpstate_course *c, const struct hypothesis *h, uint32_t index, enum event_kind kind,
+                           int cost) {
+    unsigned d = c->facts.segments[index].direction;
+    struct hypothesis other = *h;
+    uint8_t state = kind == SENT_BEFORE ? h->end[d].state : state_by_now(c, &h->end[d], index);
+
+    other.cost += cost;
+    if (kind == SENT_BY_OTHERS && cost > 0)
+        other.forgeries = 1;
+    if (kind == SENT_COPY)
+        state = state_when_sent(c, h, original_of(&c->facts, index), state);
+    if (kind == SENT_BEFORE) {
+        const struct tcpstate_segment *s = &c->facts.segments[index];
+        if (!was_sent_before(c, h, index, &state))
+            return;
+        if ((s->flags & TCPSTATE_FIN) && other.end[d].state == TCPSTATE_LAST_ACK &&
+            seq_before(s->ack, other.end[d].rcv_nxt))
+            other.end[d].state = TCPSTATE_CLOSING; /* its FIN was older than the peer's: they crossed */
+    }
+    if (note(c, &other, kind, index, state))
+        push(c, &other);
+}
+
+/* ---- the chain of events ----------------------------------------------------------------------------------------- */
+
+/* Moves a chain out of the scratch pool, but for what another survivor has moved already. */
+static void keep_chain(struct tcpstate_course *c, struct hypothesis *h) {
+    uint32_t reversed = NO_EVENT, event = h->event;
+
+    while (event != NO_EVENT && (event & SCRATCH_BIT)) { /* the links are turned round, then followed back */
+        struct event *e = &c->scratch[event & ~SCRATCH_BIT];
+        if (e->kept != NO_EVENT) {
+            event = e->kept;
+            break;
+        }
+        uint32_t parent = e->parent;
+        e->parent = reversed;
+        reversed = event;
+        event = parent;
+    }
+    while (reversed != NO_EVENT) {
+        struct event *e = &c->scratch[reversed & ~SCRATCH_BIT];
+        assert(c->event_count < c->event_limit);
+        e->kept = c->event_count;
+        c->events[c->event_count] = *e;
+        c->events[c->event_count].parent = event;
+        event = c->event_count++;
+        reversed = e->parent;
+    }
+    h->event = event;
+}
+
+/* Drops the events that no hypothesis went through. */
+static void collect(struct tcpstate_course *c) {
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < c->event_count; i++)
+        c->events[i].kept = NO_EVENT;
+    for (unsigned i = 0; i < c->beam_count; i++)
+        for (uint32_t e = c->beam[i].event; e != NO_EVENT && c->events[e].kept == NO_EVENT; e = c->events[e].parent)
+            c->events[e].kept = 0;
+    for (uint32_t i = 0; i < c->event_count; i++) {
+        if (c->events[i].kept == NO_EVENT)
+            continue;
+        c->moved[i] = kept;
+        c->events[kept] = c->events[i];
+        if (c->events[kept].parent != NO_EVENT)
+            c->events[kept].parent = c->moved[c->events[kept].parent];
+        kept++;
+    }
+    c->event_count = kept;
+    for (unsigned i = 0; i < c->beam_count; i++)
+        if (c->beam[i].event != NO_EVENT)
+            c->beam[i].event = c->moved[c->beam[i].event];
+}
+
+static void mark_best(struct tcpstate_course *c, uint32_t event, uint32_t index) {
+    while (event != NO_EVENT && c->events[event].decided == UINT32_MAX) {
+        c->events[event].decided = index;
+        event = c->events[event].parent;
+    }
+}
+
+static void tell(const struct tcpstate_course *c, uint32_t event, struct tcpstate_course_row *rows) {
+    for (; event != NO_EVENT; event = c->events[event].parent) {
+        const struct event *e = &c->events[event];
+        struct tcpstate_course_row *row = &rows[e->index];
+        bool is_sender = e->kind != TAKEN && e->kind != LOST;
+        if (is_sender) {
+            row->sender = e->state;
+            row->sender_decided = e->decided;
+            row->genuine = e->kind != SENT_BY_OTHERS;
+        } else if (!row->told) { /* what was lost may have come late after all: the newest holds */
+            row->told = true;
+            row->receiver = e->state;
+            row->receiver_decided = e->decided;
+            row->arrived = e->kind == TAKEN;
+        }
+    }
+}
+
+static void choose(struct tcpstate_course *c, uint32_t index) {
+    unsigned kept = 0;
+
+    qsort(c->candidates, c->candidate_count, sizeof c->candidates[0], compare_cost);
+    for (unsigned i = 0; i < c->candidate_count && kept < BEAM; i++) {
+        if (c->candidates[i].cost > c->candidates[0].cost + MARGIN)
+            break;
+        uint32_t core = hash_of_core(&c->candidates[i]);
+        unsigned alike = 0;
+        for (unsigned k = 0; k < kept; k++)
+            alike += c->cores[k] == core;
+        if (alike >= ALIKE)
+            continue;
+        c->cores[kept] = core;
+        c->beam[kept++] = c->candidates[i];
+    }
+    c->beam_count = kept;
+    int least = c->beam[0].cost;
+    for (unsigned i = 0; i < kept; i++) {
+        c->beam[i].cost -= least; /* only differences matter */
+        keep_chain(c, &c->beam[i]);
+    }
+    mark_best(c, c->beam[0].event, index);
+}
+
+/* ---- the search -------------------------------------------------------------------------------------------------- */
+
+static void judge(struct tcpstate_course *c, uint32_t index) {
+    const struct tcpstate_segment *s = &c->facts.segments[index];
+    bool copy = original_of(&c->facts, index) != index;
+
+    if (c->event_limit - c->event_count < SCRATCH)
+        collect(c);
+
+    c->candidate_count = c->scratch_count = 0;
+    memset(c->slots, 0, sizeof c->slots);
+    c->best_cost = INT32_MAX / 2;
+    for (unsigned i = 0; i < c->beam_count; i++) {
+        const struct hypothesis *h = &c->beam[i];
+        if (course_is_void(&c->facts, s)) {
+            send_by_others(c, h, index, SENT_BY_OTHERS, 0);
+            continue;
+        }
+        if (copy)
+            send_by_others(c, h, index, SENT_COPY, COST_COPY);
+        send_by_others(c, h, index, SENT_BEFORE, COST_STALE);
+        send_by_others(c, h, index, SENT_BY_OTHERS, h->forgeries ? COST_FORGED - 4 : COST_FORGED);
+    }
+    for (unsigned i = 0; i < c->beam_count && !course_is_void(&c->facts, s); i++)
+        explore(c, c->beam[i], index, BRANCHES, 0);
+}
+
+/* What is still under way arrives. */
+static void finish(struct tcpstate_course *c) {
+    int64_t end_ns = c->facts.segments[c->facts.count - 1].time_ns;
+
+    if (c->event_limit - c->event_count < SCRATCH)
+        collect(c);
+    for (unsigned i = 0; i < c->beam_count && c->event_limit - c->event_count > 2 * c->facts.count; i++) {
+        struct hypothesis *h = &c->beam[i];
+        c->scratch_count = 0;
+        for (unsigned d = 0; d < 2; d++) {
+            uint32_t at;
+            while ((at = next_to(&c->facts, d, h->end[d].next, c->facts.count)) < c->facts.count) {
+                struct course_variant variants[COURSE_VARIANTS];
+                const struct tcpstate_segment *s = &c->facts.segments[at];
+                uint8_t owed = h->end[d].reply_count;
+                if (!course_is_void(&c->facts, s)) {
+                    course_deliver(&h->end[d], s, NULL, variants);
+                    h->end[d] = variants[0].end;
+                    if (h->end[d].reply_count > owed && end_ns - s->time_ns > 300 * MS_NS)
+                        h->cost += COST_NO_REPLY;
+                }
+                h->end[d].next = at + 1;
+                if (!note(c, h, TAKEN, at, h->end[d].state))
+                    break;
+            }
+            if (course_ack_is_overdue(&h->end[d], end_ns - 200 * MS_NS))
+                h->cost += COST_NO_REPLY;
+        }
+        keep_chain(c, h);
+    }
+}
+
+static bool begin(struct tcpstate_course *c) {
+    const struct tcpstate_segment *first = &c->facts.segments[0];
+    struct hypothesis *h = &c->beam[0];
+
+    if ((first->flags & (TCPSTATE_SYN | TCPSTATE_RST | TCPSTATE_ACK)) != TCPSTATE_SYN ||
+        !(first->options & TCPSTATE_OPT_MSS))
+        return false; /* who knows what was before */
+    for (uint32_t i = 1; i < c->facts.count; i++) {
+        const struct tcpstate_segment *s = &c->facts.segments[i];
+        if (s->direction == first->direction)
+            continue;
+        if (!(s->flags & (TCPSTATE_SYN | TCPSTATE_RST)))
+            return false; /* the other end is in the middle of something */
+        break;
+    }
+    memset(h, 0, sizeof *h);
+    h->event = NO_EVENT;
+    h->end[first->direction].state = TCPSTATE_CLOSED;
+    h->end[!first->direction].state = TCPSTATE_LISTEN;
+    c->beam_count = 1;
+    return true;
+}
+
+static uint32_t events_for(uint32_t count) { return 4 * count + 4 * SCRATCH; }
+
+size_t tcpstate_course_size(uint32_t count) {
+    return sizeof(struct tcpstate_course) + events_for(count) * (sizeof(struct event) + sizeof(uint32_t));
+}
+
+bool tcpstate_course(const struct tcpstate_settings *settings, const struct tcpstate_segment *segments, uint32_t count,
+                     void *workspace, size_t size, struct tcpstate_course_row *rows) {
+    struct tcpstate_course *c = workspace;
+    unsigned best = 0;
+
+    bool seen[2] = {false, false};
+
+    for (uint32_t i = 0; i < count; i++) {
+        seen[segments[i].direction] = true;
+        if (segments[i].traits & TCPSTATE_SELF)
+            return false;
+    }
+    if (count > TCPSTATE_COURSE_SEGMENTS || !seen[0] || !seen[1])
+        return false;
+    assert(size >= tcpstate_course_size(count));
+    c->beam_count = c->candidate_count = 0;
+    c->scratch_count = c->event_count = 0;
+    c->event_limit = events_for(count);
+    c->moved = (uint32_t *)(void *)&c->events[c->event_limit];
+    (void)size;
+    c->facts = (struct course_facts){.segments = segments, .count = count, .msl_ns = settings->msl_ns};
+    for (unsigned d = 0; d < 2; d++) {
+        find_clock(&c->facts, d);
+        find_answer_time(&c->facts, d);
+        find_checksums(&c->facts, d, settings->ignore_bad_checksums);
+    }
+    find_vantage(&c->facts);
+    if (!begin(c))
+        return false;
+    for (uint32_t i = 0; i < count; i++)
+        rows[i] = (struct tcpstate_course_row){.sender_decided = UINT32_MAX, .receiver_decided = UINT32_MAX};
+    for (uint32_t i = 0; i < count; i++) {
+        judge(c, i);
+        choose(c, i);
+    }
+    finish(c);
+    for (unsigned i = 1; i < c->beam_count; i++)
+        if (c->beam[i].cost < c->beam[best].cost)
+            best = i;
+    tell(c, c->beam[best].event, rows);
+    return true;
+}
+
+/* ---- for the caller ---------------------------------------------------------------------------------------------- */
+
+bool tcpstate_is_doubtful(const struct tcpstate_report *report) {
+    if (report->uncertain || report->was_in_flight || report->end[0].taken_back || report->end[1].taken_back)
+        return true;
+    for (unsigned i = 0; i < report->finding_count; i++)
+        if (tcpstate_finding_info((enum tcpstate_finding_id)report->findings[i].id)->severity > TCPSTATE_CHAT)
+            return true;
+    return false;
+}
+
+static bool without_connection(uint8_t state) { return state == TCPSTATE_CLOSED || state == TCPSTATE_LISTEN; }
+
+uint32_t tcpstate_course_states(const struct tcpstate_course_row *row, enum tcpstate_role sender,
+                                const uint8_t shown[2], uint8_t settled[2]) {
+    uint32_t decided = UINT32_MAX;
+
+    for (unsigned role = 0; role < 2; role++) {
+        bool is_sender = role == (unsigned)sender;
+        uint32_t by = is_sender ? row->sender_decided : row->receiver_decided;
+        settled[role] = is_sender ? row->sender : row->receiver;
+        if (without_connection(settled[role]) && without_connection(shown[role]))
+            settled[role] = shown[role]; /* from outside one looks like the other */
+        if (settled[role] != shown[role] && by != UINT32_MAX && (decided == UINT32_MAX || by > decided))
+            decided = by;
+    }
+    return decided;
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Private to course*.c. A course is one way in which everything that was captured can have come about: which segments
+ * were sent by their nominal sender and which by somebody else, which arrived, and when. Along it both endpoints are
+ * known exactly, as two TCPs that keep RFC 9293 and know only what has reached them.
+ *
+ *   course.c           the search for the likeliest course
+ *   course_deliver.c   what a delivery does to an endpoint, and what it must answer
+ *   course_send.c      how well a transmission fits the endpoint that is said to have made it
+ *
+ * What speaks against a course costs: a segment lost behind the capture point, one that was not captured, one that was
+ * forged. The costs are the logarithm of how rare a thing is, in rough steps: only their order matters.
+ */
+#ifndef TCPSTATE_COURSE_H
+#define TCPSTATE_COURSE_H
+
+#include "seq.h"
+#include "tcpstate.h"
+
+enum {
+    COURSE_RANGES = 4, /* runs of octets behind a hole */
+    COURSE_REPLIES = 4,
+    COURSE_LATE = 2,    /* segments that may still arrive */
+    COURSE_VARIANTS = 6 /* ways in which an endpoint may react to one delivery, or have made one transmission */
+};
+
+enum {                     /* costs */
+       COST_FORGED = 14,   /* somebody else sent it */
+       COST_MISMATCH = 20, /* no TCP sends this in that state: dearer than a forgery */
+       COST_UNSEEN = 6,    /* a segment was not captured */
+       COST_LOST = 5,      /* captured, and lost behind the capture point */
+       COST_LOST_TOO = 2,  /* ... like the one before it */
+       COST_LATE = 1,      /* ... or only late */
+       COST_IGNORED = 5,   /* delivered and acceptable, but not taken: a full queue */
+       COST_COPY = 2,      /* the path has copied it */
+       COST_ODD = 6,       /* legal, but a common stack would not */
+       COST_STALE = 5,     /* sent earlier than what was captured before it */
+       COST_ABORT = 2,     /* a reset for no visible reason */
+       COST_NO_REPLY = 3,  /* an answer that had to come was not captured */
+       COST_SILENT = 6,    /* an endpoint has given up without a word */
+       COST_TIMESTAMP = 9, /* its clock was elsewhere */
+       COST_ECHO = 4,      /* it echoes another timestamp than it should */
+       COST_SACK = 4,      /* it tells to have received what it has not, or the reverse */
+       COST_AT_END = 7,    /* on top: lost or unseen right where the capture was taken */
+       COST_NO_REASON = 2  /* an ACK that nothing asked for */
+};
+
+enum course_reply_kind { COURSE_REPLY_NONE, COURSE_REPLY_RST, COURSE_REPLY_RST_ACK };
+
+/* What an endpoint knows, and no more. */
+struct course_end {
+    uint32_t snd_una, snd_nxt, iss, fin; /* fin: the number of its FIN, once sent */
+    uint32_t rcv_nxt, irs, last_ack;     /* last_ack: RCV.NXT as it last told the peer */
+    uint32_t right_edge;                 /* of its receive window */
+    uint32_t ts_recent, tsval;           /* tsval: its own newest */
+    uint32_t peer_fin;                   /* number of a FIN behind a hole */
+    struct {
+        uint32_t left, right;
+    } ranges[COURSE_RANGES];
+    uint32_t sack_right; /* right edge of the highest range */
+    struct {
+        uint32_t seq, ack, asked_ms;
+        uint32_t kind;
+    } replies[COURSE_REPLIES];
+    uint32_t again_left, again_right; /* of what has arrived once more, to be told by a D-SACK */
+    uint32_t next;                    /* segments to it before this index have arrived, or never will */
+    uint32_t late[COURSE_LATE];       /* ... but these may still: index + 1, 0 is none */
+    uint32_t syn_data;                /* octets that came with the peer's SYN, taken only if the SYN,ACK says so */
+    uint8_t state, before_fin;
+    uint8_t range_count, reply_count;
+    uint8_t shift;
+    bool has_snd, has_rcv, has_peer_fin, fin_sent, active_open, fast_open;
+    bool listens, does_not_listen; /* neither: not known */
+    bool app_gone, app_stays;      /* what becomes of data that comes after its FIN; neither: not known */
+    bool timestamps, sack, has_ts_recent, has_tsval, has_shift;
+    bool owes_ack; /* something has come that must be acknowledged */
+    bool syn_had_mss, has_again;
+    bool losing;                      /* what was captured last has not reached it */
+    bool ignores;                     /* it does not take the ACK of its SYN,ACK: a full queue */
+    bool owes_text_ack, owes_at_once; /* since owed_since_ms */
+    uint32_t owed_since_ms;
+};
+
+struct course_variant {
+    struct course_end end;
+    int cost;
+};
+
+/* Facts of the whole conversation that help to judge a segment. */
+struct course_facts {
+    const struct tcpstate_segment *segments;
+    uint32_t count;
+    int64_t msl_ns;
+    int64_t answer_ns[2];    /* by direction: from the capture point to that end and back, 0 if not known */
+    bool is_at[2];           /* ... the capture was taken there: what it sent was captured, what came has arrived */
+    bool has_clock[2];       /* ... its timestamps count milliseconds ... */
+    int64_t clock_ms[2];     /* ... and this is their offset from the capture's time */
+    bool trusts_checksum[2]; /* a bad one means that the segment is not taken */
+};
+
+static inline bool course_is_void(const struct course_facts *facts, const struct tcpstate_segment *s) {
+    return (s->traits & TCPSTATE_CHECKSUM_BAD) != 0 && facts->trusts_checksum[s->direction];
+}
+
+static inline uint32_t course_end_of(const struct tcpstate_segment *s) {
+    return s->seq + s->length + ((s->flags & TCPSTATE_SYN) ? 1 : 0) + ((s->flags & TCPSTATE_FIN) ? 1 : 0);
+}
+
+void course_add_range(struct course_end *end, uint32_t left, uint32_t right);
+void course_move(struct course_end *end, enum tcpstate_event event);
+
+/* What the arrival of `s` can do to `end`: variants[0] is what RFC 9293 and the common stacks do, at no cost. `next` is
+ * the next segment that the endpoint is seen to send, which tells which of the rarer reactions are worth a thought. */
+unsigned course_deliver(const struct course_end *end, const struct tcpstate_segment *s,
+                        const struct tcpstate_segment *next, struct course_variant variants[COURSE_VARIANTS]);
+
+bool course_ack_is_overdue(const struct course_end *end, int64_t now_ns);
+
+struct course_sent {
+    struct course_end sender, receiver; /* receiver: changed only where an unseen segment had to be presumed */
+    int cost;
+    uint8_t shown; /* the sender's state when it sent the segment */
+};
+/* How `sender` may have come to send segment `index` now: nothing if it cannot have. */
+unsigned course_send(const struct course_facts *facts, const struct course_end *sender,
+                     const struct course_end *receiver, uint32_t index, struct course_sent variants[COURSE_VARIANTS]);
+
+#endif

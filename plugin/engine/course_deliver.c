@@ -1,0 +1,544 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * What the arrival of a segment does to an endpoint: RFC 9293 3.10.7 with RFC 5961 and RFC 7323, as the common stacks
+ * keep them. Where they differ, or where it depends on the application, there are several variants.
+ */
+#include "course.h"
+#include "transition.h"
+
+#include <string.h>
+
+void course_move(struct course_end *end, enum tcpstate_event event) {
+    bool impossible = false;
+    end->state = (uint8_t)tcpstate_transition(event, (enum tcpstate_state)end->state, end->active_open, &impossible);
+}
+
+static void owe(struct course_end *end, enum course_reply_kind kind, uint32_t seq, uint32_t ack, int64_t time_ns) {
+    if (end->reply_count == COURSE_REPLIES) {
+        memmove(&end->replies[0], &end->replies[1], sizeof end->replies - sizeof end->replies[0]);
+        end->reply_count--;
+    }
+    end->replies[end->reply_count].kind = (uint32_t)kind;
+    end->replies[end->reply_count].seq = seq;
+    end->replies[end->reply_count].ack = ack;
+    end->replies[end->reply_count].asked_ms = (uint32_t)(time_ns / 1000000);
+    end->reply_count++;
+}
+
+/* RFC 9293 3.10.7.1 */
+static void answer_with_rst(struct course_end *end, const struct tcpstate_segment *s) {
+    if (s->flags & TCPSTATE_RST)
+        return;
+    if (s->flags & TCPSTATE_ACK)
+        owe(end, COURSE_REPLY_RST, s->ack, 0, s->time_ns);
+    else
+        owe(end, COURSE_REPLY_RST_ACK, 0, course_end_of(s), s->time_ns);
+}
+
+/* The connection is gone: nothing of it is remembered but the clocks and whether somebody listens. */
+static void forget(struct course_end *end) {
+    end->range_count = 0;
+    end->sack_right = 0;
+    memset(end->ranges, 0, sizeof end->ranges);
+    end->has_peer_fin = end->owes_ack = end->has_again = false;
+    end->again_left = end->again_right = 0;
+    end->peer_fin = 0;
+    end->app_gone = end->app_stays = end->fast_open = end->ignores = false;
+    end->syn_data = 0;
+}
+
+static void close_by(struct course_end *end, enum tcpstate_event event) {
+    course_move(end, event);
+    forget(end);
+}
+
+/* RFC 7323 5.3; the common stacks forgive `slack` ticks. */
+static bool rejected_by_timestamp(const struct course_end *end, const struct tcpstate_segment *s, unsigned slack) {
+    if (!end->timestamps || !end->has_ts_recent || !(s->options & TCPSTATE_OPT_TIMESTAMPS))
+        return false;
+    return seq_before(s->tsval + slack, end->ts_recent);
+}
+
+static void note_timestamp(struct course_end *end, const struct tcpstate_segment *s) {
+    if (!end->timestamps || !(s->options & TCPSTATE_OPT_TIMESTAMPS) || seq_after(s->seq, end->last_ack))
+        return;
+    if (end->has_ts_recent && seq_before(s->tsval, end->ts_recent))
+        return;
+    end->has_ts_recent = true;
+    end->ts_recent = s->tsval;
+}
+
+void course_add_range(struct course_end *end, uint32_t left, uint32_t right) {
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < end->range_count; i++) { /* what touches the new one is taken into it */
+        if (seq_at_most(end->ranges[i].left, right) && seq_at_least(end->ranges[i].right, left)) {
+            if (seq_before(end->ranges[i].left, left))
+                left = end->ranges[i].left;
+            right = seq_max(right, end->ranges[i].right);
+        } else {
+            end->ranges[kept++] = end->ranges[i];
+        }
+    }
+    if (kept == COURSE_RANGES) /* the oldest is forgotten: one more range than anybody looks at */
+        memmove(&end->ranges[0], &end->ranges[1], (--kept) * sizeof end->ranges[0]);
+    unsigned at = kept;
+    while (at > 0 && seq_after(end->ranges[at - 1].left, left)) {
+        end->ranges[at] = end->ranges[at - 1];
+        at--;
+    }
+    end->ranges[at].left = left;
+    end->ranges[at].right = right;
+    kept++;
+    memset(&end->ranges[kept < COURSE_RANGES ? kept : COURSE_RANGES - 1], 0,
+           kept < COURSE_RANGES ? (COURSE_RANGES - kept) * sizeof end->ranges[0] : 0);
+    end->range_count = (uint8_t)kept;
+    end->sack_right = end->ranges[kept - 1].right;
+}
+
+static void drain_ranges(struct course_end *end) {
+    while (end->range_count > 0 && seq_at_most(end->ranges[0].left, end->rcv_nxt)) {
+        end->rcv_nxt = seq_max(end->rcv_nxt, end->ranges[0].right);
+        memmove(&end->ranges[0], &end->ranges[1], (end->range_count - 1u) * sizeof end->ranges[0]);
+        end->range_count--;
+        memset(&end->ranges[end->range_count], 0, sizeof end->ranges[0]);
+    }
+    if (end->range_count == 0)
+        end->sack_right = 0;
+}
+
+static bool holds(const struct course_end *end, uint32_t number) {
+    for (unsigned i = 0; i < end->range_count; i++)
+        if (seq_at_least(number, end->ranges[i].left) && seq_before(number, end->ranges[i].right))
+            return true;
+    return false;
+}
+
+static void take_fin(struct course_end *end) {
+    end->rcv_nxt = end->peer_fin + 1;
+    end->has_peer_fin = false;
+    end->peer_fin = 0;
+    end->range_count = 0;
+    end->sack_right = 0;
+    memset(end->ranges, 0, sizeof end->ranges);
+    course_move(end, TCPSTATE_EVENT_rcv_fin);
+}
+
+/* Text and FIN of an acceptable segment: RFC 9293 3.10.7.4 seventh and eighth. */
+static void take_text(struct course_end *end, const struct tcpstate_segment *s) {
+    bool fin = (s->flags & TCPSTATE_FIN) != 0;
+    uint32_t left = s->seq + ((s->flags & TCPSTATE_SYN) ? 1 : 0), right = left + s->length;
+    bool takes = end->state == TCPSTATE_ESTABLISHED || end->state == TCPSTATE_FIN_WAIT_1 ||
+                 end->state == TCPSTATE_FIN_WAIT_2 || (end->state == TCPSTATE_SYN_RECEIVED && end->fast_open);
+
+    if (s->length == 0 && !fin)
+        return;
+    end->owes_ack = true;
+    if (seq_at_most(right + (fin ? 1 : 0), end->rcv_nxt)) {
+        end->has_again = true;
+        end->again_left = left;
+        end->again_right = right + (fin ? 1 : 0);
+    }
+    if (!takes)
+        return;
+    if (seq_after(left, end->rcv_nxt)) {
+        if (fin && !end->has_peer_fin && !holds(end, right)) {
+            end->has_peer_fin = true;
+            end->peer_fin = right;
+        } else if (end->has_peer_fin && seq_within(end->peer_fin, left, right - 1) && right != left) {
+            end->has_peer_fin = false; /* text of the same number takes its place */
+            end->peer_fin = 0;
+        }
+        course_add_range(end, left, right + (fin ? 1 : 0));
+        return;
+    }
+    if (fin && seq_at_least(right, end->rcv_nxt)) {
+        end->has_peer_fin = true;
+        end->peer_fin = right;
+    } else if (end->has_peer_fin && seq_after(right, end->peer_fin)) {
+        end->has_peer_fin = false;
+        end->peer_fin = 0;
+    }
+    if (seq_after(right, end->rcv_nxt)) {
+        end->rcv_nxt = right;
+        drain_ranges(end);
+    }
+    if (end->has_peer_fin && seq_at_least(end->rcv_nxt, end->peer_fin))
+        take_fin(end);
+}
+
+static void acknowledge(struct course_end *end, uint32_t ack) {
+    if (seq_after(ack, end->snd_una))
+        end->snd_una = ack;
+    if (end->fin_sent && seq_at_least(ack, end->fin + 1))
+        course_move(end, TCPSTATE_EVENT_rcv_ack_f);
+    if (end->state == TCPSTATE_CLOSED)
+        forget(end);
+}
+
+static unsigned listen_or_closed(const struct course_end *end, const struct tcpstate_segment *s,
+                                 struct course_variant *v) {
+    unsigned count = 0;
+    bool syn = (s->flags & TCPSTATE_SYN) != 0, ack = (s->flags & TCPSTATE_ACK) != 0;
+
+    v[0].end = *end;
+    v[0].cost = 0;
+    if (s->flags & TCPSTATE_RST)
+        return 1;
+    if (!syn || ack || (s->flags & TCPSTATE_FIN)) {
+        if (ack || !end->listens)
+            answer_with_rst(&v[0].end, s);
+        return 1;
+    }
+    if (!end->does_not_listen) {
+        struct course_end *e = &v[count].end;
+        *e = *end;
+        forget(e);
+        e->listens = true;
+        e->active_open = false;
+        e->state = TCPSTATE_LISTEN;
+        course_move(e, TCPSTATE_EVENT_rcv_syn);
+        e->irs = s->seq;
+        e->rcv_nxt = s->seq + 1;
+        e->has_rcv = true;
+        e->has_snd = e->fin_sent = false;
+        e->snd_nxt = e->snd_una = e->iss = e->fin = 0;
+        e->syn_data = s->length;
+        e->fast_open = (s->options & TCPSTATE_OPT_FAST_OPEN_COOKIE) != 0;
+        e->timestamps = (s->options & TCPSTATE_OPT_TIMESTAMPS) != 0;
+        e->sack = (s->options & TCPSTATE_OPT_SACK_PERMITTED) != 0;
+        e->has_ts_recent = e->timestamps;
+        e->ts_recent = e->timestamps ? s->tsval : 0;
+        e->last_ack = e->rcv_nxt;
+        e->right_edge = e->rcv_nxt + 65535;
+        v[count++].cost = 0;
+    }
+    if (!end->listens) {
+        v[count].end = *end;
+        v[count].end.does_not_listen = true;
+        v[count].end.state = TCPSTATE_CLOSED;
+        answer_with_rst(&v[count].end, s);
+        v[count++].cost = 1;
+    }
+    return count;
+}
+
+/* RFC 9293 3.10.7.3 */
+static void syn_sent(struct course_end *e, const struct tcpstate_segment *s) {
+    bool ack = (s->flags & TCPSTATE_ACK) != 0;
+
+    if (ack && !(seq_after(s->ack, e->iss) && seq_at_most(s->ack, e->snd_nxt))) {
+        answer_with_rst(e, s);
+        return;
+    }
+    if (ack && e->timestamps && (s->options & TCPSTATE_OPT_TIMESTAMPS) && s->tsecr != 0 && e->has_tsval &&
+        !(s->flags & TCPSTATE_RST) && (seq_after(s->tsecr, e->tsval) || seq_before(s->tsecr, e->tsval - 60000))) {
+        answer_with_rst(e, s); /* it echoes what was never sent */
+        return;
+    }
+    if (s->flags & TCPSTATE_RST) {
+        if (ack)
+            close_by(e, TCPSTATE_EVENT_rcv_rst);
+        return;
+    }
+    if (!(s->flags & TCPSTATE_SYN))
+        return;
+    e->irs = s->seq;
+    e->rcv_nxt = s->seq + 1;
+    e->last_ack = s->seq;
+    e->has_rcv = true;
+    e->timestamps = e->timestamps && (s->options & TCPSTATE_OPT_TIMESTAMPS);
+    e->sack = e->sack && (s->options & TCPSTATE_OPT_SACK_PERMITTED);
+    e->has_ts_recent = e->timestamps;
+    e->ts_recent = e->timestamps ? s->tsval : 0;
+    e->owes_ack = true;
+    course_move(e, TCPSTATE_EVENT_rcv_syn);
+    if (!ack)
+        return;
+    e->snd_una = s->ack;
+    course_move(e, TCPSTATE_EVENT_rcv_ack_s);
+    take_text(e, s);
+}
+
+static bool in_window(const struct course_end *e, const struct tcpstate_segment *s) {
+    return seq_at_least(course_end_of(s), e->last_ack) && seq_at_most(s->seq, seq_max(e->right_edge, e->rcv_nxt));
+}
+
+static bool resets(const struct course_end *e, const struct tcpstate_segment *s) {
+    if (s->seq == e->rcv_nxt || (e->sack && e->sack_right != 0 && s->seq == e->sack_right))
+        return true;
+    return s->seq == e->rcv_nxt - 1 &&
+           (e->state == TCPSTATE_CLOSE_WAIT || e->state == TCPSTATE_LAST_ACK || e->state == TCPSTATE_CLOSING);
+}
+
+/* A server that has no more than a SYN: RFC 9293 3.10.7.4 for SYN-RECEIVED. */
+static unsigned embryonic(const struct course_end *end, const struct tcpstate_segment *s, struct course_variant *v) {
+    struct course_end *e = &v[0].end;
+
+    *e = *end;
+    v[0].cost = 0;
+    if (!(s->flags & TCPSTATE_RST) && (s->flags & TCPSTATE_SYN) && !(s->flags & TCPSTATE_ACK) && s->seq == e->irs) {
+        e->owes_ack = true; /* the SYN again: so is the SYN,ACK */
+        return 1;
+    }
+    if ((s->flags & TCPSTATE_ACK) && !(s->flags & TCPSTATE_RST) && e->has_snd && !e->fast_open &&
+        s->ack != e->iss + 1) {
+        answer_with_rst(e, s);
+        return 1;
+    }
+    if (rejected_by_timestamp(e, s, 0) || !in_window(e, s)) {
+        if (!(s->flags & TCPSTATE_RST))
+            e->owes_ack = true;
+        return 1;
+    }
+    if (s->flags & TCPSTATE_RST) {
+        if (s->seq == e->rcv_nxt)
+            close_by(e, TCPSTATE_EVENT_rcv_rst);
+        else
+            e->owes_ack = true;
+        return 1;
+    }
+    if (s->flags & TCPSTATE_SYN) {
+        e->owes_ack = true;
+        return 1;
+    }
+    if (!(s->flags & TCPSTATE_ACK) || !e->has_snd)
+        return 1;
+    v[1].end = *end; /* a full queue, or one that waits for data */
+    v[1].cost = end->ignores ? 0 : COST_IGNORED;
+    v[1].end.ignores = true;
+    if (end->ignores)
+        v[0].cost = s->length > 0 ? 1 : 2;
+    note_timestamp(e, s);
+    e->snd_una = s->ack;
+    course_move(e, TCPSTATE_EVENT_rcv_ack_s);
+    take_text(e, s);
+    return 2;
+}
+
+/* RFC 9293 3.10.7.4 for TIME-WAIT, RFC 6191, RFC 1337. */
+static unsigned time_wait(const struct course_end *end, const struct tcpstate_segment *s, struct course_variant *v) {
+    struct course_end *e = &v[0].end;
+    bool paws = rejected_by_timestamp(end, s, 0);
+    bool syn = (s->flags & TCPSTATE_SYN) && !(s->flags & (TCPSTATE_ACK | TCPSTATE_RST));
+
+    *e = *end;
+    v[0].cost = 0;
+    if (s->flags & TCPSTATE_RST) {
+        if (paws || s->seq != e->rcv_nxt)
+            return 1;
+        v[1].end = *end;
+        v[1].cost = COST_ODD;
+        close_by(e, TCPSTATE_EVENT_rcv_rst);
+        return 2;
+    }
+    if (!paws && s->seq == e->rcv_nxt && course_end_of(s) == s->seq)
+        return 1;
+    if (syn && !paws && !end->does_not_listen &&
+        (seq_after(s->seq, e->rcv_nxt) ||
+         ((s->options & TCPSTATE_OPT_TIMESTAMPS) && e->has_ts_recent && seq_after(s->tsval, e->ts_recent)))) {
+        struct course_end gone = *end;
+        unsigned count;
+        close_by(&gone, TCPSTATE_EVENT_time_2msl);
+        gone.listens = true;
+        count = listen_or_closed(&gone, s, v);
+        if (!end->listens) {
+            v[count].end = *end;
+            v[count].end.owes_ack = v[count].end.does_not_listen = true;
+            v[count++].cost = 1;
+        }
+        return count;
+    }
+    e->owes_ack = true;
+    return 1;
+}
+
+static unsigned synchronized(const struct course_end *end, const struct tcpstate_segment *s, struct course_variant *v) {
+    struct course_end *e = &v[0].end;
+    bool rst = (s->flags & TCPSTATE_RST) != 0, syn = (s->flags & TCPSTATE_SYN) != 0 && !rst;
+    bool own_syn_acked;
+
+    *e = *end;
+    v[0].cost = 0;
+    if (!rst && rejected_by_timestamp(e, s, 1) &&
+        !(s->seq == e->rcv_nxt && s->length == 0 && !(s->flags & (TCPSTATE_FIN | TCPSTATE_SYN)) &&
+          s->ack == e->snd_una)) {
+        e->owes_ack = true;
+        return 1;
+    }
+    if (rst) {
+        if (resets(e, s)) {
+            close_by(e, TCPSTATE_EVENT_rcv_rst);
+            return 1;
+        }
+        if (in_window(e, s)) {
+            e->owes_ack = true;
+            v[1].end = *end;
+            v[1].cost = COST_ODD + 2; /* as before RFC 5961 */
+            close_by(&v[1].end, TCPSTATE_EVENT_rcv_rst);
+            return 2;
+        }
+        return 1;
+    }
+    if (syn && e->state == TCPSTATE_SYN_RECEIVED && (s->flags & TCPSTATE_ACK) && s->seq == e->irs &&
+        s->ack == e->snd_nxt) { /* simultaneous open: RFC 9293 figure 7 */
+        e->snd_una = s->ack;
+        course_move(e, TCPSTATE_EVENT_rcv_ack_s);
+        e->owes_ack = true;
+        return 1;
+    }
+    if (syn || !in_window(e, s)) {
+        e->owes_ack = true;
+        if (!syn && seq_at_most(course_end_of(s), e->rcv_nxt) && course_end_of(s) != s->seq) {
+            e->has_again = true;
+            e->again_left = s->seq;
+            e->again_right = course_end_of(s);
+        }
+        return 1;
+    }
+    if (!(s->flags & TCPSTATE_ACK))
+        return 1;
+    if (seq_after(s->ack, e->snd_nxt)) {
+        if (e->state == TCPSTATE_SYN_RECEIVED)
+            answer_with_rst(e, s);
+        else
+            e->owes_ack = true;
+        return 1;
+    }
+    own_syn_acked = seq_after(s->ack, e->iss);
+    if (e->state == TCPSTATE_SYN_RECEIVED) {
+        if (!own_syn_acked) {
+            answer_with_rst(e, s);
+            return 1;
+        }
+        course_move(e, TCPSTATE_EVENT_rcv_ack_s);
+    }
+    if (seq_before(s->ack, e->iss) || seq_before(s->ack, e->snd_una - 70000u)) {
+        e->owes_ack = true; /* RFC 5961 5.2: nobody acknowledges what was never sent, or so long ago */
+        return 1;
+    }
+    note_timestamp(e, s);
+    /* The application is gone, and with it everybody who could read: RFC 9293 3.6.1 MAY-1. */
+    if ((e->state == TCPSTATE_FIN_WAIT_1 || e->state == TCPSTATE_FIN_WAIT_2) && s->length > 0 &&
+        seq_after(s->seq + s->length, e->rcv_nxt) && !e->app_stays) {
+        struct course_end *dead = &v[e->app_gone ? 0 : 1].end;
+        if (!e->app_gone)
+            *dead = *e;
+        dead->state = TCPSTATE_CLOSED;
+        forget(dead);
+        answer_with_rst(dead, s);
+        v[1].cost = 1;
+        if (end->app_gone)
+            return 1;
+        e->app_stays = true;
+        acknowledge(e, s->ack);
+        take_text(e, s);
+        return 2;
+    }
+    acknowledge(e, s->ack);
+    if (e->state != TCPSTATE_CLOSED)
+        take_text(e, s);
+    return 1;
+}
+
+/* A RST that answers `s` as one who has no connection would: the endpoint must have lost its own before. */
+static bool answers_as_closed(const struct tcpstate_segment *s, const struct tcpstate_segment *next) {
+    if (next == NULL || !(next->flags & TCPSTATE_RST) || (s->flags & TCPSTATE_RST))
+        return false;
+    if (s->flags & TCPSTATE_ACK)
+        return !(next->flags & TCPSTATE_ACK) && next->seq == s->ack;
+    return (next->flags & TCPSTATE_ACK) && next->seq == 0 && next->ack == course_end_of(s);
+}
+
+static int cost_of_silence(enum tcpstate_state state) {
+    switch (state) {
+    case TCPSTATE_FIN_WAIT_2: return COST_SILENT - 3;
+    case TCPSTATE_FIN_WAIT_1:
+    case TCPSTATE_CLOSING:
+    case TCPSTATE_LAST_ACK:
+    case TCPSTATE_TIME_WAIT:
+    case TCPSTATE_SYN_SENT: return COST_SILENT - 2;
+    case TCPSTATE_SYN_RECEIVED: return COST_SILENT;
+    case TCPSTATE_UNKNOWN:
+    case TCPSTATE_ESTABLISHED:
+    case TCPSTATE_CLOSE_WAIT: return COST_SILENT + 2;
+    case TCPSTATE_CLOSED:
+    case TCPSTATE_LISTEN:
+    case TCPSTATE_STATES: return 0;
+    }
+    return 0;
+}
+
+static unsigned react(const struct course_end *end, const struct tcpstate_segment *s,
+                      const struct tcpstate_segment *next, struct course_variant variants[COURSE_VARIANTS]) {
+    unsigned count = 0;
+
+    switch ((enum tcpstate_state)end->state) {
+    case TCPSTATE_UNKNOWN:
+        variants[0].end = *end;
+        variants[0].cost = 0;
+        count = 1;
+        break;
+    case TCPSTATE_CLOSED:
+    case TCPSTATE_LISTEN: return listen_or_closed(end, s, variants);
+    case TCPSTATE_SYN_SENT:
+        variants[0].end = *end;
+        variants[0].cost = 0;
+        syn_sent(&variants[0].end, s);
+        count = 1;
+        break;
+    case TCPSTATE_SYN_RECEIVED:
+        count = end->active_open ? synchronized(end, s, variants) : embryonic(end, s, variants);
+        break;
+    case TCPSTATE_TIME_WAIT: count = time_wait(end, s, variants); break;
+    case TCPSTATE_ESTABLISHED:
+    case TCPSTATE_FIN_WAIT_1:
+    case TCPSTATE_FIN_WAIT_2:
+    case TCPSTATE_CLOSE_WAIT:
+    case TCPSTATE_CLOSING:
+    case TCPSTATE_LAST_ACK:
+    case TCPSTATE_STATES: count = synchronized(end, s, variants); break;
+    }
+    if (count < COURSE_VARIANTS && answers_as_closed(s, next)) {
+        struct course_variant *v = &variants[count++];
+        v->end = *end;
+        v->cost = cost_of_silence((enum tcpstate_state)end->state);
+        v->end.state = TCPSTATE_CLOSED;
+        forget(&v->end);
+        answer_with_rst(&v->end, s);
+    }
+    return count;
+}
+
+/* RFC 9293 3.8.6.3: an ACK comes within half a second, in practice much sooner, and at once where something is amiss. */
+bool course_ack_is_overdue(const struct course_end *end, int64_t now_ns) {
+    int64_t waited_ms = (int32_t)((uint32_t)(now_ns / 1000000) - end->owed_since_ms);
+    return end->owes_text_ack && waited_ms > (end->owes_at_once ? 60 : 250);
+}
+
+unsigned course_deliver(const struct course_end *end, const struct tcpstate_segment *s,
+                        const struct tcpstate_segment *next, struct course_variant variants[COURSE_VARIANTS]) {
+    unsigned count = react(end, s, next, variants);
+    bool text = (s->length > 0 || (s->flags & TCPSTATE_FIN)) && !(s->flags & (TCPSTATE_RST | TCPSTATE_SYN));
+
+    for (unsigned i = 0; i < count; i++) {
+        struct course_end *e = &variants[i].end;
+        bool lives = e->state >= TCPSTATE_ESTABLISHED;
+        if (lives && course_ack_is_overdue(end, s->time_ns)) {
+            variants[i].cost += COST_NO_REPLY + 1;
+            e->owed_since_ms = (uint32_t)(s->time_ns / 1000000);
+        }
+        if (lives && text && e->owes_ack) {
+            bool at_once = (s->flags & TCPSTATE_FIN) || e->has_again || e->range_count > 0;
+            if (!e->owes_text_ack || (at_once && !e->owes_at_once))
+                e->owed_since_ms = (uint32_t)(s->time_ns / 1000000);
+            e->owes_text_ack = true;
+            e->owes_at_once = e->owes_at_once || at_once;
+        }
+        if (!lives || !e->owes_ack) {
+            e->owes_text_ack = e->owes_at_once = false;
+            e->owed_since_ms = 0;
+        }
+    }
+    return count;
+}

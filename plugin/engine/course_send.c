@@ -1,0 +1,643 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * How well a transmission fits the endpoint that is said to have made it: its numbers against SND.NXT and RCV.NXT, its
+ * timestamps against its clock and against what it has received, its flags against its state. What does not fit costs;
+ * where one unseen segment would explain it, that is presumed, at a price.
+ */
+#include "course.h"
+#include "transition.h"
+
+#include <string.h>
+
+static const int64_t MS_NS = 1000000;
+
+struct sending {
+    const struct course_facts *facts;
+    const struct tcpstate_segment *s;
+    uint32_t index;
+    struct course_sent *variants;
+    unsigned count;
+    bool syn, ack, fin, rst;
+};
+
+static struct course_sent *add(struct sending *t, const struct course_end *sender, const struct course_end *receiver,
+                               int cost) {
+    struct course_sent *v;
+
+    if (t->count == COURSE_VARIANTS)
+        return NULL;
+    v = &t->variants[t->count++];
+    v->sender = *sender;
+    v->receiver = *receiver;
+    v->cost = cost;
+    v->shown = sender->state;
+    return v;
+}
+
+/* Its clock: never back, and at the pace of its other segments. */
+static int cost_of_clock(const struct sending *t, const struct course_end *x) {
+    const struct tcpstate_segment *s = t->s;
+    unsigned d = s->direction;
+
+    if (!(s->options & TCPSTATE_OPT_TIMESTAMPS))
+        return 0;
+    if (x->has_tsval && seq_before(s->tsval, x->tsval))
+        return COST_TIMESTAMP;
+    if (t->facts->has_clock[d]) {
+        int64_t off = (int32_t)(s->tsval - (uint32_t)(s->time_ns / MS_NS + t->facts->clock_ms[d]));
+        if (off > 20 || off < -1500)
+            return COST_TIMESTAMP;
+        if (off < -300)
+            return COST_ODD;
+        if (off < -80)
+            return 3;
+        if (off < -20)
+            return 1;
+    }
+    return 0;
+}
+
+static int cost_of_echo(const struct sending *t, const struct course_end *x) {
+    const struct tcpstate_segment *s = t->s;
+
+    if (!x->timestamps)
+        return (s->options & TCPSTATE_OPT_TIMESTAMPS) ? COST_ODD : 0;
+    if (!(s->options & TCPSTATE_OPT_TIMESTAMPS))
+        return COST_MISMATCH;
+    if (x->has_ts_recent && s->tsecr != x->ts_recent)
+        return COST_ECHO;
+    return 0;
+}
+
+static void note_sent(struct course_end *x, const struct tcpstate_segment *s) {
+    x->reply_count = 0;
+    memset(x->replies, 0, sizeof x->replies);
+    x->has_again = false;
+    x->again_left = x->again_right = 0;
+    if (x->timestamps && (s->options & TCPSTATE_OPT_TIMESTAMPS) && (s->flags & TCPSTATE_ACK) &&
+        !(s->flags & TCPSTATE_RST) && x->has_ts_recent && seq_after(s->tsecr, x->ts_recent))
+        x->ts_recent = s->tsecr; /* of a segment that was not captured */
+    if (s->options & TCPSTATE_OPT_TIMESTAMPS) {
+        x->tsval = x->has_tsval ? seq_max(x->tsval, s->tsval) : s->tsval;
+        x->has_tsval = true;
+    }
+    if (s->flags & TCPSTATE_ACK) {
+        uint32_t window = s->window;
+        if (!(s->flags & TCPSTATE_SYN))
+            window = x->has_shift ? window << x->shift : 1u << 20;
+        if (x->last_ack != x->rcv_nxt || seq_after(s->ack + window, x->right_edge))
+            x->right_edge = s->ack + window;
+        x->last_ack = s->ack;
+        x->owes_ack = x->owes_text_ack = x->owes_at_once = false;
+        x->owed_since_ms = 0;
+    }
+}
+
+static void read_syn_options(struct course_end *x, const struct tcpstate_segment *s) {
+    x->timestamps = (s->options & TCPSTATE_OPT_TIMESTAMPS) != 0;
+    x->sack = (s->options & TCPSTATE_OPT_SACK_PERMITTED) != 0;
+    x->has_shift = true;
+    x->shift = (s->options & TCPSTATE_OPT_WINDOW_SCALE) ? (uint8_t)(s->window_shift > 14 ? 14 : s->window_shift) : 0;
+    x->syn_had_mss = (s->options & TCPSTATE_OPT_MSS) != 0;
+}
+
+/* What was to be answered and was not, before this segment. */
+static int cost_of_replies(unsigned count) { return (int)count * COST_NO_REPLY; }
+
+static void send_syn(struct sending *t, const struct course_end *x, const struct course_end *y) {
+    const struct tcpstate_segment *s = t->s;
+    int cost = cost_of_clock(t, x) + cost_of_replies(x->reply_count);
+    struct course_sent *v;
+    struct course_end *e;
+    bool again = x->state == TCPSTATE_SYN_SENT && s->seq == x->iss;
+
+    if (again) {
+        v = add(t, x, y, cost);
+        if (v != NULL)
+            note_sent(&v->sender, s);
+        return;
+    }
+    if (x->state == TCPSTATE_SYN_RECEIVED && x->active_open && s->seq == x->iss) {
+        v = add(t, x, y, cost + COST_STALE);
+        if (v != NULL) {
+            v->shown = TCPSTATE_SYN_SENT;
+            note_sent(&v->sender, s);
+        }
+        return;
+    }
+    switch ((enum tcpstate_state)x->state) {
+    case TCPSTATE_UNKNOWN:
+    case TCPSTATE_CLOSED:
+    case TCPSTATE_LISTEN: break;
+    case TCPSTATE_TIME_WAIT: cost += 2; break;
+    case TCPSTATE_FIN_WAIT_2:
+    case TCPSTATE_LAST_ACK:
+    case TCPSTATE_CLOSING:
+    case TCPSTATE_SYN_SENT: cost += COST_SILENT; break;
+    case TCPSTATE_FIN_WAIT_1:
+    case TCPSTATE_SYN_RECEIVED:
+    case TCPSTATE_ESTABLISHED:
+    case TCPSTATE_CLOSE_WAIT:
+    case TCPSTATE_STATES: cost += COST_SILENT + 3; break;
+    }
+    if (!(s->options & TCPSTATE_OPT_MSS))
+        cost += x->syn_had_mss ? COST_FORGED : COST_ODD;
+    if (t->fin)
+        cost += COST_MISMATCH;
+    if (x->listens)
+        cost += 2;
+    v = add(t, x, y, cost);
+    if (v == NULL)
+        return;
+    e = &v->sender;
+    memset(e->ranges, 0, sizeof e->ranges);
+    e->range_count = 0;
+    e->sack_right = e->peer_fin = e->fin = e->syn_data = 0;
+    e->has_peer_fin = e->fin_sent = e->has_rcv = e->app_gone = e->app_stays = e->owes_ack = e->fast_open = false;
+    e->rcv_nxt = e->irs = e->last_ack = e->right_edge = 0;
+    e->has_ts_recent = false;
+    e->ts_recent = 0;
+    e->state = TCPSTATE_CLOSED;
+    course_move(e, TCPSTATE_EVENT_snd_syn);
+    e->active_open = true;
+    e->iss = e->snd_una = s->seq;
+    e->snd_nxt = s->seq + 1 + s->length;
+    e->has_snd = true;
+    read_syn_options(e, s);
+    note_sent(e, s);
+    v->shown = e->state;
+}
+
+static void send_synack(struct sending *t, const struct course_end *x, const struct course_end *y) {
+    const struct tcpstate_segment *s = t->s;
+    int cost = cost_of_clock(t, x) + cost_of_replies(x->reply_count);
+    struct course_end opener = *y, e = *x;
+    struct course_sent *v;
+    bool unseen = x->state != TCPSTATE_SYN_RECEIVED;
+
+    if (x->state == TCPSTATE_CLOSED || x->state == TCPSTATE_LISTEN || x->state == TCPSTATE_TIME_WAIT ||
+        x->state == TCPSTATE_UNKNOWN) { /* its SYN was not captured */
+        cost += COST_UNSEEN;
+        if (y->state == TCPSTATE_SYN_SENT && y->iss + 1 == s->ack)
+            cost += COST_NO_REPLY; /* ... or was not thought to have opened anything */
+        else if (!(y->state == TCPSTATE_CLOSED || y->state == TCPSTATE_LISTEN || y->state == TCPSTATE_UNKNOWN ||
+                   y->state == TCPSTATE_TIME_WAIT))
+            cost += COST_SILENT;
+        memset(e.ranges, 0, sizeof e.ranges);
+        e.range_count = 0;
+        e.sack_right = e.fin = e.peer_fin = e.syn_data = 0;
+        e.has_peer_fin = e.fin_sent = e.app_gone = e.app_stays = e.active_open = e.has_snd = false;
+        e.state = TCPSTATE_SYN_RECEIVED;
+        e.listens = true;
+        e.irs = s->ack - 1;
+        e.rcv_nxt = s->ack;
+        e.has_rcv = true;
+        e.last_ack = s->ack;
+        e.timestamps = (s->options & TCPSTATE_OPT_TIMESTAMPS) != 0;
+        e.sack = (s->options & TCPSTATE_OPT_SACK_PERMITTED) != 0;
+        e.has_ts_recent = e.timestamps;
+        e.ts_recent = s->tsecr;
+        if (y->state != TCPSTATE_SYN_SENT) {
+            opener.state = TCPSTATE_SYN_SENT;
+            opener.active_open = true;
+            opener.iss = opener.snd_una = s->ack - 1;
+            opener.snd_nxt = s->ack;
+            opener.has_snd = true;
+            opener.has_rcv = opener.fin_sent = false;
+            opener.timestamps = e.timestamps;
+            opener.sack = e.sack;
+            opener.fin = 0;
+        }
+    } else if (x->state == TCPSTATE_SYN_RECEIVED) {
+        if (s->ack != x->rcv_nxt && !(x->syn_data > 0 && !x->has_snd && s->ack == x->rcv_nxt + x->syn_data))
+            cost += COST_MISMATCH;
+        if (x->has_snd && s->seq != x->iss)
+            cost += COST_MISMATCH;
+    } else {
+        return;
+    }
+    if (!(s->options & TCPSTATE_OPT_MSS))
+        cost += COST_TIMESTAMP;
+    if (e.timestamps && (s->options & TCPSTATE_OPT_TIMESTAMPS) && e.has_ts_recent && s->tsecr != e.ts_recent)
+        cost += COST_ECHO;
+    if (t->fin && !e.fast_open)
+        cost += COST_MISMATCH;
+    if (!e.has_snd) {
+        e.iss = e.snd_una = s->seq;
+        e.snd_nxt = s->seq + 1;
+        e.has_snd = true;
+        if (s->ack != e.rcv_nxt) {
+            e.fast_open = true;
+            e.rcv_nxt = s->ack;
+        }
+        e.syn_data = 0;
+        e.timestamps = e.timestamps && (s->options & TCPSTATE_OPT_TIMESTAMPS);
+        e.sack = e.sack && (s->options & TCPSTATE_OPT_SACK_PERMITTED);
+        e.syn_had_mss = (s->options & TCPSTATE_OPT_MSS) != 0;
+        e.has_shift = true;
+        e.shift = (s->options & TCPSTATE_OPT_WINDOW_SCALE) ? (uint8_t)(s->window_shift > 14 ? 14 : s->window_shift) : 0;
+    }
+    if (s->length > 0 && seq_after(s->seq + 1 + s->length, e.snd_nxt))
+        e.snd_nxt = s->seq + 1 + s->length;
+    note_sent(&e, s);
+    if (unseen && y->state != TCPSTATE_SYN_SENT && y->has_snd && y->iss + 1 == s->ack) { /* an old SYN: figure 8 */
+        v = add(t, &e, y, cost);
+        cost += 3;
+    }
+    if (unseen && y->state != TCPSTATE_SYN_SENT && t->facts->is_at[!s->direction])
+        cost += COST_AT_END;
+    v = add(t, &e, &opener, cost);
+    (void)v;
+}
+
+/* Something that it answers in the same words was captured not long ago: it, or a copy, has come late. */
+static bool answers_late(const struct sending *t) {
+    const struct tcpstate_segment *s = t->s;
+
+    for (uint32_t i = t->index, seen = 0; i-- > 0 && seen < 64; seen++) {
+        const struct tcpstate_segment *q = &t->facts->segments[i];
+        if (s->time_ns - q->time_ns > 1000 * MS_NS)
+            return false;
+        if (q->direction == s->direction || (q->flags & TCPSTATE_RST))
+            continue;
+        if (q->flags & TCPSTATE_ACK ? !t->ack && s->seq == q->ack : t->ack && s->seq == 0 && s->ack == course_end_of(q))
+            return true;
+    }
+    return false;
+}
+
+static void send_rst(struct sending *t, const struct course_end *x, const struct course_end *y) {
+    const struct tcpstate_segment *s = t->s;
+    struct course_end e = *x;
+    struct course_sent *v;
+    int cost;
+
+    for (unsigned i = 0; i < x->reply_count; i++) {
+        bool fits = x->replies[i].kind == COURSE_REPLY_RST ? !t->ack && s->seq == x->replies[i].seq
+                                                           : t->ack && s->seq == 0 && s->ack == x->replies[i].ack;
+        int64_t waited_ms = (int32_t)((uint32_t)(s->time_ns / MS_NS) - x->replies[i].asked_ms);
+        if (!fits || waited_ms > 2 * t->facts->answer_ns[s->direction] / MS_NS + 40)
+            continue; /* such an answer comes at once */
+        cost = cost_of_replies(i);
+        if (!t->ack && (s->options & TCPSTATE_OPT_TIMESTAMPS))
+            cost += 3; /* without a connection there is nothing to fill options */
+        if (s->window != 0)
+            cost += 3;
+        if (waited_ms > 2 * t->facts->answer_ns[s->direction] / MS_NS + 5)
+            cost++;
+        e.reply_count = (uint8_t)(x->reply_count - i - 1);
+        memmove(&e.replies[0], &x->replies[i + 1], e.reply_count * sizeof e.replies[0]);
+        memset(&e.replies[e.reply_count], 0, (COURSE_REPLIES - e.reply_count) * sizeof e.replies[0]);
+        add(t, &e, y, cost);
+        return;
+    }
+    cost = cost_of_replies(x->reply_count) + COST_ABORT + cost_of_clock(t, x);
+    switch ((enum tcpstate_state)x->state) {
+    case TCPSTATE_UNKNOWN:
+    case TCPSTATE_CLOSED:
+    case TCPSTATE_LISTEN:
+        if (t->ack && s->seq != 0)
+            return; /* no socket, no numbers */
+        note_sent(&e, s);
+        add(t, &e, y, cost - COST_ABORT + (answers_late(t) ? COST_LATE + 2 : COST_UNSEEN + COST_NO_REPLY));
+        return;
+    case TCPSTATE_SYN_SENT:
+    case TCPSTATE_TIME_WAIT: cost += COST_ODD; break;
+    case TCPSTATE_SYN_RECEIVED: cost += x->active_open ? 0 : COST_ODD; break;
+    case TCPSTATE_ESTABLISHED:
+    case TCPSTATE_FIN_WAIT_1:
+    case TCPSTATE_FIN_WAIT_2:
+    case TCPSTATE_CLOSE_WAIT:
+    case TCPSTATE_CLOSING:
+    case TCPSTATE_LAST_ACK:
+    case TCPSTATE_STATES: break;
+    }
+    if (!t->ack)
+        cost += COST_ODD;
+    else if (x->has_rcv && s->ack != x->rcv_nxt)
+        cost += COST_TIMESTAMP;
+    else
+        cost += cost_of_echo(t, x);
+    if (x->has_snd && s->seq != x->snd_nxt)
+        cost += seq_before(s->seq, x->snd_una) || seq_after(s->seq, x->snd_nxt) ? COST_TIMESTAMP : COST_ODD;
+    e.state = TCPSTATE_CLOSED;
+    e.range_count = 0;
+    e.sack_right = e.peer_fin = 0;
+    e.has_peer_fin = e.owes_ack = e.app_gone = e.app_stays = false;
+    memset(e.ranges, 0, sizeof e.ranges);
+    note_sent(&e, s);
+    v = add(t, &e, y, cost);
+    (void)v;
+}
+
+/* The more segments, the less likely that none of them was captured. */
+static int cost_of_unseen(const struct sending *t, const struct course_end *x, uint32_t upto, unsigned direction) {
+    int more = (int)((upto - x->snd_nxt) / 1460) * 2;
+    return COST_UNSEEN + (more < 14 ? more : 14) + (t->facts->is_at[direction] ? COST_AT_END : 0);
+}
+
+/* Octets of its own that were not captured: SND.NXT moves. */
+static int send_unseen(const struct sending *t, struct course_end *x, uint32_t upto) {
+    int cost;
+
+    if (!seq_after(upto, x->snd_nxt))
+        return 0;
+    cost = cost_of_unseen(t, x, upto, t->s->direction);
+    x->snd_nxt = upto;
+    return cost;
+}
+
+/* RFC 2018, RFC 2883: does it tell of what it has received as it would? Where it does not, it is believed. */
+static int cost_of_sack(const struct sending *t, struct course_end *x, const struct course_end *y) {
+    const struct tcpstate_segment *s = t->s;
+    unsigned told = 0;
+    int cost = 0;
+    bool again = false;
+
+    if (!x->sack || t->syn || t->rst)
+        return 0;
+    for (unsigned i = 0; i < s->sack_count; i++) {
+        uint32_t left = s->sack[i].left, right = s->sack[i].right;
+        bool known = false;
+        if (i == 0 && (seq_at_most(right, s->ack) || (s->sack_count > 1 && seq_at_least(left, s->sack[1].left) &&
+                                                      seq_at_most(right, s->sack[1].right)))) {
+            again = true;
+            if (x->has_again ? left != x->again_left : seq_at_most(right, s->ack))
+                cost += COST_SACK - 1;
+            continue;
+        }
+        if (seq_at_most(right, s->ack) || seq_distance(right, s->ack) > 1 << 28)
+            return cost + COST_TIMESTAMP;
+        for (unsigned k = 0; k < x->range_count; k++)
+            if (seq_at_least(left, x->ranges[k].left) && seq_at_most(right, x->ranges[k].right)) {
+                known = true;
+                if (left == x->ranges[k].left && right == x->ranges[k].right)
+                    told++;
+            }
+        if (!known) {
+            cost += COST_SACK;
+            course_add_range(x, left, right);
+            if (y->fin_sent && !x->has_peer_fin && seq_within(y->fin, left, right - 1)) {
+                x->has_peer_fin = true;
+                x->peer_fin = y->fin;
+            } else if (right == left + 1 && !x->has_peer_fin && seq_at_least(left, y->snd_nxt)) {
+                x->has_peer_fin = true; /* one number that the peer has not sent: a FIN of somebody else */
+                x->peer_fin = left;
+            }
+            told++;
+        } else if (told <= i && !(i == 0 && again)) {
+            cost += COST_SACK; /* not all that it has */
+            told = i + 1;
+        }
+    }
+    if (x->has_again && !again && s->length == 0)
+        cost += 2;
+    if (x->range_count > told && s->length == 0 && !(s->flags & TCPSTATE_FIN) && s->sack_count < 3)
+        cost += COST_SACK;
+    return cost;
+}
+
+/* An ordinary segment of x in a synchronized state, with x->rcv_nxt what it acknowledges. */
+static void send_in_connection(struct sending *t, const struct course_end *x, const struct course_end *y, int cost) {
+    const struct tcpstate_segment *s = t->s;
+    uint32_t end = course_end_of(s);
+    struct course_end e = *x;
+    struct course_sent *v;
+    bool pure = s->length == 0 && !t->fin;
+    uint8_t shown;
+    int cost_of_fin;
+
+    cost += cost_of_sack(t, &e, y);
+    if (seq_after(s->seq, e.snd_nxt)) {
+        if (e.fin_sent)
+            return; /* nothing comes after a FIN */
+        if (seq_distance(s->seq, e.snd_nxt) > 1 << 24)
+            return;
+        if (pure && s->seq == e.snd_nxt + 1) { /* one number: its FIN perhaps */
+            struct course_end f = e;
+            f.before_fin = f.state;
+            f.fin_sent = true;
+            f.fin = e.snd_nxt;
+            f.snd_nxt = s->seq;
+            course_move(&f, TCPSTATE_EVENT_snd_fin);
+            note_sent(&f, s);
+            cost_of_fin = cost + cost_of_unseen(t, &e, s->seq, s->direction);
+            add(t, &f, y, cost_of_fin + (e.last_ack == s->ack || e.state == TCPSTATE_CLOSE_WAIT ? COST_NO_REASON : 0));
+            if (e.state == TCPSTATE_CLOSE_WAIT) { /* ... sent before the peer's came: figure 13 */
+                f.state = TCPSTATE_CLOSING;
+                add(t, &f, y, cost_of_fin);
+            }
+        }
+        cost += send_unseen(t, &e, s->seq);
+    }
+    if (t->fin) {
+        if (!e.fin_sent) {
+            if (seq_before(end, e.snd_nxt + 1)) {
+                if (end != e.snd_nxt)
+                    return;
+                cost += COST_ODD; /* what was taken for an octet was its FIN */
+            }
+            if (e.state != TCPSTATE_ESTABLISHED && e.state != TCPSTATE_CLOSE_WAIT && e.state != TCPSTATE_SYN_RECEIVED)
+                return;
+            if (seq_before(s->seq, e.snd_una))
+                cost += 2;
+            e.before_fin = e.state;
+            e.fin_sent = true;
+            e.fin = end - 1;
+            e.snd_nxt = end;
+            course_move(&e, TCPSTATE_EVENT_snd_fin);
+        } else {
+            if (end != e.fin + 1)
+                return;
+            if (seq_at_least(e.snd_una, e.snd_nxt))
+                cost += COST_TIMESTAMP; /* acknowledged, and repeated */
+        }
+        shown = e.state;
+    } else if (pure) {
+        shown = e.state;
+        if (s->seq != e.snd_nxt) {
+            if (!e.fin_sent && (s->seq == e.snd_nxt - 1 || s->seq == e.snd_una - 1))
+                cost += 3; /* keep-alive, zero-window probe */
+            else if (e.fin_sent)
+                cost += COST_MISMATCH;
+            else if (seq_at_least(s->seq, e.snd_una))
+                cost += COST_ODD;
+            else
+                cost += COST_TIMESTAMP;
+        } else if (!e.owes_ack && e.last_ack == s->ack) {
+            cost += COST_NO_REASON;
+        }
+    } else {
+        uint32_t limit = e.fin_sent ? e.fin : end;
+        shown = e.state;
+        if (seq_after(end, limit))
+            return; /* text beyond its FIN */
+        if (seq_after(end, e.snd_nxt)) {
+            if (y->has_shift && y->has_rcv && seq_after(end, seq_max(y->right_edge, y->rcv_nxt)))
+                cost += COST_ODD; /* beyond every window that it can have been told of */
+            if (e.state == TCPSTATE_SYN_RECEIVED && !e.fast_open)
+                return;
+            e.snd_nxt = end;
+        } else if (seq_at_most(end, e.snd_una)) {
+            cost += s->length == 1 ? 3 : COST_ODD; /* it has the ACK of this */
+        }
+        if (e.fin_sent && e.before_fin != 0 && seq_before(s->seq, e.fin)) {
+            bool older = (s->options & TCPSTATE_OPT_TIMESTAMPS) && e.has_tsval && seq_before(s->tsval, e.tsval);
+            if (older)
+                shown = e.before_fin;
+        }
+    }
+    note_sent(&e, s);
+    v = add(t, &e, y, cost);
+    if (v != NULL)
+        v->shown = shown;
+}
+
+/* Did a segment of the peer end there? */
+static bool is_boundary(const struct sending *t, uint32_t number) {
+    for (uint32_t i = t->index, seen = 0; i-- > 0 && seen < 200; seen++) {
+        const struct tcpstate_segment *q = &t->facts->segments[i];
+        if (q->direction != t->s->direction && (course_end_of(q) == number || q->seq == number))
+            return true;
+    }
+    return false;
+}
+
+/* Segments of the peer that x has received and nobody has captured, up to the number that it acknowledges. */
+static void send_knowing_unseen(struct sending *t, const struct course_end *x, const struct course_end *y, int cost) {
+    const struct tcpstate_segment *s = t->s;
+    struct course_end e = *x, peer = *y;
+
+    if (!y->has_snd || seq_distance(s->ack, x->rcv_nxt) > 1 << 24)
+        return;
+    if (!y->fin_sent && seq_after(s->ack, y->snd_nxt) &&
+        (y->state == TCPSTATE_ESTABLISHED || y->state == TCPSTATE_CLOSE_WAIT)) {
+        struct course_end f = e, g = peer;
+        g.before_fin = g.state;
+        g.fin_sent = true;
+        g.fin = s->ack - 1;
+        g.snd_nxt = s->ack;
+        course_move(&g, TCPSTATE_EVENT_snd_fin);
+        f.rcv_nxt = s->ack;
+        course_move(&f, TCPSTATE_EVENT_rcv_fin);
+        f.owes_ack = true;
+        send_in_connection(t, &f, &g,
+                           cost + cost_of_unseen(t, y, s->ack, !s->direction) + (s->ack == y->snd_nxt + 1 ? 0 : 3));
+    }
+    bool cut = seq_at_most(s->ack, y->snd_nxt) && !is_boundary(t, s->ack);
+    if (cut || seq_after(s->ack, y->snd_nxt) || (y->fin_sent && s->ack == y->fin + 1)) {
+        /* ... or of somebody else, who spoke in the peer's name */
+        struct course_end f = e;
+        f.rcv_nxt = s->ack;
+        f.owes_ack = true;
+        bool one = s->ack == x->rcv_nxt + 1;
+        send_in_connection(t, &f, y, cost + COST_FORGED + (one ? 2 : 0));
+        course_move(&f, TCPSTATE_EVENT_rcv_fin);
+        send_in_connection(t, &f, y, cost + COST_FORGED + (one ? 0 : 2));
+    }
+    if (seq_after(s->ack, y->snd_nxt)) {
+        if (y->fin_sent)
+            return;
+        cost += cost_of_unseen(t, y, s->ack, !s->direction) + (s->ack == y->snd_nxt + 1 ? 3 : 0);
+        peer.snd_nxt = s->ack;
+    } else {
+        cost += COST_UNSEEN + 2; /* captured, thought lost, and sent again without being captured */
+        if (cut)
+            cost += COST_TIMESTAMP;
+    }
+    e.rcv_nxt = s->ack;
+    e.owes_ack = true;
+    if (y->fin_sent && s->ack == y->fin + 1)
+        course_move(&e, TCPSTATE_EVENT_rcv_fin);
+    send_in_connection(t, &e, &peer, cost);
+}
+
+static void send_ordinary(struct sending *t, const struct course_end *x, const struct course_end *y) {
+    const struct tcpstate_segment *s = t->s;
+    int cost;
+
+    if (!t->ack || x->state == TCPSTATE_CLOSED || x->state == TCPSTATE_LISTEN || x->state == TCPSTATE_UNKNOWN)
+        return;
+    cost = cost_of_clock(t, x) + cost_of_replies(x->reply_count);
+    if (x->state == TCPSTATE_SYN_SENT) { /* the SYN,ACK was not captured */
+        struct course_end e = *x, peer = *y;
+        if (s->seq != x->snd_nxt)
+            return;
+        e.irs = s->ack - 1;
+        e.rcv_nxt = s->ack;
+        e.last_ack = e.irs;
+        e.has_rcv = true;
+        e.snd_una = x->snd_nxt;
+        e.state = TCPSTATE_ESTABLISHED;
+        e.timestamps = (s->options & TCPSTATE_OPT_TIMESTAMPS) != 0;
+        e.has_ts_recent = e.timestamps;
+        e.ts_recent = s->tsecr;
+        e.owes_ack = true;
+        if (peer.state == TCPSTATE_CLOSED || peer.state == TCPSTATE_LISTEN) { /* the SYN may still wait for it */
+            struct course_variant v[COURSE_VARIANTS];
+            struct tcpstate_segment syn = {.flags = TCPSTATE_SYN, .seq = x->iss, .time_ns = s->time_ns};
+            peer.does_not_listen = false;
+            peer.listens = true;
+            if (x->timestamps) {
+                syn.options |= TCPSTATE_OPT_TIMESTAMPS;
+                syn.tsval = x->tsval;
+            }
+            if (x->sack)
+                syn.options |= TCPSTATE_OPT_SACK_PERMITTED;
+            course_deliver(&peer, &syn, NULL, v);
+            peer = v[0].end;
+        }
+        if (peer.state == TCPSTATE_SYN_RECEIVED && !peer.has_snd) {
+            peer.iss = peer.snd_una = s->ack - 1;
+            peer.snd_nxt = s->ack;
+            peer.has_snd = true;
+            peer.listens = true;
+        } else if (peer.state != TCPSTATE_SYN_RECEIVED) {
+            cost += COST_SILENT;
+        }
+        send_in_connection(t, &e, &peer, cost + COST_UNSEEN);
+        return;
+    }
+    if (x->state == TCPSTATE_SYN_RECEIVED) {
+        struct course_end e = *x;
+        if (x->owes_ack && s->length == 0 && !t->fin && s->ack == x->rcv_nxt)
+            send_in_connection(t, x, y, cost + 1); /* a challenge ACK */
+        if (x->fast_open && (s->length > 0 || t->fin) && s->ack == x->rcv_nxt)
+            send_in_connection(t, x, y, cost);
+        if (!x->has_snd)
+            return;
+        course_move(&e, TCPSTATE_EVENT_rcv_ack_s);
+        e.snd_una = seq_max(e.snd_una, e.iss + 1);
+        if (s->ack == e.rcv_nxt)
+            send_in_connection(t, &e, y, cost + COST_UNSEEN);
+        else if (seq_after(s->ack, e.rcv_nxt))
+            send_knowing_unseen(t, &e, y, cost + 2);
+        return;
+    }
+    cost += cost_of_echo(t, x);
+    if (s->ack == x->rcv_nxt) {
+        send_in_connection(t, x, y, cost);
+    } else if (seq_after(s->ack, x->rcv_nxt)) {
+        send_knowing_unseen(t, x, y, cost);
+    }
+}
+
+unsigned course_send(const struct course_facts *facts, const struct course_end *sender,
+                     const struct course_end *receiver, uint32_t index, struct course_sent variants[COURSE_VARIANTS]) {
+    const struct tcpstate_segment *s = &facts->segments[index];
+    struct sending t = {.facts = facts, .s = s, .index = index, .variants = variants, .count = 0};
+
+    t.rst = (s->flags & TCPSTATE_RST) != 0;
+    t.syn = (s->flags & TCPSTATE_SYN) != 0 && !t.rst;
+    t.ack = (s->flags & TCPSTATE_ACK) != 0;
+    t.fin = (s->flags & TCPSTATE_FIN) != 0 && !t.rst;
+    if (t.rst)
+        send_rst(&t, sender, receiver);
+    else if (t.syn && t.ack)
+        send_synack(&t, sender, receiver);
+    else if (t.syn)
+        send_syn(&t, sender, receiver);
+    else
+        send_ordinary(&t, sender, receiver);
+    return t.count;
+}
