@@ -292,29 +292,40 @@ static bool transmission_proves(const struct judgement *j) {
         return false;
     if (j->syn) {
         enum tcpstate_state shown = (enum tcpstate_state)(j->has_shown ? j->shown : x->state);
-        return shown == TCPSTATE_SYN_SENT || shown == TCPSTATE_SYN_RECEIVED || (j->fin && shown == TCPSTATE_FIN_WAIT_1);
+        if (j->conversation->has_previous && !(j->segment->options & TCPSTATE_OPT_MSS))
+            return false; /* the stacks send it always; who forges often does not */
+        if (!j->ack)
+            return shown == TCPSTATE_SYN_SENT;
+        return shown == TCPSTATE_SYN_RECEIVED || (j->fin && shown == TCPSTATE_FIN_WAIT_1);
     }
     if (j->rst)
         return !j->rst_reply && x->state == TCPSTATE_CLOSED && x->undo.cause == TCPSTATE_UNDO_RST_SENT &&
-               x->undo.frame == j->segment->frame && (x->spoke || j->ack);
+               x->undo.frame == j->segment->frame && x->spoke && j->ack && !j->connection->disputed;
     if (!j->ack || j->ack_unsent)
         return false;
-    if (!y->captured)
+    if (!y->captured || (y->has_smax && seq_after(j->segment->ack, y->smax)))
         return false; /* nobody knows what y has sent */
     switch ((enum tcpstate_state)(j->has_shown ? j->shown : x->state)) {
     case TCPSTATE_ESTABLISHED:
-        return !j->has_shown && x->spoke && !x->has_fin && x->has_iss && !x->fast_open && y->captured &&
+        return !j->has_shown && x->spoke && !x->has_fin && !j->connection->end_seen && x->has_iss && !x->fast_open &&
+               y->captured &&
                (x->sent_syn || j->segment->length > 0 || !x->sent_synack ||
                 (y->has_iss && seq_after(x->acked, y->iss + 1))); /* data is taken in ESTABLISHED only */
     case TCPSTATE_FIN_WAIT_1:
-        return j->fin && !x->fin_acked && x->has_iss && !(y->has_fin && seq_after(j->segment->ack, y->fin));
+        return !j->connection->disputed && j->fin && !x->fin_acked && x->has_iss &&
+               !(y->has_fin && seq_after(j->segment->ack, y->fin));
     case TCPSTATE_CLOSE_WAIT:
-        return !j->has_shown && x->has_iss && !x->has_fin && j->fin_ack_first && y->fin_frame != 0;
+        return !j->connection->disputed && !j->has_shown && x->has_iss && !x->has_fin && j->fin_ack_first &&
+               y->fin_frame != 0;
     case TCPSTATE_LAST_ACK:
-        return !j->has_shown && j->first_fin && x->has_iss && y->has_fin && seq_after(j->segment->ack, y->fin);
+        /* An earlier copy of this FIN may have been lost before the capture point, and have crossed y's: only an own
+         * ACK of y's FIN without a FIN shows that it had not closed before. */
+        return !j->connection->disputed && !j->has_shown && j->first_fin && x->has_iss && y->has_fin &&
+               seq_after(j->segment->ack, y->fin) && x->has_pure && seq_after(x->pure_ack, y->fin) &&
+               x->pure_seq == x->fin;
     case TCPSTATE_TIME_WAIT:
-        return !j->has_shown && j->fin_ack_first && x->has_fin && x->has_iss && y->fin_frame != 0 &&
-               seq_after(y->fin_ack, x->fin) && x->fin_frame != 0;
+        return !j->connection->disputed && !j->has_shown && j->fin_ack_first && x->has_fin && x->has_iss &&
+               y->fin_frame != 0 && seq_after(y->fin_ack, x->fin) && x->fin_frame != 0;
     case TCPSTATE_UNKNOWN:
     case TCPSTATE_CLOSED:
     case TCPSTATE_LISTEN:
@@ -325,6 +336,16 @@ static bool transmission_proves(const struct judgement *j) {
     case TCPSTATE_STATES: return false;
     }
     return false;
+}
+
+/* What makes transmissions less of a proof from now on: the end of the connection was spoken of, or somebody else has
+ * perhaps spoken in an endpoint's name. */
+static void note_doubts(struct judgement *j) {
+    struct tcpstate_connection *c = j->connection;
+
+    c->end_seen = c->end_seen || j->fin || j->rst;
+    c->disputed = c->disputed || j->alien || j->numberless || j->ack_unsent || j->revived || j->candidate ||
+                  (j->fin && !j->x->has_fin) || (j->rst && !j->rst_accepted) || (!j->ack && !j->syn && !j->rst);
 }
 
 static void grade(struct judgement *j) {
@@ -346,7 +367,7 @@ static void grade(struct judgement *j) {
     if (receiver->state != TCPSTATE_UNKNOWN) {
         bool untouched = receiver->before == receiver->state && j->report->end[j->receiver].event_count == 0;
         if (receiver->certainty == TCPSTATE_PROVED &&
-            !(untouched && receiver->state == TCPSTATE_ESTABLISHED && !j->rst && !j->syn && !x->has_fin &&
+            !(untouched && receiver->state == TCPSTATE_ESTABLISHED && !j->rst && !j->syn && !j->fin && !x->has_fin &&
               !x->has_wire_fin && !x->maybe_fin && !y->maybe_fin))
             receiver->certainty = TCPSTATE_ASSUMED;
         if ((y->iss_inferred ? !y->captured : !y->has_iss && !j->syn) && receiver->certainty > TCPSTATE_INFERRED)
@@ -431,6 +452,7 @@ void tcpstate_segment(struct tcpstate_conversation *conversation, const struct t
             report->end[j.sender].certainty = copy_certainty;
         }
         grade(&j);
+        note_doubts(&j);
         show_genuine_opener(&j);
         if (j.rst_accepted && !j.rst_reply) {
             j.connection->phase_reset = true;

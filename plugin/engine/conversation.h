@@ -190,6 +190,8 @@ struct tcpstate_connection {
     bool exists, self;
     bool empty;                      /* nothing but segments with bad checksums */
     struct tcpstate_endpoint end[2]; /* by role */
+    bool end_seen;                   /* a FIN or RST was captured, whoever sent it */
+    bool disputed;                   /* something was captured that its nominal sender may not have sent */
     bool phase_reset;                /* an accepted RST was seen */
     bool refused, reset, closed;     /* reset: before both FINs were acknowledged; closed: both were */
     bool simultaneous_open, simultaneous_close, three_segment;
