@@ -64,6 +64,10 @@ bool acceptable_rst(struct judgement *j) {
 
     if (!y->has_rnxt)
         return true;
+    /* Linux checks the timestamp of every segment to an embryonic connection, resets too; RFC 7323 5.2 spares them. */
+    if (y->state == TCPSTATE_SYN_RECEIVED && !y->active_open && y->has_ts_recent &&
+        (j->segment->options & TCPSTATE_OPT_TIMESTAMPS) && seq_before(j->segment->tsval, y->ts_recent))
+        return false;
     if (seq == y->rnxt || hindsight_says(j, j->index, TCPSTATE_VERDICT_TAKEN))
         return true;
     if ((y->state == TCPSTATE_CLOSE_WAIT || y->state == TCPSTATE_LAST_ACK || y->state == TCPSTATE_CLOSING) &&

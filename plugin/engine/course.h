@@ -5,6 +5,7 @@
  * known exactly, as two TCPs that keep RFC 9293 and know only what has reached them.
  *
  *   course.c           the search for the likeliest course
+ *   course_facts.c     what the whole tells about clocks and distances
  *   course_deliver.c   what a delivery does to an endpoint, and what it must answer
  *   course_send.c      how well a transmission fits the endpoint that is said to have made it
  *
@@ -97,6 +98,9 @@ struct course_facts {
     int64_t clock_ms[2];     /* ... and this is their offset from the capture's time */
     bool trusts_checksum[2]; /* a bad one means that the segment is not taken */
 };
+
+/* `facts` has the segments; the rest is found from them. */
+void course_find_facts(struct course_facts *facts, const struct tcpstate_settings *settings);
 
 static inline bool course_is_void(const struct course_facts *facts, const struct tcpstate_segment *s) {
     return (s->traits & TCPSTATE_CHECKSUM_BAD) != 0 && facts->trusts_checksum[s->direction];

@@ -172,17 +172,17 @@ static void send_synack(struct sending *t, const struct course_end *x, const str
     const struct tcpstate_segment *s = t->s;
     int cost = cost_of_clock(t, x) + cost_of_replies(x->reply_count);
     struct course_end opener = *y, e = *x;
-    struct course_sent *v;
     bool unseen = x->state != TCPSTATE_SYN_RECEIVED;
+    int cost_of_syn = 0; /* of one that was not captured */
 
     if (x->state == TCPSTATE_CLOSED || x->state == TCPSTATE_LISTEN || x->state == TCPSTATE_TIME_WAIT ||
         x->state == TCPSTATE_UNKNOWN) { /* its SYN was not captured */
-        cost += COST_UNSEEN;
+        cost_of_syn = COST_UNSEEN;
         if (y->state == TCPSTATE_SYN_SENT && y->iss + 1 == s->ack)
-            cost += COST_NO_REPLY; /* ... or was not thought to have opened anything */
+            cost_of_syn += COST_NO_REPLY; /* ... or was not thought to have opened anything */
         else if (!(y->state == TCPSTATE_CLOSED || y->state == TCPSTATE_LISTEN || y->state == TCPSTATE_UNKNOWN ||
                    y->state == TCPSTATE_TIME_WAIT))
-            cost += COST_SILENT;
+            cost_of_syn += COST_SILENT;
         memset(e.ranges, 0, sizeof e.ranges);
         e.range_count = 0;
         e.sack_right = e.fin = e.peer_fin = e.syn_data = 0;
@@ -240,14 +240,12 @@ static void send_synack(struct sending *t, const struct course_end *x, const str
     if (s->length > 0 && seq_after(s->seq + 1 + s->length, e.snd_nxt))
         e.snd_nxt = s->seq + 1 + s->length;
     note_sent(&e, s);
-    if (unseen && y->state != TCPSTATE_SYN_SENT && y->has_snd && y->iss + 1 == s->ack) { /* an old SYN: figure 8 */
-        v = add(t, &e, y, cost);
-        cost += 3;
+    if (unseen && y->state != TCPSTATE_SYN_SENT) { /* the SYN was an old one, RFC 9293 figure 8, or somebody else's */
+        bool old = y->has_snd && y->iss + 1 == s->ack;
+        add(t, &e, y, cost + COST_UNSEEN + (old ? 0 : 2) + (x->listens ? 0 : 3));
+        cost_of_syn += (old ? 3 : 0) + (t->facts->is_at[!s->direction] ? COST_AT_END : 0);
     }
-    if (unseen && y->state != TCPSTATE_SYN_SENT && t->facts->is_at[!s->direction])
-        cost += COST_AT_END;
-    v = add(t, &e, &opener, cost);
-    (void)v;
+    add(t, &e, &opener, cost + cost_of_syn);
 }
 
 /* Something that it answers in the same words was captured not long ago: it, or a copy, has come late. */

@@ -16,6 +16,7 @@
  *   summary.c         steps, outcome, times, history
  *   zeek.c            conn_state and history in the words of Zeek
  *   hindsight.c       verdicts on earlier segments
+ *   course*.c         the likeliest course of a whole conversation: course.h
  *   icmp.c            ICMP errors that quote a segment
  *   findings.c        everything else that is worth telling; findings_*.c: one file for each group of finding.def
  */

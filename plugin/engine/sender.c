@@ -190,7 +190,8 @@ static void judge_ordinary(struct judgement *j) {
     if (x->state == TCPSTATE_CLOSED && x->undo.cause == TCPSTATE_UNDO_LAST_ACK && x->has_fin && !x->fin_inferred &&
         !j->stale && goes_on_after_fin(j))
         knowledge_forget_fin(j, x, j->sender, TCPSTATE_PROVED);
-    if (x->state == TCPSTATE_CLOSED && !sender_revive(j))
+    bool listens_after_reset = x->state == TCPSTATE_LISTEN && x->undo.cause == TCPSTATE_UNDO_RST_TAKEN;
+    if ((x->state == TCPSTATE_CLOSED || listens_after_reset) && !sender_revive(j))
         return;
     if (sender_judge_older_connection(j))
         return;

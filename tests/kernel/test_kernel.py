@@ -12,7 +12,7 @@ HERE = Path(__file__).resolve().parent
 PLUGINS = HERE.parents[1] / "build" / "plugins"
 # percent of rows, by category
 MIN_FIRST = {"ordinary": 98.6, "random": 98.7, "forged": 97.5, "scripted": 94.2}
-MIN_SETTLED = {"ordinary": 99.4, "random": 99.5, "forged": 98.7, "scripted": 95.2}
+MIN_SETTLED = {"ordinary": 99.4, "random": 99.6, "forged": 98.7, "scripted": 96.0}
 MIN_FIRST_MIDDLE = {"ordinary": 99.2, "random": 99.8, "forged": 97.3, "scripted": 96.0}
 MIN_SETTLED_MIDDLE = {"ordinary": 99.7, "random": 99.8, "forged": 99.5, "scripted": 99.0}
 # runs whose captures at the two ends tell different stories, although both could have known
@@ -32,7 +32,7 @@ def compare(*arguments):
 
 def test_stored_captures_from_every_view():
     stories = [f"--max-stories={category}={number}" for category, number in MAX_STORIES.items()]
-    assert compare("--max-warnings=0", "--max-proved-wrong=3", "--scenarios=20", *stories, f"--reasons={HERE / 'misses.tsv'}",
+    assert compare("--max-warnings=0", "--max-proved-wrong=1", "--scenarios=20", *stories, f"--reasons={HERE / 'misses.tsv'}",
                    *limits(MIN_FIRST, MIN_SETTLED)).returncode == 0
 
 

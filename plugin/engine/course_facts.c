@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * What the whole of a conversation tells that helps to judge each segment of it: the clocks of both ends, how soon each
+ * answers, where the capture was taken, whose checksums mean something.
+ */
+#include "course.h"
+
+#include <stdlib.h>
+
+enum { SAMPLES = 256 };
+static const int64_t MS_NS = 1000000;
+
+static int compare_int64(const void *a, const void *b) {
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* Where most of its timestamps lie, if they count milliseconds. */
+static void find_clock(struct course_facts *facts, unsigned direction) {
+    int64_t offsets[SAMPLES];
+    unsigned count = 0, best = 0, left = 0, best_right = 0;
+    uint32_t stride = facts->count / SAMPLES + 1, seen = 0;
+    bool has_base = false;
+    uint32_t base = 0;
+
+    for (uint32_t i = 0; i < facts->count && count < SAMPLES; i++) {
+        const struct tcpstate_segment *s = &facts->segments[i];
+        if (s->direction != direction || !(s->options & TCPSTATE_OPT_TIMESTAMPS) || seen++ % stride != 0)
+            continue;
+        uint32_t offset = s->tsval - (uint32_t)(s->time_ns / MS_NS);
+        if (!has_base)
+            base = offset;
+        has_base = true;
+        offsets[count++] = (int32_t)(offset - base);
+    }
+    if (count < 2)
+        return;
+    qsort(offsets, count, sizeof offsets[0], compare_int64);
+    for (unsigned right = 0; right < count; right++) {
+        while (offsets[right] - offsets[left] > (count < 6 ? 5 : 120)) /* few are believed only if they agree well */
+            left++;
+        if (right - left + 1 > best) {
+            best = right - left + 1;
+            best_right = right;
+        }
+    }
+    if (best < 2 || best * 2 < count)
+        return;
+    facts->has_clock[direction] = true;
+    facts->clock_ms[direction] = (int64_t)(uint32_t)(base + (uint32_t)(int32_t)offsets[best_right]);
+}
+
+/* How soon that end is heard to answer. */
+static void find_answer_time(struct course_facts *facts, unsigned direction) {
+    struct {
+        uint32_t end, ack;
+        int64_t time_ns;
+    } asked[16] = {{0, 0, 0}};
+    int64_t samples[SAMPLES], last_ns = INT64_MIN;
+    unsigned count = 0, next = 0;
+
+    for (uint32_t i = 0; i < facts->count && count < SAMPLES; i++) {
+        const struct tcpstate_segment *s = &facts->segments[i];
+        bool rst = (s->flags & TCPSTATE_RST) != 0, ack = (s->flags & TCPSTATE_ACK) != 0;
+        if (s->direction != direction) {
+            if (course_end_of(s) != s->seq && !rst) {
+                asked[next % 16].end = course_end_of(s);
+                asked[next % 16].ack = s->ack;
+                asked[next++ % 16].time_ns = s->time_ns;
+            }
+            continue;
+        }
+        for (unsigned n = 0; n < 16; n++) { /* from the oldest */
+            unsigned k = (next + n) % 16;
+            if (asked[k].time_ns == 0 || asked[k].time_ns < last_ns)
+                continue;
+            if (rst ? !ack && asked[k].ack == s->seq : ack && asked[k].end == s->ack) {
+                samples[count++] = s->time_ns - asked[k].time_ns;
+                asked[k].time_ns = 0;
+                break;
+            }
+        }
+        if (rst)
+            last_ns = s->time_ns; /* those that were asked before had their answer */
+    }
+    if (count == 0)
+        return;
+    qsort(samples, count, sizeof samples[0], compare_int64);
+    facts->answer_ns[direction] = samples[count / 8];
+}
+
+static void find_vantage(struct course_facts *facts) {
+    for (unsigned d = 0; d < 2; d++)
+        facts->is_at[d] = facts->answer_ns[!d] > 0 && facts->answer_ns[d] > 0 && facts->answer_ns[d] < MS_NS &&
+                          facts->answer_ns[d] * 8 < facts->answer_ns[!d];
+}
+
+static void find_checksums(struct course_facts *facts, unsigned direction, bool ignore_bad) {
+    uint32_t bad = 0, all = 0;
+    for (uint32_t i = 0; i < facts->count; i++)
+        if (facts->segments[i].direction == direction) {
+            all++;
+            bad += (facts->segments[i].traits & TCPSTATE_CHECKSUM_BAD) != 0;
+        }
+    facts->trusts_checksum[direction] = ignore_bad && (bad < 3 || bad * 4 < all); /* else they are offloaded */
+}
+
+void course_find_facts(struct course_facts *facts, const struct tcpstate_settings *settings) {
+    for (unsigned d = 0; d < 2; d++) {
+        find_clock(facts, d);
+        find_answer_time(facts, d);
+        find_checksums(facts, d, settings->ignore_bad_checksums);
+    }
+    find_vantage(facts);
+}

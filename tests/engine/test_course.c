@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The likeliest course of a conversation, held against stories of which the end is known: what was forged, what arrived,
+ * in which states both ends were, and when that could be known. Numbers are relative to the ISNs.
+ */
+#include "tcpstate.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { F = TCPSTATE_FIN, S = TCPSTATE_SYN, R = TCPSTATE_RST, P = TCPSTATE_PSH, A = TCPSTATE_ACK };
+enum { SEGMENTS = 64 };
+static const uint32_t isn[2] = {0xfffffff0u, 5000}; /* the numbers of the first end wrap */
+static const struct tcpstate_settings settings = {.msl_ns = INT64_C(30000000000), .ignore_bad_checksums = true};
+
+static unsigned checks, failures;
+static struct tcpstate_segment segments[SEGMENTS];
+static struct tcpstate_course_row rows[SEGMENTS];
+static uint32_t count;
+static int64_t now_ms;
+
+static struct tcpstate_segment *captured(int64_t after_ms, unsigned from, unsigned flags, uint32_t seq, uint32_t length,
+                                         uint32_t ack) {
+    struct tcpstate_segment *s = &segments[count++];
+
+    now_ms += after_ms;
+    *s = (struct tcpstate_segment){.time_ns = now_ms * 1000000,
+                                   .frame = count,
+                                   .seq = isn[from] + seq,
+                                   .ack = flags & A ? isn[!from] + ack : 0,
+                                   .length = length,
+                                   .header_digest = count,
+                                   .flags = (uint16_t)flags,
+                                   .window = flags & R ? 0 : 64240,
+                                   .sender_port = (uint16_t)(49152 + from),
+                                   .receiver_port = (uint16_t)(49153 - from),
+                                   .direction = (uint8_t)from};
+    if (flags & S)
+        s->options = TCPSTATE_OPT_MSS;
+    return s;
+}
+
+static void handshake(void) {
+    count = 0;
+    now_ms = 1000;
+    captured(0, 0, S, 0, 0, 0);
+    captured(10, 1, S | A, 0, 0, 1);
+    captured(10, 0, A, 1, 0, 1);
+}
+
+static bool run(void) {
+    size_t size = tcpstate_course_size(count);
+    void *workspace = malloc(size);
+    bool told = workspace != NULL && tcpstate_course(&settings, segments, count, workspace, size, rows);
+
+    free(workspace);
+    return told;
+}
+
+static void check(bool holds, const char *claim) {
+    checks++;
+    if (holds)
+        return;
+    failures++;
+    printf("not so: %s\n", claim);
+}
+
+static bool states(uint32_t number, enum tcpstate_state sender, enum tcpstate_state receiver) {
+    const struct tcpstate_course_row *row = &rows[number - 1];
+
+    if (row->sender == sender && row->receiver == receiver)
+        return true;
+    printf("segment %u: sender %s, receiver %s\n", number, tcpstate_state_name((enum tcpstate_state)row->sender),
+           tcpstate_state_name((enum tcpstate_state)row->receiver));
+    return false;
+}
+
+static void test_plain_close(void) {
+    handshake();
+    captured(100, 0, P | A, 1, 100, 1);
+    captured(20, 1, A, 1, 0, 101);
+    captured(100, 0, F | A, 101, 0, 1);
+    captured(20, 1, A, 1, 0, 102);
+    captured(100, 1, F | A, 1, 0, 102);
+    captured(20, 0, A, 102, 0, 2);
+    check(run(), "a whole conversation is told");
+    check(states(6, TCPSTATE_FIN_WAIT_1, TCPSTATE_CLOSE_WAIT), "RFC 9293 figure 12, line 2");
+    check(states(7, TCPSTATE_CLOSE_WAIT, TCPSTATE_FIN_WAIT_2), "figure 12, line 3");
+    check(states(8, TCPSTATE_LAST_ACK, TCPSTATE_TIME_WAIT), "figure 12, line 4");
+    check(states(9, TCPSTATE_TIME_WAIT, TCPSTATE_CLOSED), "figure 12, line 5");
+    for (uint32_t i = 0; i < count; i++)
+        check(rows[i].genuine && rows[i].arrived, "nothing was forged or lost");
+}
+
+/* A RST in the name of the first end, which goes on: somebody else sent it, and it closed the second end or did not. */
+static void test_forged_reset(bool taken) {
+    handshake();
+    captured(100, 0, R, taken ? 1 : 2, 0, 0);
+    captured(100, 0, P | A, 1, 100, 1);
+    if (taken)
+        captured(20, 1, R, 1, 0, 0);
+    else
+        captured(20, 1, A, 1, 0, 101);
+    check(run(), "a forged reset does not keep it from being told");
+    check(!rows[3].genuine, "the reset was forged");
+    check(rows[4].genuine, "the text was not");
+    check(rows[3].sender == TCPSTATE_ESTABLISHED, "who was said to have sent it was in ESTABLISHED");
+    check(rows[3].receiver == (taken ? TCPSTATE_CLOSED : TCPSTATE_ESTABLISHED), "only the exact number closes");
+    check(rows[3].sender_decided == (taken ? 4 : 3),
+          "a wrong number shows it at once, a right one when its end goes on");
+}
+
+/* A FIN that is repeated was lost behind the capture point, if what comes back before does not cover it. */
+static void test_lost_fin(bool lost) {
+    handshake();
+    captured(100, 0, F | A, 1, 0, 1);
+    captured(200, 1, P | A, 1, 50, lost ? 1 : 2);
+    captured(10, 0, A, 2, 0, 51);
+    if (lost) {
+        captured(400, 0, F | A, 1, 0, 51);
+        captured(20, 1, A, 51, 0, 2);
+    }
+    check(run(), "a lost FIN does not keep it from being told");
+    check(rows[3].arrived == !lost, "the FIN arrived, or did not");
+    check(states(4, TCPSTATE_FIN_WAIT_1, lost ? TCPSTATE_ESTABLISHED : TCPSTATE_CLOSE_WAIT), "the state follows");
+}
+
+static void test_nothing_is_told(void) {
+    handshake();
+    segments[1].direction = segments[1].direction == 1 ? 0 : 1;
+    check(!run(), "of one direction alone nothing is told");
+    handshake();
+    memmove(&segments[0], &segments[2], sizeof segments[0]);
+    count = 1;
+    captured(10, 1, A, 1, 0, 1);
+    check(!run(), "nor where the start was not captured");
+    handshake();
+    segments[0].traits = TCPSTATE_SELF;
+    check(!run(), "nor of an endpoint that talks to itself");
+    handshake();
+    captured(100, 0, P | A, 1, 100, 1);
+    check(run(), "but of any other");
+}
+
+static void test_doubt(void) {
+    struct tcpstate_report report = {.uncertain = false};
+
+    check(!tcpstate_is_doubtful(&report), "a plain report leaves no doubt");
+    report.end[1].taken_back = true;
+    check(tcpstate_is_doubtful(&report), "one that takes something back does");
+}
+
+static void test_states_by_role(void) {
+    struct tcpstate_course_row row = {
+        .sender = TCPSTATE_CLOSED, .receiver = TCPSTATE_CLOSE_WAIT, .sender_decided = 7, .receiver_decided = 9};
+    uint8_t settled[2];
+
+    check(tcpstate_course_states(&row, TCPSTATE_SERVER, (uint8_t[]){TCPSTATE_ESTABLISHED, TCPSTATE_LISTEN}, settled) ==
+              9,
+          "the segment that shows it is that of the end that differs");
+    check(settled[TCPSTATE_CLIENT] == TCPSTATE_CLOSE_WAIT, "the client was the receiver");
+    check(settled[TCPSTATE_SERVER] == TCPSTATE_LISTEN, "LISTEN and CLOSED look the same, so what was shown stays");
+}
+
+int main(void) {
+    test_plain_close();
+    test_forged_reset(true);
+    test_forged_reset(false);
+    test_lost_fin(true);
+    test_lost_fin(false);
+    test_nothing_is_told();
+    test_doubt();
+    test_states_by_role();
+    printf("%u checks, %u failed\n", checks, failures);
+    return failures != 0;
+}
