@@ -26,7 +26,9 @@ enum {
     SCRATCH = 32768, /* events that no surviving hypothesis went through yet */
     MARGIN = 22,     /* what costs so much more than the best is dropped */
     BRANCHES = 2,    /* rare things between two segments of one endpoint */
-    DEPTH = 400      /* segments in flight to one endpoint */
+    WORK = 8000000,  /* events, in all: some seconds */
+    DEPTH = 400,     /* segments in flight to one endpoint ... */
+    NESTED = 8       /* ... of which one that may be lost counts for so many */
 };
 static const int64_t MS_NS = 1000000;
 static const uint32_t NO_EVENT = UINT32_MAX;
@@ -57,6 +59,7 @@ struct tcpstate_course {
     struct event scratch[SCRATCH];
     unsigned beam_count, candidate_count;
     uint32_t scratch_count, event_count, event_limit;
+    uint32_t work;         /* events that were looked at */
     int best_cost;         /* of the candidates so far */
     uint32_t *moved;       /* where collect() has put an event, event_limit */
     struct event events[]; /* event_limit */
@@ -251,7 +254,7 @@ static void explore(struct tcpstate_course *c, struct hypothesis h, uint32_t ind
             late.cost += COST_LATE;
             if (!note(c, &late, TAKEN, from, late.end[d].state))
                 return;
-            explore(c, late, index, branches - 1, depth + 1);
+            explore(c, late, index, branches - 1, depth + NESTED);
         }
         if (at == index)
             return;
@@ -276,7 +279,7 @@ static void explore(struct tcpstate_course *c, struct hypothesis h, uint32_t ind
                 lost.end[d].late[0] = at + 1;
                 if (!note(c, &lost, LOST, at, h.end[d].state))
                     return;
-                explore(c, lost, index, h.end[d].losing ? branches : branches - 1, depth + 1);
+                explore(c, lost, index, h.end[d].losing ? branches : branches - 1, depth + NESTED);
             }
             for (unsigned i = 1; i < count; i++) {
                 struct hypothesis other = h;
@@ -285,7 +288,7 @@ static void explore(struct tcpstate_course *c, struct hypothesis h, uint32_t ind
                 other.cost += variants[i].cost;
                 if (!note(c, &other, TAKEN, at, other.end[d].state))
                     return;
-                explore(c, other, index, variants[i].cost == 0 ? branches : branches - 1, depth + 1);
+                explore(c, other, index, variants[i].cost == 0 ? branches : branches - 1, depth + NESTED);
             }
         }
         h.end[d] = variants[0].end;
@@ -531,12 +534,15 @@ static void choose(struct tcpstate_course *c, uint32_t index) {
 
 /* ---- the search -------------------------------------------------------------------------------------------------- */
 
-static void judge(struct tcpstate_course *c, uint32_t index) {
+/* False if it would take too much room or time. */
+static bool judge(struct tcpstate_course *c, uint32_t index) {
     const struct tcpstate_segment *s = &c->facts.segments[index];
     bool copy = original_of(&c->facts, index) != index;
 
     if (c->event_limit - c->event_count < SCRATCH)
         collect(c);
+    if (c->event_limit - c->event_count < SCRATCH || c->work > WORK)
+        return false;
 
     c->candidate_count = c->scratch_count = 0;
     memset(c->slots, 0, sizeof c->slots);
@@ -554,6 +560,8 @@ static void judge(struct tcpstate_course *c, uint32_t index) {
     }
     for (unsigned i = 0; i < c->beam_count && !course_is_void(&c->facts, s); i++)
         explore(c, c->beam[i], index, BRANCHES, 0);
+    c->work += c->scratch_count;
+    return true;
 }
 
 /* What is still under way arrives. */
@@ -562,8 +570,12 @@ static void finish(struct tcpstate_course *c) {
 
     if (c->event_limit - c->event_count < SCRATCH)
         collect(c);
-    for (unsigned i = 0; i < c->beam_count && c->event_limit - c->event_count > 2 * c->facts.count; i++) {
+    for (unsigned i = 0; i < c->beam_count; i++) {
         struct hypothesis *h = &c->beam[i];
+        if (c->event_limit - c->event_count <= 2 * c->facts.count) { /* never the first, which was the best so far */
+            h->cost = INT32_MAX / 2;
+            continue;
+        }
         c->scratch_count = 0;
         for (unsigned d = 0; d < 2; d++) {
             uint32_t at;
@@ -633,7 +645,7 @@ bool tcpstate_course(const struct tcpstate_settings *settings, const struct tcps
         return false;
     assert(size >= tcpstate_course_size(count));
     c->beam_count = c->candidate_count = 0;
-    c->scratch_count = c->event_count = 0;
+    c->scratch_count = c->event_count = c->work = 0;
     c->event_limit = events_for(count);
     c->moved = (uint32_t *)(void *)&c->events[c->event_limit];
     (void)size;
@@ -644,7 +656,8 @@ bool tcpstate_course(const struct tcpstate_settings *settings, const struct tcps
     for (uint32_t i = 0; i < count; i++)
         rows[i] = (struct tcpstate_course_row){.sender_decided = UINT32_MAX, .receiver_decided = UINT32_MAX};
     for (uint32_t i = 0; i < count; i++) {
-        judge(c, i);
+        if (!judge(c, i))
+            return false;
         choose(c, i);
     }
     finish(c);
@@ -675,7 +688,7 @@ uint32_t tcpstate_course_states(const struct tcpstate_course_row *row, enum tcps
     for (unsigned role = 0; role < 2; role++) {
         bool is_sender = role == (unsigned)sender;
         uint32_t by = is_sender ? row->sender_decided : row->receiver_decided;
-        settled[role] = is_sender ? row->sender : row->receiver;
+        settled[role] = is_sender ? row->sender : row->told ? row->receiver : shown[role];
         if (without_connection(settled[role]) && without_connection(shown[role]))
             settled[role] = shown[role]; /* from outside one looks like the other */
         if (settled[role] != shown[role] && by != UINT32_MAX && (decided == UINT32_MAX || by > decided))

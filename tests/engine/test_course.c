@@ -152,8 +152,11 @@ static void test_doubt(void) {
 }
 
 static void test_states_by_role(void) {
-    struct tcpstate_course_row row = {
-        .sender = TCPSTATE_CLOSED, .receiver = TCPSTATE_CLOSE_WAIT, .sender_decided = 7, .receiver_decided = 9};
+    struct tcpstate_course_row row = {.sender = TCPSTATE_CLOSED,
+                                      .receiver = TCPSTATE_CLOSE_WAIT,
+                                      .told = true,
+                                      .sender_decided = 7,
+                                      .receiver_decided = 9};
     uint8_t settled[2];
 
     check(tcpstate_course_states(&row, TCPSTATE_SERVER, (uint8_t[]){TCPSTATE_ESTABLISHED, TCPSTATE_LISTEN}, settled) ==
@@ -161,6 +164,41 @@ static void test_states_by_role(void) {
           "the segment that shows it is that of the end that differs");
     check(settled[TCPSTATE_CLIENT] == TCPSTATE_CLOSE_WAIT, "the client was the receiver");
     check(settled[TCPSTATE_SERVER] == TCPSTATE_LISTEN, "LISTEN and CLOSED look the same, so what was shown stays");
+}
+
+/* Whatever is captured, each segment has two states in the end. */
+static void test_noise(void) {
+    uint32_t dice = 12345;
+    bool all = true;
+
+    for (unsigned round = 0; round < 12; round++) {
+        handshake();
+        segments[0].options |= TCPSTATE_OPT_SACK_PERMITTED | TCPSTATE_OPT_TIMESTAMPS;
+        segments[1].options |= TCPSTATE_OPT_SACK_PERMITTED | TCPSTATE_OPT_TIMESTAMPS;
+        while (count < SEGMENTS) {
+            uint32_t r[6];
+            for (unsigned i = 0; i < 6; i++)
+                r[i] = dice = dice * 1664525u + 1013904223u;
+            unsigned flags = r[0] >> 29 ? (r[0] >> 20 & 1 ? A : P | A) : r[0] >> 8 & 0x3f;
+            struct tcpstate_segment *s = captured(r[1] >> 27, r[1] & 1024 ? 1 : 0, flags, (r[2] >> 28) * 100,
+                                                  r[3] >> 30 ? 0 : (r[3] >> 20 & 3) * 100, (r[4] >> 28) * 100);
+            s->options |= (uint8_t)(r[5] >> 24 & (TCPSTATE_OPT_TIMESTAMPS | TCPSTATE_OPT_MSS));
+            s->tsval = (uint32_t)now_ms + (r[5] >> 16 & 0xff);
+            s->tsecr = (uint32_t)now_ms - (r[5] & 0xff);
+            s->sack_count = (uint8_t)(r[5] >> 14 & 3);
+            for (unsigned i = 0; i < s->sack_count; i++)
+                s->sack[i] =
+                    (struct tcpstate_sack){s->ack + (i + 1) * 100, s->ack + (i + 1) * 100 + (r[4] >> 20 & 0x7f)};
+            if (r[4] >> 4 & 1)
+                s->traits = r[4] >> 5 & 7 ? 0 : TCPSTATE_CHECKSUM_BAD;
+        }
+        if (!run())
+            continue;
+        for (uint32_t i = 0; i < count; i++)
+            all = all && rows[i].told && rows[i].sender < TCPSTATE_STATES && rows[i].receiver < TCPSTATE_STATES &&
+                  rows[i].sender != TCPSTATE_UNKNOWN && rows[i].receiver != TCPSTATE_UNKNOWN;
+    }
+    check(all, "noise has states too");
 }
 
 int main(void) {
@@ -172,6 +210,7 @@ int main(void) {
     test_nothing_is_told();
     test_doubt();
     test_states_by_role();
+    test_noise();
     printf("%u checks, %u failed\n", checks, failures);
     return failures != 0;
 }
