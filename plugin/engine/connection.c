@@ -307,8 +307,8 @@ static bool transmission_proves(const struct judgement *j) {
         return false; /* nobody knows what y has sent */
     switch ((enum tcpstate_state)(j->has_shown ? j->shown : x->state)) {
     case TCPSTATE_ESTABLISHED:
-        return !j->has_shown && x->spoke && !x->has_fin && !j->connection->end_seen && x->has_iss && !x->fast_open &&
-               y->captured &&
+        return !j->has_shown && x->spoke && !x->has_fin && !j->connection->end_seen && !j->connection->disputed &&
+               x->has_iss && !x->fast_open && y->captured &&
                (x->sent_syn || j->segment->length > 0 || !x->sent_synack ||
                 (y->has_iss && seq_after(x->acked, y->iss + 1))); /* data is taken in ESTABLISHED only */
     case TCPSTATE_FIN_WAIT_1:
@@ -343,6 +343,10 @@ static bool transmission_proves(const struct judgement *j) {
 static void note_doubts(struct judgement *j) {
     struct tcpstate_connection *c = j->connection;
 
+    for (unsigned i = 0; i < j->segment->sack_count && j->y->captured && j->y->has_iss; i++)
+        if (seq_after(j->segment->sack[i].right, j->y->smax))
+            c->disputed = true; /* x has received what y was not seen to send */
+
     c->end_seen = c->end_seen || j->fin || j->rst;
     c->disputed = c->disputed || j->alien || j->numberless || j->ack_unsent || j->revived || j->candidate ||
                   (j->fin && !j->x->has_fin) || (j->rst && !j->rst_accepted) || (!j->ack && !j->syn && !j->rst);
@@ -367,8 +371,8 @@ static void grade(struct judgement *j) {
     if (receiver->state != TCPSTATE_UNKNOWN) {
         bool untouched = receiver->before == receiver->state && j->report->end[j->receiver].event_count == 0;
         if (receiver->certainty == TCPSTATE_PROVED &&
-            !(untouched && receiver->state == TCPSTATE_ESTABLISHED && !j->rst && !j->syn && !j->fin && !x->has_fin &&
-              !x->has_wire_fin && !x->maybe_fin && !y->maybe_fin))
+            !(untouched && receiver->state == TCPSTATE_ESTABLISHED && !j->connection->disputed && !j->rst && !j->syn &&
+              !j->fin && !x->has_fin && !x->has_wire_fin && !x->maybe_fin && !y->maybe_fin))
             receiver->certainty = TCPSTATE_ASSUMED;
         if ((y->iss_inferred ? !y->captured : !y->has_iss && !j->syn) && receiver->certainty > TCPSTATE_INFERRED)
             receiver->certainty = TCPSTATE_INFERRED;
