@@ -649,7 +649,7 @@ bool tcpstate_course(const struct tcpstate_settings *settings, const struct tcps
     c->event_limit = events_for(count);
     c->moved = (uint32_t *)(void *)&c->events[c->event_limit];
     (void)size;
-    c->facts = (struct course_facts){.segments = segments, .count = count, .msl_ns = settings->msl_ns};
+    c->facts = (struct course_facts){.segments = segments, .count = count};
     course_find_facts(&c->facts, settings);
     if (!begin(c))
         return false;

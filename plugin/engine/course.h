@@ -91,7 +91,6 @@ struct course_variant {
 struct course_facts {
     const struct tcpstate_segment *segments;
     uint32_t count;
-    int64_t msl_ns;
     int64_t answer_ns[2];    /* by direction: from the capture point to that end and back, 0 if not known */
     bool is_at[2];           /* ... the capture was taken there: what it sent was captured, what came has arrived */
     bool has_clock[2];       /* ... its timestamps count milliseconds ... */

@@ -350,7 +350,14 @@ static unsigned time_wait(const struct course_end *end, const struct tcpstate_se
         return count;
     }
     e->owes_ack = true;
-    return 1;
+    if (!syn || end->does_not_listen)
+        return 1;
+    struct course_end gone = *end; /* ... unless its 2MSL were over: nothing tells but the answer */
+    close_by(&gone, TCPSTATE_EVENT_time_2msl);
+    gone.listens = true;
+    listen_or_closed(&gone, s, &v[1]);
+    v[1].cost = 2;
+    return 2;
 }
 
 static unsigned synchronized(const struct course_end *end, const struct tcpstate_segment *s, struct course_variant *v) {
