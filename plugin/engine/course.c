@@ -52,7 +52,7 @@ struct hypothesis {
 
 struct tcpstate_course {
     struct course_facts facts;
-    struct hypothesis beam[BEAM];
+    struct hypothesis beam[COURSE_SEEDS]; /* BEAM, but for the first segment */
     uint32_t cores[BEAM];
     struct hypothesis candidates[CANDIDATES];
     uint32_t slots[SLOTS]; /* candidate + 1 */
@@ -372,7 +372,8 @@ static bool was_sent_before(const struct tcpstate_course *c, const struct hypoth
                seq_at_most(s->seq, h->end[s->direction].snd_nxt) &&
                (!(other->flags & TCPSTATE_ACK) || seq_distance(s->ack, other->ack) < 1 << 24);
     }
-    return false;
+    *state = TCPSTATE_ESTABLISHED; /* before the capture started */
+    return c->facts.starts_late && overtaken && seq_at_most(s->seq, x->snd_nxt) && !(s->flags & TCPSTATE_FIN);
 }
 
 /* The state of an end by now: what has been under way to it for long enough has arrived. */
@@ -601,26 +602,17 @@ static void finish(struct tcpstate_course *c) {
 }
 
 static bool begin(struct tcpstate_course *c) {
-    const struct tcpstate_segment *first = &c->facts.segments[0];
-    struct hypothesis *h = &c->beam[0];
+    struct course_seed seeds[COURSE_SEEDS];
 
-    if ((first->flags & (TCPSTATE_SYN | TCPSTATE_RST | TCPSTATE_ACK)) != TCPSTATE_SYN ||
-        !(first->options & TCPSTATE_OPT_MSS))
-        return false; /* who knows what was before */
-    for (uint32_t i = 1; i < c->facts.count; i++) {
-        const struct tcpstate_segment *s = &c->facts.segments[i];
-        if (s->direction == first->direction)
-            continue;
-        if (!(s->flags & (TCPSTATE_SYN | TCPSTATE_RST)))
-            return false; /* the other end is in the middle of something */
-        break;
+    c->beam_count = course_begin(&c->facts, seeds);
+    for (unsigned i = 0; i < c->beam_count; i++) {
+        memset(&c->beam[i], 0, sizeof c->beam[i]);
+        c->beam[i].end[0] = seeds[i].end[0];
+        c->beam[i].end[1] = seeds[i].end[1];
+        c->beam[i].cost = seeds[i].cost;
+        c->beam[i].event = NO_EVENT;
     }
-    memset(h, 0, sizeof *h);
-    h->event = NO_EVENT;
-    h->end[first->direction].state = TCPSTATE_CLOSED;
-    h->end[!first->direction].state = TCPSTATE_LISTEN;
-    c->beam_count = 1;
-    return true;
+    return c->beam_count > 0;
 }
 
 static uint32_t events_for(uint32_t count) { return 4 * count + 4 * SCRATCH; }

@@ -5,6 +5,7 @@
  * known exactly, as two TCPs that keep RFC 9293 and know only what has reached them.
  *
  *   course.c           the search for the likeliest course
+ *   course_begin.c     what the endpoints can have been when the capture started
  *   course_facts.c     what the whole tells about clocks and distances
  *   course_deliver.c   what a delivery does to an endpoint, and what it must answer
  *   course_send.c      how well a transmission fits the endpoint that is said to have made it
@@ -22,6 +23,7 @@ enum {
     COURSE_RANGES = 4, /* runs of octets behind a hole */
     COURSE_REPLIES = 4,
     COURSE_LATE = 2,    /* segments that may still arrive */
+    COURSE_SEEDS = 192, /* ways in which a capture may start */
     COURSE_VARIANTS = 6 /* ways in which an endpoint may react to one delivery, or have made one transmission */
 };
 
@@ -66,6 +68,7 @@ struct course_end {
     uint32_t again_left, again_right; /* of what has arrived once more, to be told by a D-SACK */
     uint32_t next;                    /* segments to it before this index have arrived, or never will */
     uint32_t late[COURSE_LATE];       /* ... but these may still: index + 1, 0 is none */
+    uint32_t free_to;                 /* what was under way to it when the capture started ends here */
     uint32_t syn_data;                /* octets that came with the peer's SYN, taken only if the SYN,ACK says so */
     uint8_t state, before_fin;
     uint8_t range_count, reply_count;
@@ -75,7 +78,7 @@ struct course_end {
     bool app_gone, app_stays;      /* what becomes of data that comes after its FIN; neither: not known */
     bool timestamps, sack, has_ts_recent, has_tsval, has_shift;
     bool owes_ack; /* something has come that must be acknowledged */
-    bool syn_had_mss, has_again;
+    bool syn_had_mss, has_again, has_free;
     bool losing;                      /* what was captured last has not reached it */
     bool ignores;                     /* it does not take the ACK of its SYN,ACK: a full queue */
     bool owes_text_ack, owes_at_once; /* since owed_since_ms */
@@ -91,11 +94,13 @@ struct course_variant {
 struct course_facts {
     const struct tcpstate_segment *segments;
     uint32_t count;
-    int64_t answer_ns[2];    /* by direction: from the capture point to that end and back, 0 if not known */
-    bool is_at[2];           /* ... the capture was taken there: what it sent was captured, what came has arrived */
-    bool has_clock[2];       /* ... its timestamps count milliseconds ... */
-    int64_t clock_ms[2];     /* ... and this is their offset from the capture's time */
-    bool trusts_checksum[2]; /* a bad one means that the segment is not taken */
+    int64_t answer_ns[2];       /* by direction: from the capture point to that end and back, 0 if not known */
+    bool is_at[2];              /* ... the capture was taken there: what it sent was captured, what came has arrived */
+    bool has_clock[2];          /* ... its timestamps count milliseconds ... */
+    int64_t clock_ms[2];        /* ... and this is their offset from the capture's time */
+    bool trusts_checksum[2];    /* a bad one means that the segment is not taken */
+    bool timestamps, sack, mss; /* are in use */
+    bool starts_late;           /* something was under way when the capture started */
 };
 
 /* `facts` has the segments; the rest is found from them. */
@@ -109,6 +114,15 @@ static inline uint32_t course_end_of(const struct tcpstate_segment *s) {
     return s->seq + s->length + ((s->flags & TCPSTATE_SYN) ? 1 : 0) + ((s->flags & TCPSTATE_FIN) ? 1 : 0);
 }
 
+struct course_seed {
+    struct course_end end[2]; /* by direction */
+    int cost;
+};
+/* How many of `seeds` there are: none if nothing tells. Notes in `facts` whether the capture starts late. */
+unsigned course_begin(struct course_facts *facts, struct course_seed seeds[COURSE_SEEDS]);
+
+/* What was under way when the capture started has arrived, as far as `upto`. */
+void course_fill(struct course_end *end, uint32_t upto);
 void course_add_range(struct course_end *end, uint32_t left, uint32_t right);
 void course_move(struct course_end *end, enum tcpstate_event event);
 

@@ -124,6 +124,23 @@ static void take_fin(struct course_end *end) {
     course_move(end, TCPSTATE_EVENT_rcv_fin);
 }
 
+void course_fill(struct course_end *end, uint32_t upto) {
+    if (!end->has_free || !end->has_rcv || !seq_after(upto, end->rcv_nxt))
+        return;
+    if (seq_at_least(upto, end->free_to)) {
+        upto = end->free_to;
+        end->has_free = false;
+        end->free_to = 0;
+    }
+    if (!seq_after(upto, end->rcv_nxt))
+        return;
+    end->rcv_nxt = upto;
+    end->owes_ack = true;
+    drain_ranges(end);
+    if (end->has_peer_fin && seq_after(end->rcv_nxt, end->peer_fin))
+        take_fin(end);
+}
+
 /* Text and FIN of an acceptable segment: RFC 9293 3.10.7.4 seventh and eighth. */
 static void take_text(struct course_end *end, const struct tcpstate_segment *s) {
     bool fin = (s->flags & TCPSTATE_FIN) != 0;

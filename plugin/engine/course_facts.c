@@ -9,6 +9,7 @@
 
 enum { SAMPLES = 256 };
 static const int64_t MS_NS = 1000000;
+static const int64_t LONGEST_NS = 1000000000; /* longer round trips are retransmissions */
 
 static int compare_int64(const void *a, const void *b) {
     int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
@@ -50,24 +51,32 @@ static void find_clock(struct course_facts *facts, unsigned direction) {
     facts->clock_ms[direction] = (int64_t)(uint32_t)(base + (uint32_t)(int32_t)offsets[best_right]);
 }
 
-/* How soon that end is heard to answer. */
+/* How soon that end is heard to answer. What was asked twice tells less: which of the two it answers is not known. */
 static void find_answer_time(struct course_facts *facts, unsigned direction) {
     struct {
         uint32_t end, ack;
         int64_t time_ns;
-    } asked[16] = {{0, 0, 0}};
-    int64_t samples[SAMPLES], last_ns = INT64_MIN;
+        bool again;
+    } asked[16] = {{0, 0, 0, false}};
+    int64_t samples[SAMPLES], last_ns = INT64_MIN, ambiguous_ns = 0;
     unsigned count = 0, next = 0;
 
     for (uint32_t i = 0; i < facts->count && count < SAMPLES; i++) {
         const struct tcpstate_segment *s = &facts->segments[i];
         bool rst = (s->flags & TCPSTATE_RST) != 0, ack = (s->flags & TCPSTATE_ACK) != 0;
         if (s->direction != direction) {
-            if (course_end_of(s) != s->seq && !rst) {
-                asked[next % 16].end = course_end_of(s);
-                asked[next % 16].ack = s->ack;
-                asked[next++ % 16].time_ns = s->time_ns;
-            }
+            if (course_end_of(s) == s->seq || rst)
+                continue;
+            bool again = false;
+            for (unsigned k = 0; k < 16; k++)
+                if (asked[k].time_ns != 0 && asked[k].end == course_end_of(s)) {
+                    again = true;
+                    asked[k].time_ns = 0;
+                }
+            asked[next % 16].again = again;
+            asked[next % 16].end = course_end_of(s);
+            asked[next % 16].ack = s->ack;
+            asked[next++ % 16].time_ns = s->time_ns;
             continue;
         }
         for (unsigned n = 0; n < 16; n++) { /* from the oldest */
@@ -75,7 +84,10 @@ static void find_answer_time(struct course_facts *facts, unsigned direction) {
             if (asked[k].time_ns == 0 || asked[k].time_ns < last_ns)
                 continue;
             if (rst ? !ack && asked[k].ack == s->seq : ack && asked[k].end == s->ack) {
-                samples[count++] = s->time_ns - asked[k].time_ns;
+                if (!asked[k].again)
+                    samples[count++] = s->time_ns - asked[k].time_ns;
+                else if (ambiguous_ns == 0 || s->time_ns - asked[k].time_ns < ambiguous_ns)
+                    ambiguous_ns = s->time_ns - asked[k].time_ns;
                 asked[k].time_ns = 0;
                 break;
             }
@@ -84,9 +96,9 @@ static void find_answer_time(struct course_facts *facts, unsigned direction) {
             last_ns = s->time_ns; /* those that were asked before had their answer */
     }
     if (count == 0)
-        return;
+        samples[count++] = ambiguous_ns;
     qsort(samples, count, sizeof samples[0], compare_int64);
-    facts->answer_ns[direction] = samples[count / 8];
+    facts->answer_ns[direction] = samples[count / 8] < LONGEST_NS ? samples[count / 8] : LONGEST_NS;
 }
 
 static void find_vantage(struct course_facts *facts) {
@@ -105,6 +117,26 @@ static void find_checksums(struct course_facts *facts, unsigned direction, bool 
     facts->trusts_checksum[direction] = ignore_bad && (bad < 3 || bad * 4 < all); /* else they are offloaded */
 }
 
+static void find_options(struct course_facts *facts) {
+    const struct tcpstate_segment *first;
+    uint32_t with = 0, without = 0;
+    for (uint32_t i = 0; i < facts->count; i++) {
+        const struct tcpstate_segment *s = &facts->segments[i];
+        facts->mss = facts->mss || ((s->flags & TCPSTATE_SYN) && (s->options & TCPSTATE_OPT_MSS));
+        if (s->flags & (TCPSTATE_RST | TCPSTATE_SYN))
+            continue;
+        if (s->options & TCPSTATE_OPT_TIMESTAMPS)
+            with++;
+        else
+            without++;
+        facts->sack = facts->sack || s->sack_count > 0;
+    }
+    facts->timestamps = with > without;
+    first = &facts->segments[0]; /* every common stack sends one: none of this connection does if it starts without */
+    if ((first->flags & (TCPSTATE_SYN | TCPSTATE_RST | TCPSTATE_ACK)) != TCPSTATE_SYN)
+        facts->mss = true;
+}
+
 void course_find_facts(struct course_facts *facts, const struct tcpstate_settings *settings) {
     for (unsigned d = 0; d < 2; d++) {
         find_clock(facts, d);
@@ -112,4 +144,5 @@ void course_find_facts(struct course_facts *facts, const struct tcpstate_setting
         find_checksums(facts, d, settings->ignore_bad_checksums);
     }
     find_vantage(facts);
+    find_options(facts);
 }

@@ -101,6 +101,14 @@ static void read_syn_options(struct course_end *x, const struct tcpstate_segment
     x->syn_had_mss = (s->options & TCPSTATE_OPT_MSS) != 0;
 }
 
+/* What it answers was not captured: the capture may have started after it. */
+static int cost_of_unseen_question(const struct sending *t, int otherwise) {
+    int64_t since_ns = t->s->time_ns - t->facts->segments[0].time_ns;
+    int64_t answer_ns = t->facts->answer_ns[t->s->direction];
+
+    return t->facts->starts_late && since_ns < (answer_ns > 0 ? 2 * answer_ns : 50 * MS_NS) ? 1 : otherwise;
+}
+
 /* What was to be answered and was not, before this segment. */
 static int cost_of_replies(unsigned count) { return (int)count * COST_NO_REPLY; }
 
@@ -140,8 +148,10 @@ static void send_syn(struct sending *t, const struct course_end *x, const struct
     case TCPSTATE_CLOSE_WAIT:
     case TCPSTATE_STATES: cost += COST_SILENT + 3; break;
     }
-    if (!(s->options & TCPSTATE_OPT_MSS))
+    if (t->facts->mss && !(s->options & TCPSTATE_OPT_MSS))
         cost += x->syn_had_mss ? COST_FORGED : COST_ODD;
+    if ((s->options & TCPSTATE_OPT_TIMESTAMPS) && s->tsecr != 0)
+        cost += COST_TIMESTAMP; /* RFC 7323 3.2: there is nothing to echo yet */
     if (t->fin)
         cost += COST_MISMATCH;
     if (x->listens)
@@ -216,7 +226,7 @@ static void send_synack(struct sending *t, const struct course_end *x, const str
     } else {
         return;
     }
-    if (!(s->options & TCPSTATE_OPT_MSS))
+    if (t->facts->mss && !(s->options & TCPSTATE_OPT_MSS))
         cost += COST_TIMESTAMP;
     if (e.timestamps && (s->options & TCPSTATE_OPT_TIMESTAMPS) && e.has_ts_recent && s->tsecr != e.ts_recent)
         cost += COST_ECHO;
@@ -297,7 +307,9 @@ static void send_rst(struct sending *t, const struct course_end *x, const struct
         if (t->ack && s->seq != 0)
             return; /* no socket, no numbers */
         note_sent(&e, s);
-        add(t, &e, y, cost - COST_ABORT + (answers_late(t) ? COST_LATE + 2 : COST_UNSEEN + COST_NO_REPLY));
+        add(t, &e, y,
+            cost - COST_ABORT +
+                (answers_late(t) ? COST_LATE + 2 : cost_of_unseen_question(t, COST_UNSEEN + COST_NO_REPLY)));
         return;
     case TCPSTATE_SYN_SENT:
     case TCPSTATE_TIME_WAIT: cost += COST_ODD; break;
@@ -550,6 +562,34 @@ static void send_knowing_unseen(struct sending *t, const struct course_end *x, c
     send_in_connection(t, &e, &peer, cost);
 }
 
+/* The newest text of the peer that starts there. */
+static const struct tcpstate_segment *text_from(const struct sending *t, uint32_t number) {
+    for (uint32_t i = t->index, seen = 0; i-- > 0 && seen < 400; seen++) {
+        const struct tcpstate_segment *q = &t->facts->segments[i];
+        if (q->direction != t->s->direction && q->seq == number && q->length > 0 &&
+            !(q->flags & (TCPSTATE_SYN | TCPSTATE_RST | TCPSTATE_FIN)))
+            return q;
+    }
+    return NULL;
+}
+
+/* It acknowledges less than was thought to have reached it: text behind a hole, of which nothing told so far. */
+static void send_lacking_text(struct sending *t, const struct course_end *x, const struct course_end *y, int cost) {
+    const struct tcpstate_segment *s = t->s, *lost;
+    struct course_end e = *x;
+
+    if (seq_before(s->ack, x->last_ack) ||
+        (x->state != TCPSTATE_ESTABLISHED && x->state != TCPSTATE_FIN_WAIT_1 && x->state != TCPSTATE_FIN_WAIT_2))
+        return;
+    lost = text_from(t, s->ack);
+    if (lost == NULL)
+        return;
+    e.rcv_nxt = s->ack;
+    if (seq_before(course_end_of(lost), x->rcv_nxt))
+        course_add_range(&e, course_end_of(lost), x->rcv_nxt);
+    send_in_connection(t, &e, y, cost + COST_LOST + 1);
+}
+
 static void send_ordinary(struct sending *t, const struct course_end *x, const struct course_end *y) {
     const struct tcpstate_segment *s = t->s;
     int cost;
@@ -593,7 +633,7 @@ static void send_ordinary(struct sending *t, const struct course_end *x, const s
         } else if (peer.state != TCPSTATE_SYN_RECEIVED) {
             cost += COST_SILENT;
         }
-        send_in_connection(t, &e, &peer, cost + COST_UNSEEN);
+        send_in_connection(t, &e, &peer, cost + cost_of_unseen_question(t, COST_UNSEEN));
         return;
     }
     if (x->state == TCPSTATE_SYN_RECEIVED) {
@@ -617,6 +657,8 @@ static void send_ordinary(struct sending *t, const struct course_end *x, const s
         send_in_connection(t, x, y, cost);
     } else if (seq_after(s->ack, x->rcv_nxt)) {
         send_knowing_unseen(t, x, y, cost);
+    } else {
+        send_lacking_text(t, x, y, cost);
     }
 }
 
@@ -624,11 +666,17 @@ unsigned course_send(const struct course_facts *facts, const struct course_end *
                      const struct course_end *receiver, uint32_t index, struct course_sent variants[COURSE_VARIANTS]) {
     const struct tcpstate_segment *s = &facts->segments[index];
     struct sending t = {.facts = facts, .s = s, .index = index, .variants = variants, .count = 0};
+    struct course_end filled;
 
     t.rst = (s->flags & TCPSTATE_RST) != 0;
     t.syn = (s->flags & TCPSTATE_SYN) != 0 && !t.rst;
     t.ack = (s->flags & TCPSTATE_ACK) != 0;
     t.fin = (s->flags & TCPSTATE_FIN) != 0 && !t.rst;
+    if (sender->has_free && t.ack && !t.syn) {
+        filled = *sender;
+        course_fill(&filled, s->ack);
+        sender = &filled;
+    }
     if (t.rst)
         send_rst(&t, sender, receiver);
     else if (t.syn && t.ack)

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * What the endpoints can have been when the capture started. A capture that starts with a SYN starts with the
+ * connection. In any other the first segments of each end tell its numbers, unless somebody else sent them; then others
+ * do. In which states they were is guessed: the odder, the dearer.
+ */
+#include "course.h"
+
+#include <string.h>
+
+enum {
+    LINES = 3,  /* candidates for the numbers of one end */
+    LOOKED = 8, /* segments of it that are asked */
+    FAR = 1 << 20
+};
+
+/* Numbers that an end may have had. */
+struct line {
+    uint32_t seq, end, ack; /* end: the number after its first segment */
+    uint32_t next;          /* ... after the text of those that follow it without a gap */
+    uint32_t tsval, tsecr;
+    int cost;
+    bool has_echo, fin, told; /* told: by itself */
+};
+
+static bool is_bare_syn(const struct tcpstate_segment *s) {
+    return (s->flags & (TCPSTATE_SYN | TCPSTATE_RST | TCPSTATE_ACK)) == TCPSTATE_SYN;
+}
+
+static bool has_numbers(const struct tcpstate_segment *s) {
+    return (s->flags & (TCPSTATE_SYN | TCPSTATE_RST | TCPSTATE_ACK)) == TCPSTATE_ACK;
+}
+
+static const struct tcpstate_segment *first_of(const struct course_facts *facts, unsigned direction) {
+    for (uint32_t i = 0; i < facts->count; i++)
+        if (facts->segments[i].direction == direction)
+            return &facts->segments[i];
+    return NULL;
+}
+
+/* Before, or far beyond. */
+static bool is_elsewhere(uint32_t number, uint32_t known) {
+    return seq_before(number, known) || seq_distance(number, known) > FAR;
+}
+
+/* The first segment says most; what is older by its numbers, or nowhere near, may know better. */
+static unsigned find_lines(const struct course_facts *facts, unsigned direction, struct line lines[LINES]) {
+    unsigned count = 0;
+
+    for (uint32_t i = 0, seen = 0; i < facts->count && seen < LOOKED && count < LINES; i++) {
+        const struct tcpstate_segment *s = &facts->segments[i];
+        bool is_new = true;
+        if (s->direction != direction || !has_numbers(s) || course_is_void(facts, s))
+            continue;
+        seen++;
+        for (unsigned k = 0; k < count; k++) {
+            bool follows = seq_at_most(s->seq, lines[k].next);
+            is_new = is_new && (!follows || is_elsewhere(s->seq, lines[k].seq) || is_elsewhere(s->ack, lines[k].ack));
+            if (follows)
+                lines[k].next = seq_max(lines[k].next, s->seq + s->length);
+        }
+        if (!is_new)
+            continue;
+        lines[count] = (struct line){.seq = s->seq,
+                                     .end = course_end_of(s),
+                                     .next = s->seq + s->length,
+                                     .ack = s->ack,
+                                     .tsval = s->tsval,
+                                     .tsecr = s->tsecr,
+                                     .cost = count > 0 ? 3 : 0,
+                                     .has_echo = (s->options & TCPSTATE_OPT_TIMESTAMPS) != 0,
+                                     .fin = (s->flags & TCPSTATE_FIN) != 0,
+                                     .told = true};
+        count++;
+    }
+    return count;
+}
+
+/* What is told of an end by its peer only. */
+static struct line line_of_peer(const struct line *peer) {
+    return (struct line){.seq = peer->ack, .end = peer->ack, .ack = peer->seq};
+}
+
+static bool has_sent_fin(enum tcpstate_state state) {
+    return state == TCPSTATE_FIN_WAIT_1 || state == TCPSTATE_FIN_WAIT_2 || state == TCPSTATE_CLOSING ||
+           state == TCPSTATE_LAST_ACK || state == TCPSTATE_TIME_WAIT;
+}
+
+static bool has_taken_fin(enum tcpstate_state state) {
+    return state == TCPSTATE_CLOSE_WAIT || state == TCPSTATE_CLOSING || state == TCPSTATE_LAST_ACK ||
+           state == TCPSTATE_TIME_WAIT;
+}
+
+/* One end, without what depends on the other. */
+static struct course_end make_end(const struct course_facts *facts, const struct line *line,
+                                  enum tcpstate_state state) {
+    struct course_end e;
+
+    memset(&e, 0, sizeof e);
+    e.state = (uint8_t)state;
+    if (state == TCPSTATE_CLOSED || state == TCPSTATE_LISTEN)
+        return e;
+    e.has_snd = e.has_rcv = true;
+    e.snd_nxt = e.snd_una = line->seq;
+    if (has_sent_fin(state)) {
+        e.snd_nxt = line->fin ? line->end : line->seq;
+        e.fin_sent = true;
+        e.fin = e.snd_nxt - 1;
+        e.before_fin = (uint8_t)(has_taken_fin(state) && state != TCPSTATE_CLOSING && state != TCPSTATE_TIME_WAIT
+                                     ? TCPSTATE_CLOSE_WAIT
+                                     : TCPSTATE_ESTABLISHED);
+    }
+    e.rcv_nxt = e.last_ack = line->ack;
+    e.right_edge = e.rcv_nxt + FAR;
+    e.timestamps = facts->timestamps;
+    e.sack = facts->sack;
+    e.has_ts_recent = line->has_echo;
+    e.ts_recent = line->has_echo ? line->tsecr : 0;
+    return e;
+}
+
+/* What `end` has received of `peer` when the capture started: what its first segment acknowledges may have been
+ * captured, or not. */
+static void join(struct course_end *end, const struct course_end *peer, const struct line *of_peer) {
+    uint32_t start = has_sent_fin((enum tcpstate_state)peer->state) ? peer->snd_nxt : of_peer->seq;
+
+    if (!end->has_rcv || !peer->has_snd)
+        return;
+    if (has_taken_fin((enum tcpstate_state)end->state)) {
+        end->rcv_nxt = end->last_ack = peer->snd_nxt;
+    } else if (seq_after(end->rcv_nxt, start)) {
+        end->rcv_nxt = end->last_ack = start;
+    } else if (seq_before(end->rcv_nxt, start)) { /* under way */
+        end->free_to = start;
+        end->has_free = true;
+    }
+    if (peer->fin_sent && !has_taken_fin((enum tcpstate_state)end->state)) {
+        if (seq_after(end->rcv_nxt, peer->fin))
+            end->rcv_nxt = end->last_ack = peer->fin;
+        end->has_peer_fin = true;
+        end->peer_fin = peer->fin;
+        end->free_to = peer->snd_nxt;
+        end->has_free = true;
+    }
+    if (end->has_ts_recent && of_peer->has_echo && seq_before(of_peer->tsval, end->ts_recent))
+        end->ts_recent = of_peer->tsval; /* it echoes what came later */
+    if (seq_before(of_peer->ack, end->snd_una))
+        end->snd_una = of_peer->ack; /* all that it may send again */
+    end->iss = end->snd_una - (1u << 28);
+    end->irs = end->rcv_nxt - (1u << 28);
+}
+
+static const struct {
+    uint8_t one, other;
+    int cost;
+} PAIRS[] = {
+    {TCPSTATE_ESTABLISHED, TCPSTATE_ESTABLISHED, 0}, {TCPSTATE_FIN_WAIT_2, TCPSTATE_CLOSE_WAIT, 9},
+    {TCPSTATE_FIN_WAIT_1, TCPSTATE_CLOSE_WAIT, 10},  {TCPSTATE_FIN_WAIT_1, TCPSTATE_ESTABLISHED, 9},
+    {TCPSTATE_TIME_WAIT, TCPSTATE_LAST_ACK, 11},     {TCPSTATE_TIME_WAIT, TCPSTATE_CLOSED, 11},
+    {TCPSTATE_FIN_WAIT_2, TCPSTATE_LAST_ACK, 12},    {TCPSTATE_CLOSING, TCPSTATE_CLOSING, 12},
+    {TCPSTATE_CLOSED, TCPSTATE_ESTABLISHED, 9},
+};
+
+static unsigned add_seed(struct course_seed *seeds, unsigned count, unsigned direction, const struct course_end *one,
+                         const struct course_end *other, int cost) {
+    if (count == COURSE_SEEDS)
+        return count;
+    seeds[count].end[direction] = *one;
+    seeds[count].end[!direction] = *other;
+    seeds[count].cost = cost;
+    return count + 1;
+}
+
+static unsigned add_pairs(const struct course_facts *facts, const struct line *lines[2], int cost,
+                          struct course_seed *seeds, unsigned count) {
+    for (unsigned p = 0; p < sizeof PAIRS / sizeof PAIRS[0]; p++)
+        for (unsigned d = 0; d < (PAIRS[p].one == PAIRS[p].other ? 1u : 2u); d++) {
+            struct course_end one = make_end(facts, lines[d], (enum tcpstate_state)PAIRS[p].one);
+            struct course_end other = make_end(facts, lines[!d], (enum tcpstate_state)PAIRS[p].other);
+            const struct tcpstate_segment *first = first_of(facts, d);
+            int dear = cost + PAIRS[p].cost;
+            if (PAIRS[p].one == TCPSTATE_CLOSED && first != NULL && (first->flags & (TCPSTATE_RST | TCPSTATE_SYN)))
+                dear -= 3;
+            join(&one, &other, lines[!d]);
+            join(&other, &one, lines[d]);
+            count = add_seed(seeds, count, d, &one, &other, dear);
+        }
+    return count;
+}
+
+static bool fit(const struct line *one, const struct line *other) {
+    return !seq_before(one->ack + FAR, other->seq) && !seq_before(other->seq + FAR, one->ack) &&
+           !seq_before(other->ack + FAR, one->seq) && !seq_before(one->seq + FAR, other->ack);
+}
+
+static struct course_end make_open(uint32_t iss, uint32_t rcv_nxt, const struct course_facts *facts) {
+    struct course_end e;
+
+    memset(&e, 0, sizeof e);
+    e.state = TCPSTATE_SYN_RECEIVED;
+    e.active_open = e.has_snd = e.has_rcv = true;
+    e.iss = e.snd_una = iss;
+    e.snd_nxt = iss + 1;
+    e.irs = rcv_nxt - 1;
+    e.rcv_nxt = e.last_ack = rcv_nxt;
+    e.right_edge = rcv_nxt + FAR;
+    e.timestamps = facts->timestamps;
+    e.sack = facts->sack;
+    return e;
+}
+
+unsigned course_begin(struct course_facts *facts, struct course_seed seeds[COURSE_SEEDS]) {
+    const struct tcpstate_segment *first = &facts->segments[0];
+    const struct tcpstate_segment *answer = first_of(facts, !first->direction);
+    struct line lines[2][LINES];
+    struct course_end closed, listens;
+    unsigned counts[2], count = 0;
+    bool opens = (first->flags & TCPSTATE_SYN) && !(first->flags & TCPSTATE_RST);
+
+    memset(&closed, 0, sizeof closed);
+    closed.state = TCPSTATE_CLOSED;
+    listens = closed;
+    listens.state = TCPSTATE_LISTEN;
+    if (opens || !has_numbers(first))
+        count = add_seed(seeds, count, first->direction, &closed, &listens, 0);
+    if (is_bare_syn(first) && (!facts->mss || (first->options & TCPSTATE_OPT_MSS)) &&
+        (answer == NULL || (answer->flags & (TCPSTATE_SYN | TCPSTATE_RST))))
+        return count;
+    facts->starts_late = !is_bare_syn(first);
+    if (opens && !is_bare_syn(first)) { /* both have opened: RFC 9293 figure 7 */
+        struct course_end one = make_open(first->seq, first->ack, facts),
+                          other = make_open(first->ack - 1, first->seq + 1, facts);
+        count = add_seed(seeds, count, first->direction, &one, &other, 8);
+    }
+    for (unsigned d = 0; d < 2; d++)
+        counts[d] = find_lines(facts, d, lines[d]);
+    for (unsigned i = 0; i < counts[0]; i++)
+        for (unsigned k = 0; k < counts[1]; k++)
+            if (fit(&lines[0][i], &lines[1][k])) {
+                const struct line *pair[2] = {&lines[0][i], &lines[1][k]};
+                count = add_pairs(facts, pair, lines[0][i].cost + lines[1][k].cost + (count > 0 ? 3 : 0), seeds, count);
+            }
+    for (unsigned d = 0; d < 2 && counts[0] > 0 && counts[1] > 0; d++)
+        if (seq_after(lines[!d][0].ack, lines[d][0].next) && fit(&lines[0][0], &lines[1][0])) {
+            struct line ahead = lines[d][0]; /* its first segment was not its newest */
+            ahead.seq = ahead.end = ahead.next = lines[!d][0].ack;
+            const struct line *pair[2] = {d == 0 ? &ahead : &lines[0][0], d == 0 ? &lines[1][0] : &ahead};
+            count = add_pairs(facts, pair, 1, seeds, count);
+        }
+    if (count > 1)
+        return count;
+    for (unsigned d = 0; d < 2; d++)
+        for (unsigned i = 0; i < counts[d]; i++) {
+            struct line other = line_of_peer(&lines[d][i]);
+            const struct line *pair[2] = {d == 0 ? &lines[d][i] : &other, d == 0 ? &other : &lines[d][i]};
+            count = add_pairs(facts, pair, lines[d][i].cost + (count > 0 ? 3 : 0), seeds, count);
+        }
+    return count;
+}
