@@ -20,7 +20,8 @@
 
 enum {
     ALIKE = 2, /* ... that differ only in what is under way */
-    BEAM = 40, /* hypotheses from one segment to the next */
+    SAME = 4,  /* ... of each pair of states, before others have room */
+    BEAM = 60, /* hypotheses from one segment to the next */
     CANDIDATES = 1024,
     SLOTS = 4096,    /* of the table that finds equal candidates, a power of 2 */
     SCRATCH = 32768, /* events that no surviving hypothesis went through yet */
@@ -54,11 +55,12 @@ struct tcpstate_course {
     struct course_facts facts;
     struct hypothesis beam[COURSE_SEEDS]; /* BEAM, but for the first segment */
     uint32_t cores[BEAM];
+    bool is_kept[CANDIDATES];
     struct hypothesis candidates[CANDIDATES];
     uint32_t slots[SLOTS]; /* candidate + 1 */
     struct event scratch[SCRATCH];
     unsigned beam_count, candidate_count;
-    uint32_t scratch_count, event_count, event_limit;
+    uint32_t scratch_count, scratch_limit, event_count, event_limit;
     uint32_t work;         /* events that were looked at */
     int best_cost;         /* of the candidates so far */
     uint32_t *moved;       /* where collect() has put an event, event_limit */
@@ -137,7 +139,7 @@ static void push(struct tcpstate_course *c, const struct hypothesis *h) {
 }
 
 static bool note(struct tcpstate_course *c, struct hypothesis *h, enum event_kind kind, uint32_t index, uint8_t state) {
-    if (c->scratch_count == SCRATCH)
+    if (c->scratch_count >= c->scratch_limit)
         return false;
     c->scratch[c->scratch_count] = (struct event){.parent = h->event,
                                                   .index = index,
@@ -187,7 +189,7 @@ static void forget_late(const struct tcpstate_course *c, struct course_end *end,
     }
 }
 
-static void try_send(struct tcpstate_course *c, const struct hypothesis *h, uint32_t index) {
+static void send_now(struct tcpstate_course *c, const struct hypothesis *h, uint32_t index) {
     const struct tcpstate_segment *s = &c->facts.segments[index];
     unsigned d = s->direction;
     struct course_sent sent[COURSE_VARIANTS];
@@ -200,10 +202,48 @@ static void try_send(struct tcpstate_course *c, const struct hypothesis *h, uint
         after.end[d] = sent[i].sender;
         after.end[!d] = sent[i].receiver;
         after.cost += sent[i].cost;
-        forget_late(c, &after.end[d], s->time_ns);
+        forget_late(c, &after.end[c->facts.unseen[!d] ? !d : d], s->time_ns);
         if (note(c, &after, SENT, index, sent[i].shown))
             push(c, &after);
     }
+}
+
+static void forget_replies(struct course_end *end) {
+    end->reply_count = 0;
+    memset(end->replies, 0, sizeof end->replies);
+}
+
+/* ... after it has heard what the other end, of which nothing was captured, had to tell it, or not. */
+static void try_send(struct tcpstate_course *c, const struct hypothesis *h, uint32_t index) {
+    const struct tcpstate_segment *s = &c->facts.segments[index];
+    unsigned d = s->direction;
+    int64_t usual_ms = c->facts.answer_ns[!d] / MS_NS * 3 / 2 + 5;
+    uint32_t now_ms = (uint32_t)(s->time_ns / MS_NS);
+    struct hypothesis deaf, told;
+
+    if (!c->facts.unseen[!d]) {
+        send_now(c, h, index);
+        return;
+    }
+    deaf = told = *h;
+    if (h->end[!d].reply_count > 0) {
+        bool late = (int32_t)(now_ms - h->end[!d].replies[0].asked_ms) > usual_ms;
+        forget_replies(&told.end[!d]);
+        if (course_hear_rst(&told.end[d], &h->end[!d])) {
+            send_now(c, &told, index);
+            deaf.cost += late ? COST_LOST : 0;
+        }
+        if (late)
+            forget_replies(&deaf.end[!d]);
+    }
+    told = deaf;
+    if ((int32_t)((uint32_t)(course_heard_ns(&c->facts, s) / MS_NS) - deaf.end[d].fin_ms) >= -2 &&
+        course_hear_ack(&told.end[d], &deaf.end[!d])) {
+        send_now(c, &told, index);
+        if ((int32_t)(now_ms - deaf.end[d].fin_ms) > usual_ms + 40)
+            deaf.cost += COST_NO_REPLY;
+    }
+    send_now(c, &deaf, index);
 }
 
 static bool is_plain_ack(const struct tcpstate_segment *s) {
@@ -212,11 +252,16 @@ static bool is_plain_ack(const struct tcpstate_segment *s) {
 
 /* Lets what was captured towards x arrive, one segment after the other, and sees each time whether x may have sent
  * segment `index` then. */
-static void explore(struct tcpstate_course *c, struct hypothesis h, uint32_t index, unsigned branches, unsigned depth) {
+static void explore(struct tcpstate_course *c, struct hypothesis h, uint32_t index, unsigned branches, unsigned depth,
+                    int hasty) {
     const struct tcpstate_segment *s = &c->facts.segments[index];
-    unsigned d = s->direction;
+    bool unseen = c->facts.unseen[!s->direction];
+    unsigned d = unseen ? !s->direction : s->direction; /* to this end */
     int64_t answer_ns = c->facts.answer_ns[d];
     int64_t deadline_ns = 2 * answer_ns + 40 * MS_NS;
+    const struct tcpstate_segment *next = unseen ? NULL : s;
+    bool news = unseen && h.end[!d].has_rcv && (s->flags & TCPSTATE_ACK) && seq_after(s->ack, h.end[!d].rcv_nxt);
+    int64_t heard_ns = news ? course_heard_ns(&c->facts, s) : s->time_ns;
     bool waits = false;
 
     for (; depth < DEPTH; depth++) {
@@ -224,7 +269,7 @@ static void explore(struct tcpstate_course *c, struct hypothesis h, uint32_t ind
         unsigned count;
         uint32_t at = next_to(&c->facts, d, h.end[d].next, index);
         const struct tcpstate_segment *q = &c->facts.segments[at];
-        int64_t gap_ns = s->time_ns - q->time_ns;
+        int64_t gap_ns = s->time_ns - q->time_ns, news_ns = heard_ns - q->time_ns;
 
         h.end[d].next = at;
         if (h.cost > c->best_cost + MARGIN)
@@ -238,7 +283,7 @@ static void explore(struct tcpstate_course *c, struct hypothesis h, uint32_t ind
             waits = waits || gap_ns < answer_ns;
         } else if (gap_ns < deadline_ns) {
             int early = h.cost;
-            if (gap_ns > answer_ns + answer_ns / 2 + 5 * MS_NS)
+            if (unseen ? news_ns * 4 > answer_ns * 3 : gap_ns > answer_ns + answer_ns / 2 + 5 * MS_NS)
                 h.cost++; /* it should have arrived */
             try_send(c, &h, index);
             h.cost = early;
@@ -248,27 +293,33 @@ static void explore(struct tcpstate_course *c, struct hypothesis h, uint32_t ind
                 continue;
             struct hypothesis late = h;
             uint32_t from = h.end[d].late[i] - 1;
-            course_deliver(&h.end[d], &c->facts.segments[from], s, variants);
+            course_deliver(&h.end[d], &c->facts.segments[from], next, variants);
             variants[0].end.late[i] = 0;
             late.end[d] = variants[0].end;
             late.cost += COST_LATE;
             if (!note(c, &late, TAKEN, from, late.end[d].state))
                 return;
-            explore(c, late, index, branches - 1, depth + NESTED);
+            explore(c, late, index, branches - 1, depth + NESTED, hasty);
         }
         if (at == index)
             return;
-        if (gap_ns * 2 < answer_ns)
-            h.cost += gap_ns * 5 < answer_ns ? 4 : 2; /* it can hardly have arrived so soon */
+        int haste = news_ns * 5 < answer_ns                 ? 4
+                    : news_ns * 2 < answer_ns               ? 2
+                    : unseen && news_ns * 4 < answer_ns * 3 ? 1
+                                                            : 0;
+        if (haste > hasty) { /* it can hardly have arrived so soon */
+            h.cost += haste - hasty;
+            hasty = haste;
+        }
         h.end[d].next = at + 1;
         if (course_is_void(&c->facts, q)) {
             if (!note(c, &h, TAKEN, at, h.end[d].state))
                 return;
             continue;
         }
-        count = course_deliver(&h.end[d], q, s, variants);
+        count = course_deliver(&h.end[d], q, next, variants);
         if (branches > 0 && (count > 1 || changes(&variants[0].end, &h.end[d]))) {
-            bool acknowledged = (s->flags & TCPSTATE_ACK) && !(s->flags & TCPSTATE_RST) && q->length > 0 &&
+            bool acknowledged = !unseen && (s->flags & TCPSTATE_ACK) && !(s->flags & TCPSTATE_RST) && q->length > 0 &&
                                 seq_at_least(s->ack, course_end_of(q)) && seq_after(s->ack, h.end[d].rcv_nxt) &&
                                 h.end[d].has_rcv;
             if (!acknowledged || (q->flags & (TCPSTATE_FIN | TCPSTATE_SYN | TCPSTATE_RST))) {
@@ -279,7 +330,7 @@ static void explore(struct tcpstate_course *c, struct hypothesis h, uint32_t ind
                 lost.end[d].late[0] = at + 1;
                 if (!note(c, &lost, LOST, at, h.end[d].state))
                     return;
-                explore(c, lost, index, h.end[d].losing ? branches : branches - 1, depth + NESTED);
+                explore(c, lost, index, h.end[d].losing ? branches : branches - 1, depth + NESTED, hasty);
             }
             for (unsigned i = 1; i < count; i++) {
                 struct hypothesis other = h;
@@ -288,7 +339,7 @@ static void explore(struct tcpstate_course *c, struct hypothesis h, uint32_t ind
                 other.cost += variants[i].cost;
                 if (!note(c, &other, TAKEN, at, other.end[d].state))
                     return;
-                explore(c, other, index, variants[i].cost == 0 ? branches : branches - 1, depth + NESTED);
+                explore(c, other, index, variants[i].cost == 0 ? branches : branches - 1, depth + NESTED, hasty);
             }
         }
         h.end[d] = variants[0].end;
@@ -354,6 +405,8 @@ static bool was_sent_before(const struct tcpstate_course *c, const struct hypoth
         bool newer = ((other->flags & TCPSTATE_ACK) && seq_after(other->ack, s->ack)) ||
                      (clocks && seq_after(other->tsval, s->tsval)) ||
                      (!clocks && other->ack == s->ack && seq_after(other->seq, s->seq));
+        if (newer && clocks && seq_after(s->tsval, other->tsval))
+            return false;
         if (newer) {
             overtaken = true;
             continue;
@@ -512,18 +565,29 @@ static void choose(struct tcpstate_course *c, uint32_t index) {
     unsigned kept = 0;
 
     qsort(c->candidates, c->candidate_count, sizeof c->candidates[0], compare_cost);
-    for (unsigned i = 0; i < c->candidate_count && kept < BEAM; i++) {
-        if (c->candidates[i].cost > c->candidates[0].cost + MARGIN)
-            break;
-        uint32_t core = hash_of_core(&c->candidates[i]);
-        unsigned alike = 0;
-        for (unsigned k = 0; k < kept; k++)
-            alike += c->cores[k] == core;
-        if (alike >= ALIKE)
-            continue;
-        c->cores[kept] = core;
-        c->beam[kept++] = c->candidates[i];
+    memset(c->is_kept, 0, sizeof c->is_kept);
+    for (unsigned same = SAME; same <= BEAM; same += BEAM - SAME) { /* first some of every kind */
+        unsigned in_states[TCPSTATE_STATES][TCPSTATE_STATES] = {{0}};
+        for (unsigned i = 0; i < c->candidate_count && kept < BEAM; i++) {
+            const struct hypothesis *h = &c->candidates[i];
+            if (h->cost > c->candidates[0].cost + MARGIN)
+                break;
+            if (c->is_kept[i] || ++in_states[h->end[0].state][h->end[1].state] > same)
+                continue;
+            uint32_t core = hash_of_core(h);
+            unsigned alike = 0;
+            for (unsigned k = 0; k < kept; k++)
+                alike += c->cores[k] == core;
+            if (alike >= ALIKE)
+                continue;
+            c->is_kept[i] = true;
+            c->cores[kept++] = core;
+        }
     }
+    kept = 0;
+    for (unsigned i = 0; i < c->candidate_count; i++)
+        if (c->is_kept[i])
+            c->beam[kept++] = c->candidates[i];
     c->beam_count = kept;
     int least = c->beam[0].cost;
     for (unsigned i = 0; i < kept; i++) {
@@ -546,6 +610,7 @@ static bool judge(struct tcpstate_course *c, uint32_t index) {
         return false;
 
     c->candidate_count = c->scratch_count = 0;
+    c->scratch_limit = SCRATCH;
     memset(c->slots, 0, sizeof c->slots);
     c->best_cost = INT32_MAX / 2;
     for (unsigned i = 0; i < c->beam_count; i++) {
@@ -559,8 +624,17 @@ static bool judge(struct tcpstate_course *c, uint32_t index) {
         send_by_others(c, h, index, SENT_BEFORE, COST_STALE);
         send_by_others(c, h, index, SENT_BY_OTHERS, h->forgeries ? COST_FORGED - 4 : COST_FORGED);
     }
-    for (unsigned i = 0; i < c->beam_count && !course_is_void(&c->facts, s); i++)
-        explore(c, c->beam[i], index, BRANCHES, 0);
+    if (course_is_void(&c->facts, s)) {
+        c->work += c->scratch_count;
+        return true;
+    }
+    c->scratch_limit = SCRATCH;
+    for (unsigned i = 0; i < c->beam_count; i++) /* nothing rare: always looked at */
+        explore(c, c->beam[i], index, 0, 0, 0);
+    for (unsigned i = 0; i < c->beam_count; i++) { /* each its share of the room */
+        c->scratch_limit = c->scratch_count + (SCRATCH - c->scratch_count) / (c->beam_count - i);
+        explore(c, c->beam[i], index, BRANCHES, 0, 0);
+    }
     c->work += c->scratch_count;
     return true;
 }
@@ -578,6 +652,7 @@ static void finish(struct tcpstate_course *c) {
             continue;
         }
         c->scratch_count = 0;
+        c->scratch_limit = SCRATCH;
         for (unsigned d = 0; d < 2; d++) {
             uint32_t at;
             while ((at = next_to(&c->facts, d, h->end[d].next, c->facts.count)) < c->facts.count) {
@@ -587,7 +662,7 @@ static void finish(struct tcpstate_course *c) {
                 if (!course_is_void(&c->facts, s)) {
                     course_deliver(&h->end[d], s, NULL, variants);
                     h->end[d] = variants[0].end;
-                    if (h->end[d].reply_count > owed && end_ns - s->time_ns > 300 * MS_NS)
+                    if (!h->end[d].unseen && h->end[d].reply_count > owed && end_ns - s->time_ns > 300 * MS_NS)
                         h->cost += COST_NO_REPLY;
                 }
                 h->end[d].next = at + 1;
@@ -596,6 +671,10 @@ static void finish(struct tcpstate_course *c) {
             }
             if (course_ack_is_overdue(&h->end[d], end_ns - 200 * MS_NS))
                 h->cost += COST_NO_REPLY;
+            if (h->end[d].unseen && h->end[!d].fin_sent && !h->end[!d].keeps_on &&
+                h->end[d].state != TCPSTATE_TIME_WAIT && h->end[d].state != TCPSTATE_CLOSED &&
+                h->end[d].state != TCPSTATE_LISTEN)
+                h->cost += COST_SILENT - 1; /* it never closed */
         }
         keep_chain(c, h);
     }
@@ -609,6 +688,8 @@ static bool begin(struct tcpstate_course *c) {
         memset(&c->beam[i], 0, sizeof c->beam[i]);
         c->beam[i].end[0] = seeds[i].end[0];
         c->beam[i].end[1] = seeds[i].end[1];
+        for (unsigned d = 0; d < 2; d++)
+            c->beam[i].end[d].unseen = c->facts.unseen[d];
         c->beam[i].cost = seeds[i].cost;
         c->beam[i].event = NO_EVENT;
     }
@@ -626,14 +707,10 @@ bool tcpstate_course(const struct tcpstate_settings *settings, const struct tcps
     struct tcpstate_course *c = workspace;
     unsigned best = 0;
 
-    bool seen[2] = {false, false};
-
-    for (uint32_t i = 0; i < count; i++) {
-        seen[segments[i].direction] = true;
+    for (uint32_t i = 0; i < count; i++)
         if (segments[i].traits & TCPSTATE_SELF)
             return false;
-    }
-    if (count > TCPSTATE_COURSE_SEGMENTS || !seen[0] || !seen[1])
+    if (count > TCPSTATE_COURSE_SEGMENTS)
         return false;
     assert(size >= tcpstate_course_size(count));
     c->beam_count = c->candidate_count = 0;
@@ -656,6 +733,8 @@ bool tcpstate_course(const struct tcpstate_settings *settings, const struct tcps
     for (unsigned i = 1; i < c->beam_count; i++)
         if (c->beam[i].cost < c->beam[best].cost)
             best = i;
+    if ((c->facts.unseen[0] || c->facts.unseen[1]) && c->beam[best].forgeries == 0)
+        return false; /* of one end alone, where all is its own, the verdicts know more */
     tell(c, c->beam[best].event, rows);
     return true;
 }

@@ -83,6 +83,11 @@ struct course_end {
     bool ignores;                     /* it does not take the ACK of its SYN,ACK: a full queue */
     bool owes_text_ack, owes_at_once; /* since owed_since_ms */
     uint32_t owed_since_ms;
+    bool keeps_on;     /* it has repeated its FIN, or reset: the other end may be gone */
+    bool sends_octets; /* one at a time: such an ACK need not be of its FIN */
+    bool unseen;       /* nothing that it sends was captured */
+    uint32_t fin_ms;   /* when its FIN was captured last, or its SYN,ACK was due */
+    uint32_t gone_ms;  /* when a RST has closed it */
 };
 
 struct course_variant {
@@ -94,8 +99,12 @@ struct course_variant {
 struct course_facts {
     const struct tcpstate_segment *segments;
     uint32_t count;
-    int64_t answer_ns[2];       /* by direction: from the capture point to that end and back, 0 if not known */
-    bool is_at[2];              /* ... the capture was taken there: what it sent was captured, what came has arrived */
+    int64_t answer_ns[2]; /* by direction: from the capture point to that end and back, 0 if not known */
+    bool is_at[2];        /* ... the capture was taken there: what it sent was captured, what came has arrived */
+    bool unseen[2];       /* ... nothing that it sent was captured */
+    bool has_echoes[2];   /* ... what the other echoes tells when its segments arrived */
+    uint32_t first_echo;
+    int64_t echo_base_ns;
     bool has_clock[2];          /* ... its timestamps count milliseconds ... */
     int64_t clock_ms[2];        /* ... and this is their offset from the capture's time */
     bool trusts_checksum[2];    /* a bad one means that the segment is not taken */
@@ -105,6 +114,9 @@ struct course_facts {
 
 /* `facts` has the segments; the rest is found from them. */
 void course_find_facts(struct course_facts *facts, const struct tcpstate_settings *settings);
+
+/* When the newest segment had arrived that the sender of `s` has heard of: when it sent `s`, unless an echo tells. */
+int64_t course_heard_ns(const struct course_facts *facts, const struct tcpstate_segment *s);
 
 static inline bool course_is_void(const struct course_facts *facts, const struct tcpstate_segment *s) {
     return (s->traits & TCPSTATE_CHECKSUM_BAD) != 0 && facts->trusts_checksum[s->direction];
@@ -130,6 +142,13 @@ void course_move(struct course_end *end, enum tcpstate_event event);
  * the next segment that the endpoint is seen to send, which tells which of the rarer reactions are worth a thought. */
 unsigned course_deliver(const struct course_end *end, const struct tcpstate_segment *s,
                         const struct tcpstate_segment *next, struct course_variant variants[COURSE_VARIANTS]);
+
+/* `x` hears what `y`, whose segments were not captured, must have told it: an ACK of all that it has received ... */
+bool course_hear_ack(struct course_end *x, const struct course_end *y);
+/* ... or its answer to a segment for which it has no connection. Both are true if that changes the state of `x`. */
+bool course_hear_rst(struct course_end *x, const struct course_end *y);
+
+int course_cost_of_silence(enum tcpstate_state state);
 
 bool course_ack_is_overdue(const struct course_end *end, int64_t now_ns);
 

@@ -193,6 +193,28 @@ static void acknowledge(struct course_end *end, uint32_t ack) {
         forget(end);
 }
 
+bool course_hear_ack(struct course_end *x, const struct course_end *y) {
+    uint8_t before = x->state;
+
+    if (!y->has_rcv || !x->fin_sent || y->rcv_nxt != x->fin + 1)
+        return false;
+    acknowledge(x, y->rcv_nxt);
+    return x->state != before;
+}
+
+bool course_hear_rst(struct course_end *x, const struct course_end *y) {
+    for (unsigned i = 0; i < y->reply_count; i++) {
+        bool taken = y->replies[i].kind == COURSE_REPLY_RST
+                         ? x->state >= TCPSTATE_SYN_RECEIVED && x->has_rcv && y->replies[i].seq == x->rcv_nxt
+                         : x->state == TCPSTATE_SYN_SENT && y->replies[i].ack == x->snd_nxt;
+        if (!taken)
+            continue;
+        close_by(x, TCPSTATE_EVENT_rcv_rst);
+        return true;
+    }
+    return false;
+}
+
 static unsigned listen_or_closed(const struct course_end *end, const struct tcpstate_segment *s,
                                  struct course_variant *v) {
     unsigned count = 0;
@@ -324,6 +346,10 @@ static unsigned embryonic(const struct course_end *end, const struct tcpstate_se
     v[1].end = *end; /* a full queue, or one that waits for data */
     v[1].cost = end->ignores ? 0 : COST_IGNORED;
     v[1].end.ignores = true;
+    if (end->unseen && (int32_t)((uint32_t)(s->time_ns / 1000000) - end->fin_ms) > 1100) {
+        v[1].cost += COST_NO_REPLY; /* its SYN,ACK again would have drawn an ACK */
+        v[1].end.fin_ms = (uint32_t)(s->time_ns / 1000000);
+    }
     if (end->ignores)
         v[0].cost = s->length > 0 ? 1 : 2;
     note_timestamp(e, s);
@@ -474,7 +500,7 @@ static bool answers_as_closed(const struct tcpstate_segment *s, const struct tcp
     return (next->flags & TCPSTATE_ACK) && next->seq == 0 && next->ack == course_end_of(s);
 }
 
-static int cost_of_silence(enum tcpstate_state state) {
+int course_cost_of_silence(enum tcpstate_state state) {
     switch (state) {
     case TCPSTATE_FIN_WAIT_2: return COST_SILENT - 3;
     case TCPSTATE_FIN_WAIT_1:
@@ -526,7 +552,7 @@ static unsigned react(const struct course_end *end, const struct tcpstate_segmen
     if (count < COURSE_VARIANTS && answers_as_closed(s, next)) {
         struct course_variant *v = &variants[count++];
         v->end = *end;
-        v->cost = cost_of_silence((enum tcpstate_state)end->state);
+        v->cost = course_cost_of_silence((enum tcpstate_state)end->state);
         v->end.state = TCPSTATE_CLOSED;
         forget(&v->end);
         answer_with_rst(&v->end, s);
@@ -548,6 +574,17 @@ unsigned course_deliver(const struct course_end *end, const struct tcpstate_segm
     for (unsigned i = 0; i < count; i++) {
         struct course_end *e = &variants[i].end;
         bool lives = e->state >= TCPSTATE_ESTABLISHED;
+        if (e->unseen) { /* what it owes, it sends at once */
+            if (e->state == TCPSTATE_CLOSED && end->state != TCPSTATE_CLOSED)
+                e->gone_ms = (uint32_t)(s->time_ns / 1000000);
+            if (e->state == TCPSTATE_SYN_RECEIVED && end->state != TCPSTATE_SYN_RECEIVED)
+                e->fin_ms = (uint32_t)(s->time_ns / 1000000);
+            e->last_ack = e->rcv_nxt;
+            e->right_edge = e->rcv_nxt + (1u << 20);
+            e->owes_ack = e->has_again = false;
+            e->again_left = e->again_right = 0;
+            continue;
+        }
         if (lives && course_ack_is_overdue(end, s->time_ns)) {
             variants[i].cost += COST_NO_REPLY + 1;
             e->owed_since_ms = (uint32_t)(s->time_ns / 1000000);

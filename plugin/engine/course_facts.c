@@ -9,6 +9,7 @@
 
 enum { SAMPLES = 256 };
 static const int64_t MS_NS = 1000000;
+static const int64_t USUAL_NS = 20000000;     /* ... if nothing tells */
 static const int64_t LONGEST_NS = 1000000000; /* longer round trips are retransmissions */
 
 static int compare_int64(const void *a, const void *b) {
@@ -101,8 +102,101 @@ static void find_answer_time(struct course_facts *facts, unsigned direction) {
     facts->answer_ns[direction] = samples[count / 8] < LONGEST_NS ? samples[count / 8] : LONGEST_NS;
 }
 
+/* Where nothing of that end was captured, the timestamps that the other echoes tell when its newest segment arrived, if
+ * they count milliseconds: its quickest one is the measure. */
+static void find_echoes(struct course_facts *facts, unsigned direction) {
+    const struct tcpstate_segment *first = NULL;
+
+    for (uint32_t i = 0; i < facts->count; i++) {
+        const struct tcpstate_segment *s = &facts->segments[i];
+        if (!(s->options & TCPSTATE_OPT_TIMESTAMPS) || s->tsecr == 0 || !(s->flags & TCPSTATE_ACK) ||
+            course_is_void(facts, s))
+            continue;
+        if (first == NULL) {
+            first = s;
+            facts->first_echo = s->tsecr;
+            facts->echo_base_ns = s->time_ns;
+        }
+        int64_t ticks_ns = seq_distance(s->tsecr, first->tsecr) * MS_NS, elapsed_ns = s->time_ns - first->time_ns;
+        if (ticks_ns > elapsed_ns + 50 * MS_NS)
+            continue; /* no echo of that end */
+        if (s->time_ns - ticks_ns < facts->echo_base_ns)
+            facts->echo_base_ns = s->time_ns - ticks_ns;
+        if (elapsed_ns >= 50 * MS_NS && ticks_ns * 4 >= elapsed_ns * 3)
+            facts->has_echoes[direction] = true;
+    }
+}
+
+int64_t course_heard_ns(const struct course_facts *facts, const struct tcpstate_segment *s) {
+    if (!facts->has_echoes[!s->direction] || !(s->options & TCPSTATE_OPT_TIMESTAMPS) || !(s->flags & TCPSTATE_ACK))
+        return s->time_ns;
+    int64_t arrived_ns = facts->echo_base_ns + (seq_distance(s->tsecr, facts->first_echo) + 1) * MS_NS;
+    return arrived_ns < s->time_ns && s->time_ns - arrived_ns < 60 * LONGEST_NS ? arrived_ns : s->time_ns;
+}
+
+/* How soon that end answers, although nothing of it was captured: the handshake of the other is a measure, exact for a
+ * client, too long for a server that waited for a request; the quickest answer to text is another. */
+static void find_unseen_answer_time(struct course_facts *facts, unsigned direction) {
+    const struct tcpstate_segment *syn = NULL, *synack = NULL;
+    int64_t least_ns = 0, asked_ns = 0, server_ns = 0;
+    uint32_t newest = 0;
+    bool heard = false;
+
+    find_echoes(facts, direction);
+    for (uint32_t i = 0; i < facts->count; i++) {
+        const struct tcpstate_segment *s = &facts->segments[i];
+        int64_t took_ns = 0;
+        if (s->flags & TCPSTATE_RST)
+            continue;
+        if ((s->flags & TCPSTATE_SYN) && !(s->flags & TCPSTATE_ACK)) {
+            syn = s;
+        } else if (s->flags & TCPSTATE_SYN) {
+            synack = s;
+        } else if (syn != NULL) {
+            if (s->seq == course_end_of(syn))
+                took_ns = s->time_ns - syn->time_ns;
+            syn = NULL;
+        } else if (synack != NULL) {
+            int64_t waited_ns = (s->time_ns - synack->time_ns) / 3;
+            int64_t ticks_ns = (seq_distance(s->tsecr, synack->tsecr) + 1) * MS_NS;
+            if ((s->options & synack->options & TCPSTATE_OPT_TIMESTAMPS) && ticks_ns > 0 && ticks_ns < waited_ns)
+                waited_ns = ticks_ns; /* so long its client waited for the SYN,ACK */
+            if (server_ns == 0 || waited_ns < server_ns)
+                server_ns = waited_ns;
+            synack = NULL;
+        }
+        if (facts->has_echoes[direction] && (s->options & TCPSTATE_OPT_TIMESTAMPS) && s->tsecr != 0) {
+            if (heard && seq_after(s->tsecr, newest) && asked_ns != 0) {
+                int64_t sample_ns = course_heard_ns(facts, s) - asked_ns;
+                if (sample_ns > 0 && sample_ns < 40 * MS_NS && (took_ns == 0 || sample_ns < took_ns))
+                    took_ns = sample_ns;
+                asked_ns = 0;
+            }
+            if (!heard || seq_after(s->tsecr, newest))
+                newest = s->tsecr;
+            heard = true;
+        }
+        if (s->length > 0 && asked_ns == 0)
+            asked_ns = s->time_ns;
+        if (took_ns > 0 && took_ns < LONGEST_NS && (least_ns == 0 || took_ns < least_ns))
+            least_ns = took_ns;
+    }
+    if (server_ns != 0 && server_ns < 2 * USUAL_NS && (least_ns == 0 || server_ns < 4 * least_ns))
+        least_ns = server_ns;
+    facts->answer_ns[direction] = least_ns != 0 ? least_ns : server_ns < USUAL_NS ? server_ns : USUAL_NS;
+}
+
 static void find_vantage(struct course_facts *facts) {
-    for (unsigned d = 0; d < 2; d++)
+    bool seen[2] = {false, false};
+
+    for (uint32_t i = 0; i < facts->count; i++)
+        seen[facts->segments[i].direction] = true;
+    for (unsigned d = 0; d < 2; d++) {
+        facts->unseen[d] = !seen[d];
+        if (!seen[d])
+            find_unseen_answer_time(facts, d);
+    }
+    for (unsigned d = 0; d < 2 && seen[0] && seen[1]; d++)
         facts->is_at[d] = facts->answer_ns[!d] > 0 && facts->answer_ns[d] > 0 && facts->answer_ns[d] < MS_NS &&
                           facts->answer_ns[d] * 8 < facts->answer_ns[!d];
 }

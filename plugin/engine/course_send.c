@@ -65,7 +65,7 @@ static int cost_of_echo(const struct sending *t, const struct course_end *x) {
     if (!(s->options & TCPSTATE_OPT_TIMESTAMPS))
         return COST_MISMATCH;
     if (x->has_ts_recent && s->tsecr != x->ts_recent)
-        return COST_ECHO;
+        return t->facts->unseen[!s->direction] && seq_after(s->tsecr, x->ts_recent) ? 0 : COST_ECHO;
     return 0;
 }
 
@@ -112,15 +112,36 @@ static int cost_of_unseen_question(const struct sending *t, int otherwise) {
 /* What was to be answered and was not, before this segment. */
 static int cost_of_replies(unsigned count) { return (int)count * COST_NO_REPLY; }
 
+static void open_anew(struct course_end *e, struct course_sent *v, const struct tcpstate_segment *s) {
+    memset(e->ranges, 0, sizeof e->ranges);
+    e->range_count = 0;
+    e->sack_right = e->peer_fin = e->fin = e->syn_data = 0;
+    e->has_peer_fin = e->fin_sent = e->has_rcv = e->app_gone = e->app_stays = e->owes_ack = e->fast_open = false;
+    e->has_free = e->keeps_on = false;
+    e->free_to = e->fin_ms = 0;
+    e->rcv_nxt = e->irs = e->last_ack = e->right_edge = 0;
+    e->has_ts_recent = false;
+    e->ts_recent = 0;
+    e->state = TCPSTATE_CLOSED;
+    course_move(e, TCPSTATE_EVENT_snd_syn);
+    e->active_open = true;
+    e->iss = e->snd_una = s->seq;
+    e->snd_nxt = s->seq + 1 + s->length;
+    e->has_snd = true;
+    read_syn_options(e, s);
+    note_sent(e, s);
+    v->shown = e->state;
+}
+
 static void send_syn(struct sending *t, const struct course_end *x, const struct course_end *y) {
     const struct tcpstate_segment *s = t->s;
     int cost = cost_of_clock(t, x) + cost_of_replies(x->reply_count);
     struct course_sent *v;
-    struct course_end *e;
+    int looks_old = 0;
     bool again = x->state == TCPSTATE_SYN_SENT && s->seq == x->iss;
 
     if (again) {
-        v = add(t, x, y, cost);
+        v = add(t, x, y, cost + (y->unseen && y->state == TCPSTATE_SYN_RECEIVED ? COST_LOST - 2 : 0));
         if (v != NULL)
             note_sent(&v->sender, s);
         return;
@@ -156,42 +177,38 @@ static void send_syn(struct sending *t, const struct course_end *x, const struct
         cost += COST_MISMATCH;
     if (x->listens)
         cost += 2;
+    if (x->state >= TCPSTATE_SYN_RECEIVED && x->has_snd && seq_at_least(s->seq + 65536, x->snd_nxt) &&
+        seq_before(s->seq, x->snd_nxt + 65536))
+        looks_old = COST_ODD; /* RFC 9293 3.4.1: its own number would lie elsewhere */
+    cost += looks_old;
+    if (y->unseen && x->state >= TCPSTATE_SYN_RECEIVED) { /* or a RST of the other end has ended that */
+        struct course_end gone = *y;
+        gone.state = TCPSTATE_CLOSED;
+        v = add(t, x, &gone, COST_UNSEEN - 1 + looks_old + cost_of_clock(t, x));
+        if (v != NULL)
+            open_anew(&v->sender, v, s);
+    }
     v = add(t, x, y, cost);
-    if (v == NULL)
-        return;
-    e = &v->sender;
-    memset(e->ranges, 0, sizeof e->ranges);
-    e->range_count = 0;
-    e->sack_right = e->peer_fin = e->fin = e->syn_data = 0;
-    e->has_peer_fin = e->fin_sent = e->has_rcv = e->app_gone = e->app_stays = e->owes_ack = e->fast_open = false;
-    e->rcv_nxt = e->irs = e->last_ack = e->right_edge = 0;
-    e->has_ts_recent = false;
-    e->ts_recent = 0;
-    e->state = TCPSTATE_CLOSED;
-    course_move(e, TCPSTATE_EVENT_snd_syn);
-    e->active_open = true;
-    e->iss = e->snd_una = s->seq;
-    e->snd_nxt = s->seq + 1 + s->length;
-    e->has_snd = true;
-    read_syn_options(e, s);
-    note_sent(e, s);
-    v->shown = e->state;
+    if (v != NULL)
+        open_anew(&v->sender, v, s);
 }
 
 static void send_synack(struct sending *t, const struct course_end *x, const struct course_end *y) {
     const struct tcpstate_segment *s = t->s;
     int cost = cost_of_clock(t, x) + cost_of_replies(x->reply_count);
     struct course_end opener = *y, e = *x;
-    bool unseen = x->state != TCPSTATE_SYN_RECEIVED;
+    bool reset = y->unseen && x->state >= TCPSTATE_SYN_RECEIVED && x->state != TCPSTATE_TIME_WAIT &&
+                 (!x->has_snd || x->iss != s->seq); /* ... by what was not captured */
+    bool unseen = x->state != TCPSTATE_SYN_RECEIVED || reset;
     int cost_of_syn = 0; /* of one that was not captured */
 
     if (x->state == TCPSTATE_CLOSED || x->state == TCPSTATE_LISTEN || x->state == TCPSTATE_TIME_WAIT ||
-        x->state == TCPSTATE_UNKNOWN) { /* its SYN was not captured */
-        cost_of_syn = COST_UNSEEN;
+        x->state == TCPSTATE_UNKNOWN || reset) { /* its SYN was not captured */
+        cost_of_syn = reset ? COST_UNSEEN - 1 : y->unseen ? 1 : COST_UNSEEN;
         if (y->state == TCPSTATE_SYN_SENT && y->iss + 1 == s->ack)
             cost_of_syn += COST_NO_REPLY; /* ... or was not thought to have opened anything */
         else if (!(y->state == TCPSTATE_CLOSED || y->state == TCPSTATE_LISTEN || y->state == TCPSTATE_UNKNOWN ||
-                   y->state == TCPSTATE_TIME_WAIT))
+                   y->state == TCPSTATE_TIME_WAIT || reset))
             cost_of_syn += COST_SILENT;
         memset(e.ranges, 0, sizeof e.ranges);
         e.range_count = 0;
@@ -227,7 +244,7 @@ static void send_synack(struct sending *t, const struct course_end *x, const str
         return;
     }
     if (t->facts->mss && !(s->options & TCPSTATE_OPT_MSS))
-        cost += COST_TIMESTAMP;
+        cost += x->syn_had_mss ? COST_FORGED : COST_TIMESTAMP;
     if (e.timestamps && (s->options & TCPSTATE_OPT_TIMESTAMPS) && e.has_ts_recent && s->tsecr != e.ts_recent)
         cost += COST_ECHO;
     if (t->fin && !e.fast_open)
@@ -274,11 +291,73 @@ static bool answers_late(const struct sending *t) {
     return false;
 }
 
+/* A RST without ACK answers a segment that acknowledges this number: of an end of which nothing is captured. */
+static int cost_of_unseen_ack(const struct course_end *y, uint32_t number) {
+    if (y->state < TCPSTATE_SYN_RECEIVED)
+        return y->has_rcv && number == y->rcv_nxt ? COST_LATE + 2 : COST_UNSEEN;
+    if (number == y->rcv_nxt)
+        return 0;
+    return seq_before(number, y->rcv_nxt) && y->rcv_nxt - number < 1u << 20 ? COST_LATE + 3 : COST_TIMESTAMP;
+}
+
+/* The same number as the RST before: what it answers has come again. */
+static bool repeats_rst(const struct sending *t) {
+    for (uint32_t i = t->index; i-- > 0;) {
+        const struct tcpstate_segment *q = &t->facts->segments[i];
+        if (q->direction == t->s->direction)
+            return (q->flags & TCPSTATE_RST) && !(q->flags & TCPSTATE_ACK) && q->seq == t->s->seq;
+    }
+    return false;
+}
+
+/* A RST that answers what was not captured, as all of that end. */
+static void send_rst_to_unseen(struct sending *t, const struct course_end *x, const struct course_end *y) {
+    const struct tcpstate_segment *s = t->s;
+    struct course_end e = *x, peer = *y;
+    bool closed = x->state == TCPSTATE_CLOSED || x->state == TCPSTATE_LISTEN || x->state == TCPSTATE_UNKNOWN;
+    int cost = closed ? 0 : course_cost_of_silence((enum tcpstate_state)x->state);
+
+    if (s->window != 0)
+        cost += 3;
+    note_sent(&e, s);
+    if (t->ack) { /* ... a SYN */
+        if (s->seq != 0)
+            return;
+        e.state = TCPSTATE_CLOSED;
+        add(t, &e, y, cost + COST_FORGED - 4); /* of somebody else */
+        peer.active_open = peer.has_snd = true;
+        peer.has_rcv = peer.fin_sent = peer.has_peer_fin = peer.listens = false;
+        peer.state = TCPSTATE_SYN_SENT;
+        peer.iss = peer.snd_una = s->ack - 1;
+        peer.snd_nxt = s->ack;
+        add(t, &e, &peer, cost + (y->state < TCPSTATE_SYN_RECEIVED ? 0 : COST_SILENT));
+        return;
+    }
+    if (s->options & TCPSTATE_OPT_TIMESTAMPS)
+        cost += 3;
+    cost += closed && repeats_rst(t) ? 1 : cost_of_unseen_ack(y, s->seq);
+    if ((x->state == TCPSTATE_SYN_SENT || (x->state == TCPSTATE_SYN_RECEIVED && !x->active_open)) &&
+        s->seq != x->snd_nxt)
+        add(t, &e, y, cost - course_cost_of_silence((enum tcpstate_state)x->state)); /* the ACK was wrong: it stays */
+    if ((x->state == TCPSTATE_FIN_WAIT_1 || x->state == TCPSTATE_FIN_WAIT_2) &&
+        (y->state == TCPSTATE_ESTABLISHED || y->state == TCPSTATE_CLOSE_WAIT))
+        cost -= course_cost_of_silence((enum tcpstate_state)x->state) - 1; /* text came, for nobody */
+    e.state = TCPSTATE_CLOSED;
+    e.owes_ack = e.has_peer_fin = false;
+    e.peer_fin = 0;
+    e.keeps_on = true;
+    add(t, &e, y, cost);
+}
+
 static void send_rst(struct sending *t, const struct course_end *x, const struct course_end *y) {
     const struct tcpstate_segment *s = t->s;
-    struct course_end e = *x;
-    struct course_sent *v;
+    struct course_end e = *x, peer = *y;
     int cost;
+
+    if (y->unseen && (!t->ack || s->seq == 0))
+        send_rst_to_unseen(t, x, y);
+    if (y->unseen && !t->ack)
+        return;
 
     for (unsigned i = 0; i < x->reply_count; i++) {
         bool fits = x->replies[i].kind == COURSE_REPLY_RST ? !t->ack && s->seq == x->replies[i].seq
@@ -324,6 +403,8 @@ static void send_rst(struct sending *t, const struct course_end *x, const struct
     }
     if (!t->ack)
         cost += COST_ODD;
+    else if (y->unseen && x->has_rcv && seq_after(s->ack, x->rcv_nxt) && !y->fin_sent)
+        peer.snd_nxt = s->ack;
     else if (x->has_rcv && s->ack != x->rcv_nxt)
         cost += COST_TIMESTAMP;
     else
@@ -334,15 +415,18 @@ static void send_rst(struct sending *t, const struct course_end *x, const struct
     e.range_count = 0;
     e.sack_right = e.peer_fin = 0;
     e.has_peer_fin = e.owes_ack = e.app_gone = e.app_stays = false;
+    e.keeps_on = y->unseen;
     memset(e.ranges, 0, sizeof e.ranges);
     note_sent(&e, s);
-    v = add(t, &e, y, cost);
-    (void)v;
+    add(t, &e, &peer, cost);
 }
 
 /* The more segments, the less likely that none of them was captured. */
 static int cost_of_unseen(const struct sending *t, const struct course_end *x, uint32_t upto, unsigned direction) {
     int more = (int)((upto - x->snd_nxt) / 1460) * 2;
+
+    if (t->facts->unseen[direction])
+        return 0;
     return COST_UNSEEN + (more < 14 ? more : 14) + (t->facts->is_at[direction] ? COST_AT_END : 0);
 }
 
@@ -357,6 +441,20 @@ static int send_unseen(const struct sending *t, struct course_end *x, uint32_t u
     return cost;
 }
 
+/* It tells what it has received of an end of which nothing was captured. */
+static int cost_of_unseen_sack(const struct sending *t, struct course_end *x, const struct course_end *y) {
+    for (unsigned i = 0; i < t->s->sack_count; i++) {
+        const struct tcpstate_sack *sack = &t->s->sack[i];
+        if (y->fin_sent && seq_after(sack->right, y->fin + 1))
+            return COST_TIMESTAMP;                                               /* text behind a FIN */
+        if (sack->right == sack->left + 1 && seq_after(sack->left, t->s->ack)) { /* a FIN behind a hole, perhaps */
+            x->has_peer_fin = true;
+            x->peer_fin = sack->left;
+        }
+    }
+    return 0;
+}
+
 /* RFC 2018, RFC 2883: does it tell of what it has received as it would? Where it does not, it is believed. */
 static int cost_of_sack(const struct sending *t, struct course_end *x, const struct course_end *y) {
     const struct tcpstate_segment *s = t->s;
@@ -364,6 +462,8 @@ static int cost_of_sack(const struct sending *t, struct course_end *x, const str
     int cost = 0;
     bool again = false;
 
+    if (y->unseen)
+        return cost_of_unseen_sack(t, x, y);
     if (!x->sack || t->syn || t->rst)
         return 0;
     for (unsigned i = 0; i < s->sack_count; i++) {
@@ -407,6 +507,26 @@ static int cost_of_sack(const struct sending *t, struct course_end *x, const str
     return cost;
 }
 
+/* What may an end of which nothing is captured have sent, that draws an ACK? */
+static int cost_of_unseen_reason(const struct course_end *y) {
+    switch ((enum tcpstate_state)y->state) {
+    case TCPSTATE_SYN_RECEIVED:
+    case TCPSTATE_FIN_WAIT_1:
+    case TCPSTATE_CLOSING:
+    case TCPSTATE_LAST_ACK: return 1; /* its SYN or FIN again */
+    case TCPSTATE_ESTABLISHED:
+    case TCPSTATE_CLOSE_WAIT: return seq_before(y->snd_una, y->snd_nxt) ? 1 : 3;
+    case TCPSTATE_FIN_WAIT_2:
+    case TCPSTATE_TIME_WAIT: return 3;
+    case TCPSTATE_UNKNOWN:
+    case TCPSTATE_CLOSED:
+    case TCPSTATE_LISTEN:
+    case TCPSTATE_SYN_SENT:
+    case TCPSTATE_STATES: return COST_ODD;
+    }
+    return 0;
+}
+
 /* An ordinary segment of x in a synchronized state, with x->rcv_nxt what it acknowledges. */
 static void send_in_connection(struct sending *t, const struct course_end *x, const struct course_end *y, int cost) {
     const struct tcpstate_segment *s = t->s;
@@ -418,6 +538,8 @@ static void send_in_connection(struct sending *t, const struct course_end *x, co
     int cost_of_fin;
 
     cost += cost_of_sack(t, &e, y);
+    if (!t->fin)
+        e.keeps_on = false;
     if (seq_after(s->seq, e.snd_nxt)) {
         if (e.fin_sent)
             return; /* nothing comes after a FIN */
@@ -461,7 +583,11 @@ static void send_in_connection(struct sending *t, const struct course_end *x, co
                 return;
             if (seq_at_least(e.snd_una, e.snd_nxt))
                 cost += COST_TIMESTAMP; /* acknowledged, and repeated */
+            else if (y->unseen && y->rcv_nxt == e.fin + 1)
+                cost += e.keeps_on ? COST_LOST_TOO : COST_LOST - 1; /* the ACK was lost */
+            e.keeps_on = y->unseen;
         }
+        e.fin_ms = y->unseen ? (uint32_t)(s->time_ns / MS_NS) : 0;
         shown = e.state;
     } else if (pure) {
         shown = e.state;
@@ -475,7 +601,7 @@ static void send_in_connection(struct sending *t, const struct course_end *x, co
             else
                 cost += COST_TIMESTAMP;
         } else if (!e.owes_ack && e.last_ack == s->ack) {
-            cost += COST_NO_REASON;
+            cost += !y->unseen ? COST_NO_REASON : s->sack_count > 0 ? 1 : cost_of_unseen_reason(y);
         }
     } else {
         uint32_t limit = e.fin_sent ? e.fin : end;
@@ -487,7 +613,13 @@ static void send_in_connection(struct sending *t, const struct course_end *x, co
                 cost += COST_ODD; /* beyond every window that it can have been told of */
             if (e.state == TCPSTATE_SYN_RECEIVED && !e.fast_open)
                 return;
+            if (y->unseen && e.state == TCPSTATE_CLOSE_WAIT && !e.app_stays) {
+                cost++; /* a half-close is used seldom */
+                e.app_stays = true;
+            }
             e.snd_nxt = end;
+        } else if (y->unseen && seq_at_least(y->rcv_nxt, end) && seq_before(y->rcv_nxt, end + (1u << 24))) {
+            cost += COST_LOST - 1; /* that end has it already, so the ACK was lost */
         } else if (seq_at_most(end, e.snd_una)) {
             cost += s->length == 1 ? 3 : COST_ODD; /* it has the ACK of this */
         }
@@ -513,13 +645,44 @@ static bool is_boundary(const struct sending *t, uint32_t number) {
     return false;
 }
 
+/* It was closed by a RST not long ago: what it had sent until then is still under way. */
+static bool was_alive(const struct sending *t, const struct course_end *y) {
+    int64_t since_ms = (int32_t)((uint32_t)(t->s->time_ns / MS_NS) - y->gone_ms);
+
+    return y->state == TCPSTATE_CLOSED && y->gone_ms != 0 &&
+           since_ms <= 2 * t->facts->answer_ns[!t->s->direction] / MS_NS + 20;
+}
+
+/* x acknowledges more than it had room for, or long after anything new has come. */
+static int cost_of_unseen_text(const struct sending *t, const struct course_end *x) {
+    const struct tcpstate_segment *s = t->s;
+    int cost = 0;
+
+    if (x->has_shift && seq_after(s->ack, seq_max(x->right_edge, x->rcv_nxt) + 1))
+        cost += COST_TIMESTAMP;
+    if (x->timestamps && x->has_ts_recent && s->tsecr == x->ts_recent &&
+        s->time_ns - course_heard_ns(t->facts, s) > 250 * MS_NS)
+        cost += COST_ODD;
+    return cost;
+}
+
 /* Segments of the peer that x has received and nobody has captured, up to the number that it acknowledges. */
 static void send_knowing_unseen(struct sending *t, const struct course_end *x, const struct course_end *y, int cost) {
     const struct tcpstate_segment *s = t->s;
     struct course_end e = *x, peer = *y;
+    bool fin_was_sacked = y->unseen && x->has_peer_fin && s->ack == x->peer_fin + 1;
 
     if (!y->has_snd || seq_distance(s->ack, x->rcv_nxt) > 1 << 24)
         return;
+    if (y->unseen) {
+        if (!y->fin_sent && y->state != TCPSTATE_ESTABLISHED && y->state != TCPSTATE_CLOSE_WAIT &&
+            !(y->state == TCPSTATE_SYN_RECEIVED && y->fast_open) && !was_alive(t, y))
+            return;
+        course_hear_ack(&e, y);
+        if (e.state == TCPSTATE_CLOSED)
+            return;
+        cost += cost_of_unseen_text(t, x);
+    }
     if (!y->fin_sent && seq_after(s->ack, y->snd_nxt) &&
         (y->state == TCPSTATE_ESTABLISHED || y->state == TCPSTATE_CLOSE_WAIT)) {
         struct course_end f = e, g = peer;
@@ -531,8 +694,10 @@ static void send_knowing_unseen(struct sending *t, const struct course_end *x, c
         f.rcv_nxt = s->ack;
         course_move(&f, TCPSTATE_EVENT_rcv_fin);
         f.owes_ack = true;
-        send_in_connection(t, &f, &g,
-                           cost + cost_of_unseen(t, y, s->ack, !s->direction) + (s->ack == y->snd_nxt + 1 ? 0 : 3));
+        int text_too = s->ack == y->snd_nxt + 1 || fin_was_sacked ? 0 : y->unseen ? 4 : 3;
+        f.has_peer_fin = false;
+        f.peer_fin = 0;
+        send_in_connection(t, &f, &g, cost + cost_of_unseen(t, y, s->ack, !s->direction) + text_too);
     }
     bool cut = seq_at_most(s->ack, y->snd_nxt) && !is_boundary(t, s->ack);
     if (cut || seq_after(s->ack, y->snd_nxt) || (y->fin_sent && s->ack == y->fin + 1)) {
@@ -548,7 +713,9 @@ static void send_knowing_unseen(struct sending *t, const struct course_end *x, c
     if (seq_after(s->ack, y->snd_nxt)) {
         if (y->fin_sent)
             return;
-        cost += cost_of_unseen(t, y, s->ack, !s->direction) + (s->ack == y->snd_nxt + 1 ? 3 : 0);
+        cost += cost_of_unseen(t, y, s->ack, !s->direction) +
+                (s->ack == y->snd_nxt + 1 || fin_was_sacked ? (y->sends_octets ? 2 : 3) : 0);
+        peer.sends_octets = y->sends_octets || (y->unseen && s->ack == y->snd_nxt + 1);
         peer.snd_nxt = s->ack;
     } else {
         cost += COST_UNSEEN + 2; /* captured, thought lost, and sent again without being captured */
@@ -599,13 +766,14 @@ static void send_ordinary(struct sending *t, const struct course_end *x, const s
     cost = cost_of_clock(t, x) + cost_of_replies(x->reply_count);
     if (x->state == TCPSTATE_SYN_SENT) { /* the SYN,ACK was not captured */
         struct course_end e = *x, peer = *y;
-        if (s->seq != x->snd_nxt)
+        if (s->seq != x->snd_nxt && s->seq != x->iss + 1)
             return;
+        e.snd_nxt = s->seq; /* the text of its SYN was taken, or is sent again */
         e.irs = s->ack - 1;
         e.rcv_nxt = s->ack;
         e.last_ack = e.irs;
         e.has_rcv = true;
-        e.snd_una = x->snd_nxt;
+        e.snd_una = e.snd_nxt;
         e.state = TCPSTATE_ESTABLISHED;
         e.timestamps = (s->options & TCPSTATE_OPT_TIMESTAMPS) != 0;
         e.has_ts_recent = e.timestamps;
@@ -630,10 +798,13 @@ static void send_ordinary(struct sending *t, const struct course_end *x, const s
             peer.snd_nxt = s->ack;
             peer.has_snd = true;
             peer.listens = true;
+            if (peer.syn_data > 0 && s->seq != x->iss + 1)
+                peer.rcv_nxt = s->seq;
+            peer.syn_data = 0;
         } else if (peer.state != TCPSTATE_SYN_RECEIVED) {
             cost += COST_SILENT;
         }
-        send_in_connection(t, &e, &peer, cost + cost_of_unseen_question(t, COST_UNSEEN));
+        send_in_connection(t, &e, &peer, cost + (y->unseen ? 0 : cost_of_unseen_question(t, COST_UNSEEN)));
         return;
     }
     if (x->state == TCPSTATE_SYN_RECEIVED) {
@@ -646,8 +817,10 @@ static void send_ordinary(struct sending *t, const struct course_end *x, const s
             return;
         course_move(&e, TCPSTATE_EVENT_rcv_ack_s);
         e.snd_una = seq_max(e.snd_una, e.iss + 1);
+        if (y->unseen && y->state < TCPSTATE_SYN_RECEIVED)
+            return; /* it has not heard of it */
         if (s->ack == e.rcv_nxt)
-            send_in_connection(t, &e, y, cost + COST_UNSEEN);
+            send_in_connection(t, &e, y, cost + (y->unseen ? 0 : COST_UNSEEN));
         else if (seq_after(s->ack, e.rcv_nxt))
             send_knowing_unseen(t, &e, y, cost + 2);
         return;
