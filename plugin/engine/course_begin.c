@@ -17,6 +17,7 @@ enum {
 /* Numbers that an end may have had. */
 struct line {
     uint32_t seq, end, ack; /* end: the number after its first segment */
+    uint32_t low;           /* the oldest that it repeats before the other end is heard */
     uint32_t next;          /* ... after the text of those that follow it without a gap */
     uint32_t tsval, tsecr;
     int cost;
@@ -46,13 +47,21 @@ static bool is_elsewhere(uint32_t number, uint32_t known) {
 /* The first segment says most; what is older by its numbers, or nowhere near, may know better. */
 static unsigned find_lines(const struct course_facts *facts, unsigned direction, struct line lines[LINES]) {
     unsigned count = 0;
+    bool answered = false;
 
-    for (uint32_t i = 0, seen = 0; i < facts->count && seen < LOOKED && count < LINES; i++) {
+    for (uint32_t i = 0, seen = 0; i < facts->count && (seen < LOOKED || !answered); i++) {
         const struct tcpstate_segment *s = &facts->segments[i];
         bool is_new = true;
+        answered = answered || s->direction != direction;
         if (s->direction != direction || !has_numbers(s) || course_is_void(facts, s))
             continue;
-        seen++;
+        if (!answered && count > 0 && s->length > 0 && seq_before(s->seq, lines[0].low) &&
+            seq_distance(lines[0].low, s->seq) < FAR) {
+            lines[0].low = s->seq;
+            continue;
+        }
+        if (seen++ >= LOOKED || count == LINES)
+            continue;
         for (unsigned k = 0; k < count; k++) {
             bool follows = seq_at_most(s->seq, lines[k].next);
             is_new = is_new && (!follows || is_elsewhere(s->seq, lines[k].seq) || is_elsewhere(s->ack, lines[k].ack));
@@ -62,6 +71,7 @@ static unsigned find_lines(const struct course_facts *facts, unsigned direction,
         if (!is_new)
             continue;
         lines[count] = (struct line){.seq = s->seq,
+                                     .low = s->seq,
                                      .end = course_end_of(s),
                                      .next = s->seq + s->length,
                                      .ack = s->ack,
@@ -78,7 +88,7 @@ static unsigned find_lines(const struct course_facts *facts, unsigned direction,
 
 /* What is told of an end by its peer only. */
 static struct line line_of_peer(const struct line *peer) {
-    return (struct line){.seq = peer->ack, .end = peer->ack, .ack = peer->seq};
+    return (struct line){.seq = peer->ack, .low = peer->ack, .end = peer->ack, .ack = peer->seq};
 }
 
 static bool has_sent_fin(enum tcpstate_state state) {
@@ -121,13 +131,17 @@ static struct course_end make_end(const struct course_facts *facts, const struct
 
 /* What `end` has received of `peer` when the capture started: what its first segment acknowledges may have been
  * captured, or not. */
-static void join(struct course_end *end, const struct course_end *peer, const struct line *of_peer) {
+static void join(struct course_end *end, const struct course_end *peer, const struct line *of_peer, bool low) {
     uint32_t start = has_sent_fin((enum tcpstate_state)peer->state) ? peer->snd_nxt : of_peer->seq;
 
     if (!end->has_rcv || !peer->has_snd)
         return;
     if (has_taken_fin((enum tcpstate_state)end->state)) {
         end->rcv_nxt = end->last_ack = peer->snd_nxt;
+    } else if (low && seq_after(end->rcv_nxt, of_peer->low)) { /* what is repeated had not arrived */
+        end->rcv_nxt = end->last_ack = of_peer->low;
+        end->free_to = start;
+        end->has_free = true;
     } else if (seq_after(end->rcv_nxt, start)) {
         end->rcv_nxt = end->last_ack = start;
     } else if (seq_before(end->rcv_nxt, start)) { /* under way */
@@ -171,9 +185,9 @@ static unsigned add_seed(struct course_seed *seeds, unsigned count, unsigned dir
     return count + 1;
 }
 
-static unsigned add_pairs(const struct course_facts *facts, const struct line *lines[2], int cost,
+static unsigned add_pairs(const struct course_facts *facts, const struct line *lines[2], int cost, bool low,
                           struct course_seed *seeds, unsigned count) {
-    for (unsigned p = 0; p < sizeof PAIRS / sizeof PAIRS[0]; p++)
+    for (unsigned p = 0; p < (low ? 1 : sizeof PAIRS / sizeof PAIRS[0]); p++)
         for (unsigned d = 0; d < (PAIRS[p].one == PAIRS[p].other ? 1u : 2u); d++) {
             struct course_end one = make_end(facts, lines[d], (enum tcpstate_state)PAIRS[p].one);
             struct course_end other = make_end(facts, lines[!d], (enum tcpstate_state)PAIRS[p].other);
@@ -181,8 +195,8 @@ static unsigned add_pairs(const struct course_facts *facts, const struct line *l
             int dear = cost + PAIRS[p].cost;
             if (PAIRS[p].one == TCPSTATE_CLOSED && first != NULL && (first->flags & (TCPSTATE_RST | TCPSTATE_SYN)))
                 dear -= 3;
-            join(&one, &other, lines[!d]);
-            join(&other, &one, lines[d]);
+            join(&one, &other, lines[!d], low);
+            join(&other, &one, lines[d], low);
             count = add_seed(seeds, count, d, &one, &other, dear);
         }
     return count;
@@ -238,14 +252,20 @@ unsigned course_begin(struct course_facts *facts, struct course_seed seeds[COURS
         for (unsigned k = 0; k < counts[1]; k++)
             if (fit(&lines[0][i], &lines[1][k])) {
                 const struct line *pair[2] = {&lines[0][i], &lines[1][k]};
-                count = add_pairs(facts, pair, lines[0][i].cost + lines[1][k].cost + (count > 0 ? 3 : 0), seeds, count);
+                count = add_pairs(facts, pair, lines[0][i].cost + lines[1][k].cost + (count > 0 ? 3 : 0), false, seeds,
+                                  count);
             }
+    if (counts[0] > 0 && counts[1] > 0 && fit(&lines[0][0], &lines[1][0]) &&
+        (lines[0][0].low != lines[0][0].seq || lines[1][0].low != lines[1][0].seq)) {
+        const struct line *pair[2] = {&lines[0][0], &lines[1][0]};
+        count = add_pairs(facts, pair, 1, true, seeds, count);
+    }
     for (unsigned d = 0; d < 2 && counts[0] > 0 && counts[1] > 0; d++)
         if (seq_after(lines[!d][0].ack, lines[d][0].next) && fit(&lines[0][0], &lines[1][0])) {
             struct line ahead = lines[d][0]; /* its first segment was not its newest */
             ahead.seq = ahead.end = ahead.next = lines[!d][0].ack;
             const struct line *pair[2] = {d == 0 ? &ahead : &lines[0][0], d == 0 ? &lines[1][0] : &ahead};
-            count = add_pairs(facts, pair, 1, seeds, count);
+            count = add_pairs(facts, pair, 1, false, seeds, count);
         }
     if (count > 1)
         return count;
@@ -253,7 +273,7 @@ unsigned course_begin(struct course_facts *facts, struct course_seed seeds[COURS
         for (unsigned i = 0; i < counts[d]; i++) {
             struct line other = line_of_peer(&lines[d][i]);
             const struct line *pair[2] = {d == 0 ? &lines[d][i] : &other, d == 0 ? &other : &lines[d][i]};
-            count = add_pairs(facts, pair, lines[d][i].cost + (count > 0 ? 3 : 0), seeds, count);
+            count = add_pairs(facts, pair, lines[d][i].cost + (count > 0 ? 3 : 0), false, seeds, count);
         }
     return count;
 }

@@ -507,6 +507,17 @@ static int cost_of_sack(const struct sending *t, struct course_end *x, const str
     return cost;
 }
 
+/* Has its text of this number been captured? */
+static bool has_sent_text(const struct sending *t, uint32_t number) {
+    for (uint32_t i = t->index, seen = 0; i-- > 0 && seen < 400; seen++) {
+        const struct tcpstate_segment *q = &t->facts->segments[i];
+        if (q->direction == t->s->direction && q->length > 0 && !(q->flags & (TCPSTATE_SYN | TCPSTATE_RST)) &&
+            seq_within(number, q->seq, q->seq + q->length - 1))
+            return true;
+    }
+    return false;
+}
+
 /* What may an end of which nothing is captured have sent, that draws an ACK? */
 static int cost_of_unseen_reason(const struct course_end *y) {
     switch ((enum tcpstate_state)y->state) {
@@ -565,7 +576,7 @@ static void send_in_connection(struct sending *t, const struct course_end *x, co
     if (t->fin) {
         if (!e.fin_sent) {
             if (seq_before(end, e.snd_nxt + 1)) {
-                if (end != e.snd_nxt)
+                if (end != e.snd_nxt || has_sent_text(t, end - 1))
                     return;
                 cost += COST_ODD; /* what was taken for an octet was its FIN */
             }
