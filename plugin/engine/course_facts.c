@@ -23,12 +23,17 @@ static void find_clock(struct course_facts *facts, unsigned direction) {
     unsigned count = 0, best = 0, left = 0, best_right = 0;
     uint32_t stride = facts->count / SAMPLES + 1, seen = 0;
     bool has_base = false;
+    const struct tcpstate_segment *newest = NULL;
     uint32_t base = 0;
 
     for (uint32_t i = 0; i < facts->count && count < SAMPLES; i++) {
         const struct tcpstate_segment *s = &facts->segments[i];
         if (s->direction != direction || !(s->options & TCPSTATE_OPT_TIMESTAMPS) || seen++ % stride != 0)
             continue;
+        if (newest != NULL && s->tsval == newest->tsval && s->time_ns - newest->time_ns > 20 * MS_NS)
+            continue; /* it would have ticked: a copy, by the path or by somebody else */
+        if (newest == NULL || seq_after(s->tsval, newest->tsval))
+            newest = s;
         uint32_t offset = s->tsval - (uint32_t)(s->time_ns / MS_NS);
         if (!has_base)
             base = offset;
@@ -41,7 +46,7 @@ static void find_clock(struct course_facts *facts, unsigned direction) {
     for (unsigned right = 0; right < count; right++) {
         while (offsets[right] - offsets[left] > (count < 6 ? 5 : 120)) /* few are believed only if they agree well */
             left++;
-        if (right - left + 1 > best) {
+        if (right - left + 1 >= best) { /* what is copied later lies lower */
             best = right - left + 1;
             best_right = right;
         }
