@@ -386,6 +386,8 @@ static bool was_sent_before(const struct tcpstate_course *c, const struct hypoth
     const struct course_end *x = &h->end[s->direction];
     if ((s->flags & (TCPSTATE_SYN | TCPSTATE_RST | TCPSTATE_ACK)) == TCPSTATE_SYN) {
         *state = TCPSTATE_SYN_SENT; /* overtaken by what followed it */
+        if (c->facts.starts_late && x->has_snd && seq_before(s->seq, x->snd_una) && x->snd_una - s->seq < 1u << 20)
+            return !(s->options & TCPSTATE_OPT_TIMESTAMPS) || !x->has_tsval || seq_before(s->tsval, x->tsval);
         return x->has_snd && x->active_open && x->iss == s->seq && x->state >= TCPSTATE_ESTABLISHED;
     }
     if ((s->flags & (TCPSTATE_SYN | TCPSTATE_RST)) || !(s->flags & TCPSTATE_ACK))
@@ -399,9 +401,9 @@ static bool was_sent_before(const struct tcpstate_course *c, const struct hypoth
             overtaken = overtaken || ((other->flags & TCPSTATE_ACK) && seq_at_most(course_end_of(s), other->seq));
             continue;
         }
-        if (s->time_ns - other->time_ns > 400 * MS_NS && overtaken)
-            return false;
         bool clocks = (s->options & other->options & TCPSTATE_OPT_TIMESTAMPS) != 0;
+        if (s->time_ns - other->time_ns > (clocks ? 5000 : 400) * MS_NS && overtaken)
+            return false;
         bool newer = ((other->flags & TCPSTATE_ACK) && seq_after(other->ack, s->ack)) ||
                      (clocks && seq_after(other->tsval, s->tsval)) ||
                      (!clocks && other->ack == s->ack && seq_after(other->seq, s->seq));

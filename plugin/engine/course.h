@@ -72,6 +72,7 @@ struct course_end {
     uint32_t syn_data;                /* octets that came with the peer's SYN, taken only if the SYN,ACK says so */
     uint8_t state, before_fin;
     uint8_t range_count, reply_count;
+    uint8_t synacks; /* how often it has repeated that */
     uint8_t shift;
     bool has_snd, has_rcv, has_peer_fin, fin_sent, active_open, fast_open;
     bool listens, does_not_listen; /* neither: not known */
@@ -83,11 +84,12 @@ struct course_end {
     bool ignores;                     /* it does not take the ACK of its SYN,ACK: a full queue */
     bool owes_text_ack, owes_at_once; /* since owed_since_ms */
     uint32_t owed_since_ms;
-    bool keeps_on;     /* it has repeated its FIN, or reset: the other end may be gone */
-    bool sends_octets; /* one at a time: such an ACK need not be of its FIN */
-    bool unseen;       /* nothing that it sends was captured */
-    uint32_t fin_ms;   /* when its FIN was captured last, or its SYN,ACK was due */
-    uint32_t gone_ms;  /* when a RST has closed it */
+    bool keeps_on;      /* it has repeated its FIN, or reset: the other end may be gone */
+    bool sends_octets;  /* one at a time: such an ACK need not be of its FIN */
+    bool unseen;        /* nothing that it sends was captured */
+    uint32_t fin_ms;    /* when its FIN was captured last */
+    uint32_t synack_ms; /* ... its SYN,ACK */
+    uint32_t gone_ms;   /* when a RST has closed it */
 };
 
 struct course_variant {

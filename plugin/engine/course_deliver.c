@@ -346,9 +346,12 @@ static unsigned embryonic(const struct course_end *end, const struct tcpstate_se
     v[1].end = *end; /* a full queue, or one that waits for data */
     v[1].cost = end->ignores ? 0 : COST_IGNORED;
     v[1].end.ignores = true;
-    if (end->unseen && (int32_t)((uint32_t)(s->time_ns / 1000000) - end->fin_ms) > 1100) {
-        v[1].cost += COST_NO_REPLY; /* its SYN,ACK again would have drawn an ACK */
-        v[1].end.fin_ms = (uint32_t)(s->time_ns / 1000000);
+    /* RFC 6298 2: its SYN,ACK would have come again, after one second, two, four ... */
+    if ((int32_t)((uint32_t)(s->time_ns / 1000000) - end->synack_ms) >
+        (1100 << (end->synacks < 6 ? end->synacks : 6))) {
+        v[1].cost += end->unseen ? COST_NO_REPLY : COST_UNSEEN;
+        v[1].end.synack_ms = (uint32_t)(s->time_ns / 1000000);
+        v[1].end.synacks++;
     }
     if (end->ignores)
         v[0].cost = s->length > 0 ? 1 : 2;
@@ -578,7 +581,7 @@ unsigned course_deliver(const struct course_end *end, const struct tcpstate_segm
             if (e->state == TCPSTATE_CLOSED && end->state != TCPSTATE_CLOSED)
                 e->gone_ms = (uint32_t)(s->time_ns / 1000000);
             if (e->state == TCPSTATE_SYN_RECEIVED && end->state != TCPSTATE_SYN_RECEIVED)
-                e->fin_ms = (uint32_t)(s->time_ns / 1000000);
+                e->synack_ms = (uint32_t)(s->time_ns / 1000000);
             e->last_ack = e->rcv_nxt;
             e->right_edge = e->rcv_nxt + (1u << 20);
             e->owes_ack = e->has_again = false;

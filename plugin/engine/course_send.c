@@ -118,7 +118,8 @@ static void open_anew(struct course_end *e, struct course_sent *v, const struct 
     e->sack_right = e->peer_fin = e->fin = e->syn_data = 0;
     e->has_peer_fin = e->fin_sent = e->has_rcv = e->app_gone = e->app_stays = e->owes_ack = e->fast_open = false;
     e->has_free = e->keeps_on = false;
-    e->free_to = e->fin_ms = 0;
+    e->free_to = e->fin_ms = e->synack_ms = 0;
+    e->synacks = 0;
     e->rcv_nxt = e->irs = e->last_ack = e->right_edge = 0;
     e->has_ts_recent = false;
     e->ts_recent = 0;
@@ -266,6 +267,9 @@ static void send_synack(struct sending *t, const struct course_end *x, const str
     }
     if (s->length > 0 && seq_after(s->seq + 1 + s->length, e.snd_nxt))
         e.snd_nxt = s->seq + 1 + s->length;
+    e.synacks =
+        (uint8_t)(x->state == TCPSTATE_SYN_RECEIVED && x->synack_ms != 0 && x->synacks < 6 ? x->synacks + 1 : 0);
+    e.synack_ms = (uint32_t)(s->time_ns / MS_NS);
     note_sent(&e, s);
     if (unseen && y->state != TCPSTATE_SYN_SENT) { /* the SYN was an old one, RFC 9293 figure 8, or somebody else's */
         bool old = y->has_snd && y->iss + 1 == s->ack;

@@ -277,6 +277,11 @@ void receiver_judge(struct judgement *j) {
         return;
     if (j->candidate)
         return;
+    if (y->state == TCPSTATE_UNKNOWN && j->rst && j->ack && j->segment->seq == 0 && j->segment->window == 0 &&
+        !j->alien) { /* 3.10.7.1: it answers what had no ACK, a SYN, whose sender it closes */
+        engine_restore(j, j->receiver, TCPSTATE_CLOSED, TCPSTATE_ASSUMED);
+        return;
+    }
     if (!y->has_rnxt && j->connection->summary.roles == TCPSTATE_ROLES_GUESS &&
         (j->alien || (j->rst && j->report->started_connection))) {
         if (j->ordinary && j->ack && j->end != j->segment->seq) /* it may be taken later, in its place */
