@@ -56,10 +56,8 @@ static unsigned find_lines(const struct course_facts *facts, unsigned direction,
         if (s->direction != direction || !has_numbers(s) || course_is_void(facts, s))
             continue;
         if (!answered && count > 0 && s->length > 0 && seq_before(s->seq, lines[0].low) &&
-            seq_distance(lines[0].low, s->seq) < FAR) {
+            seq_distance(lines[0].low, s->seq) < FAR)
             lines[0].low = s->seq;
-            continue;
-        }
         if (seen++ >= LOOKED || count == LINES)
             continue;
         for (unsigned k = 0; k < count; k++) {
@@ -197,6 +195,10 @@ static unsigned add_pairs(const struct course_facts *facts, const struct line *l
                 dear -= 3;
             join(&one, &other, lines[!d], low);
             join(&other, &one, lines[d], low);
+            if (low && one.has_snd && seq_before(lines[d]->low, one.snd_una))
+                one.snd_una = lines[d]->low;
+            if (low && other.has_snd && seq_before(lines[!d]->low, other.snd_una))
+                other.snd_una = lines[!d]->low;
             count = add_seed(seeds, count, d, &one, &other, dear);
         }
     return count;

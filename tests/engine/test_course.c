@@ -144,6 +144,43 @@ static void test_late_start(bool forged) {
     check(states(count, TCPSTATE_CLOSE_WAIT, TCPSTATE_FIN_WAIT_2), "and one of them has closed");
 }
 
+/* A SYN with a number from before, to an end in TIME-WAIT: it answers with what was, or, 2MSL over, with a SYN,ACK. */
+static void test_syn_in_time_wait(bool over) {
+    handshake();
+    captured(100, 1, F | A, 1, 0, 1);
+    captured(10, 0, F | A, 1, 0, 2);
+    captured(10, 1, A, 2, 0, 2);
+    captured(70000, 0, S, UINT32_MAX - 100000, 0, 0);
+    if (over)
+        captured(10, 1, S | A, 7000, 0, UINT32_MAX - 99999);
+    else
+        captured(10, 1, A, 2, 0, 2);
+    check(run(), "a connection that comes again is told");
+    check(states(6, TCPSTATE_TIME_WAIT, TCPSTATE_CLOSED), "the first one ends in TIME-WAIT");
+    check(states(7, TCPSTATE_SYN_SENT, over ? TCPSTATE_SYN_RECEIVED : TCPSTATE_TIME_WAIT), "the answer tells");
+}
+
+/* The capture starts behind a hole: a FIN waits there until the text before it is repeated, as the echo tells. */
+static void test_hole_before_the_start(void) {
+    count = 0;
+    now_ms = 1000;
+    captured(0, 0, P | A, 1, 100, 1);
+    captured(1, 0, F | A, 101, 0, 1);
+    captured(40, 0, P | A, UINT32_MAX - 98, 100, 1); /* -99 */
+    captured(20, 1, A, 1, 0, 102);
+    captured(100, 1, P | A, 1, 50, 102);
+    captured(20, 0, A, 102, 0, 51);
+    for (uint32_t i = 0; i < count; i++) {
+        segments[i].options = TCPSTATE_OPT_TIMESTAMPS;
+        segments[i].tsval = (uint32_t)(segments[i].time_ns / 1000000);
+    }
+    segments[3].tsecr = segments[4].tsecr = segments[2].tsval;
+    segments[5].tsecr = segments[4].tsval;
+    check(run(), "a start behind a hole is told");
+    check(states(2, TCPSTATE_FIN_WAIT_1, TCPSTATE_ESTABLISHED), "the FIN waits");
+    check(states(3, TCPSTATE_FIN_WAIT_1, TCPSTATE_CLOSE_WAIT), "until the text has come");
+}
+
 /* Of one direction alone the verdicts tell more, unless somebody else spoke in its name: here with a FIN of a wrong
  * number, after which its end goes on. */
 static void test_one_direction(bool forged) {
@@ -203,7 +240,7 @@ static void test_noise(void) {
     uint32_t dice = 12345;
     bool all = true;
 
-    for (unsigned round = 0; round < 12; round++) {
+    for (unsigned round = 0; round < 36; round++) {
         handshake();
         segments[0].options |= TCPSTATE_OPT_SACK_PERMITTED | TCPSTATE_OPT_TIMESTAMPS;
         segments[1].options |= TCPSTATE_OPT_SACK_PERMITTED | TCPSTATE_OPT_TIMESTAMPS;
@@ -224,6 +261,12 @@ static void test_noise(void) {
             if (r[4] >> 4 & 1)
                 s->traits = r[4] >> 5 & 7 ? 0 : TCPSTATE_CHECKSUM_BAD;
         }
+        if (round % 3 == 1) { /* the same without its start ... */
+            count -= 3;
+            memmove(segments, segments + 3, count * sizeof segments[0]);
+        }
+        for (uint32_t i = 0; i < count && round % 3 == 2; i++) /* ... or of one direction */
+            segments[i].direction = 0;
         if (!run())
             continue;
         for (uint32_t i = 0; i < count; i++)
@@ -241,6 +284,9 @@ int main(void) {
     test_lost_fin(false);
     test_late_start(false);
     test_late_start(true);
+    test_syn_in_time_wait(false);
+    test_syn_in_time_wait(true);
+    test_hole_before_the_start();
     test_one_direction(false);
     test_one_direction(true);
     test_nothing_is_told();
