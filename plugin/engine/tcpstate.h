@@ -345,7 +345,7 @@ uint32_t tcpstate_contradicted_in(const struct tcpstate_conversation *conversati
 
 /* The likeliest course of a conversation (course.c): who sent each segment, and what it did if it arrived, so that all
  * of the capture is explained best. It costs more than a rerun, so it is meant for conversations in which a report was
- * doubtful; it tells nothing of one whose start was not captured, or of which only one direction was. */
+ * doubtful. Of one direction alone it tells only where somebody else spoke: the verdicts know a lone octet better. */
 enum { TCPSTATE_COURSE_SEGMENTS = 5000 }; /* of a longer conversation nothing is told */
 struct tcpstate_course_row {
     uint8_t sender, receiver;                  /* enum tcpstate_state */
