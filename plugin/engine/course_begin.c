@@ -209,6 +209,15 @@ static bool fit(const struct line *one, const struct line *other) {
            !seq_before(other->ack + FAR, one->seq) && !seq_before(one->seq + FAR, other->ack);
 }
 
+/* A SYN among the first segments: what was captured before it may be somebody else's, or of a connection that is gone. */
+static const struct tcpstate_segment *early_syn(const struct course_facts *facts) {
+    for (uint32_t i = 0; i < facts->count && i < 2 * LOOKED; i++)
+        if (is_bare_syn(&facts->segments[i]) && (!facts->mss || (facts->segments[i].options & TCPSTATE_OPT_MSS)) &&
+            !course_is_void(facts, &facts->segments[i]))
+            return &facts->segments[i];
+    return NULL;
+}
+
 static struct course_end make_open(uint32_t iss, uint32_t rcv_nxt, const struct course_facts *facts) {
     struct course_end e;
 
@@ -227,7 +236,7 @@ static struct course_end make_open(uint32_t iss, uint32_t rcv_nxt, const struct 
 
 unsigned course_begin(struct course_facts *facts, struct course_seed seeds[COURSE_SEEDS]) {
     const struct tcpstate_segment *first = &facts->segments[0];
-    const struct tcpstate_segment *answer = first_of(facts, !first->direction);
+    const struct tcpstate_segment *answer = first_of(facts, !first->direction), *syn = early_syn(facts);
     struct line lines[2][LINES];
     struct course_end closed, listens;
     unsigned counts[2], count = 0;
@@ -243,6 +252,8 @@ unsigned course_begin(struct course_facts *facts, struct course_seed seeds[COURS
         (answer == NULL || (answer->flags & (TCPSTATE_SYN | TCPSTATE_RST))))
         return count;
     facts->starts_late = !is_bare_syn(first);
+    if (count == 0 && syn != NULL)
+        count = add_seed(seeds, count, syn->direction, &closed, &listens, 3);
     if (opens && !is_bare_syn(first)) { /* both have opened: RFC 9293 figure 7 */
         struct course_end one = make_open(first->seq, first->ack, facts),
                           other = make_open(first->ack - 1, first->seq + 1, facts);
