@@ -218,7 +218,7 @@ static void try_send(struct tcpstate_course *c, const struct hypothesis *h, uint
     const struct tcpstate_segment *s = &c->facts.segments[index];
     unsigned d = s->direction;
     int64_t usual_ms = c->facts.answer_ns[!d] / MS_NS * 3 / 2 + 5;
-    uint32_t now_ms = (uint32_t)(s->time_ns / MS_NS);
+    uint32_t now_ms = course_ms(s->time_ns);
     struct hypothesis deaf, told;
 
     if (!c->facts.unseen[!d]) {
@@ -237,7 +237,7 @@ static void try_send(struct tcpstate_course *c, const struct hypothesis *h, uint
             forget_replies(&deaf.end[!d]);
     }
     told = deaf;
-    if ((int32_t)((uint32_t)(course_heard_ns(&c->facts, s) / MS_NS) - deaf.end[d].fin_ms) >= -2 &&
+    if ((int32_t)(course_ms(course_heard_ns(&c->facts, s)) - deaf.end[d].fin_ms) >= -2 &&
         course_hear_ack(&told.end[d], &deaf.end[!d])) {
         send_now(c, &told, index);
         if ((int32_t)(now_ms - deaf.end[d].fin_ms) > usual_ms + 40)

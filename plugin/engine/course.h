@@ -72,7 +72,7 @@ struct course_end {
     uint32_t syn_data;                /* octets that came with the peer's SYN, taken only if the SYN,ACK says so */
     uint8_t state, before_fin;
     uint8_t range_count, reply_count;
-    uint8_t synacks; /* how often it has repeated that */
+    uint8_t synacks; /* how often its SYN,ACK has come again */
     uint8_t shift;
     bool has_snd, has_rcv, has_peer_fin, fin_sent, active_open, fast_open;
     bool listens, does_not_listen; /* neither: not known */
@@ -117,6 +117,8 @@ struct course_facts {
 /* `facts` has the segments; the rest is found from them. */
 void course_find_facts(struct course_facts *facts, const struct tcpstate_settings *settings);
 
+static inline uint32_t course_ms(int64_t time_ns) { return (uint32_t)(time_ns / 1000000); }
+
 /* When the newest segment had arrived that the sender of `s` has heard of: when it sent `s`, unless an echo tells. */
 int64_t course_heard_ns(const struct course_facts *facts, const struct tcpstate_segment *s);
 
@@ -150,6 +152,7 @@ bool course_hear_ack(struct course_end *x, const struct course_end *y);
 /* ... or its answer to a segment for which it has no connection. Both are true if that changes the state of `x`. */
 bool course_hear_rst(struct course_end *x, const struct course_end *y);
 
+/* ... of an endpoint in `state` that has lost its connection without a word. */
 int course_cost_of_silence(enum tcpstate_state state);
 
 bool course_ack_is_overdue(const struct course_end *end, int64_t now_ns);

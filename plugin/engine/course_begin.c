@@ -21,7 +21,7 @@ struct line {
     uint32_t next;          /* ... after the text of those that follow it without a gap */
     uint32_t tsval, tsecr;
     int cost;
-    bool has_echo, fin, told; /* told: by itself */
+    bool has_echo, fin;
 };
 
 static bool is_bare_syn(const struct tcpstate_segment *s) {
@@ -77,8 +77,7 @@ static unsigned find_lines(const struct course_facts *facts, unsigned direction,
                                      .tsecr = s->tsecr,
                                      .cost = count > 0 ? 3 : 0,
                                      .has_echo = (s->options & TCPSTATE_OPT_TIMESTAMPS) != 0,
-                                     .fin = (s->flags & TCPSTATE_FIN) != 0,
-                                     .told = true};
+                                     .fin = (s->flags & TCPSTATE_FIN) != 0};
         count++;
     }
     return count;
@@ -114,9 +113,7 @@ static struct course_end make_end(const struct course_facts *facts, const struct
         e.snd_nxt = line->fin ? line->end : line->seq;
         e.fin_sent = true;
         e.fin = e.snd_nxt - 1;
-        e.before_fin = (uint8_t)(has_taken_fin(state) && state != TCPSTATE_CLOSING && state != TCPSTATE_TIME_WAIT
-                                     ? TCPSTATE_CLOSE_WAIT
-                                     : TCPSTATE_ESTABLISHED);
+        e.before_fin = (uint8_t)(state == TCPSTATE_LAST_ACK ? TCPSTATE_CLOSE_WAIT : TCPSTATE_ESTABLISHED);
     }
     e.rcv_nxt = e.last_ack = line->ack;
     e.right_edge = e.rcv_nxt + FAR;
@@ -128,7 +125,7 @@ static struct course_end make_end(const struct course_facts *facts, const struct
 }
 
 /* What `end` has received of `peer` when the capture started: what its first segment acknowledges may have been
- * captured, or not. */
+ * captured, or not. `low`: nothing of what the peer repeats had arrived. */
 static void join(struct course_end *end, const struct course_end *peer, const struct line *of_peer, bool low) {
     uint32_t start = has_sent_fin((enum tcpstate_state)peer->state) ? peer->snd_nxt : of_peer->seq;
 
@@ -162,6 +159,7 @@ static void join(struct course_end *end, const struct course_end *peer, const st
     end->irs = end->rcv_nxt - (1u << 28);
 }
 
+/* The states in which a capture may find both ends: long in ESTABLISHED, and only for moments in most others. */
 static const struct {
     uint8_t one, other;
     int cost;
@@ -204,6 +202,7 @@ static unsigned add_pairs(const struct course_facts *facts, const struct line *l
     return count;
 }
 
+/* Do they speak of the same numbers? */
 static bool fit(const struct line *one, const struct line *other) {
     return !seq_before(one->ack + FAR, other->seq) && !seq_before(other->seq + FAR, one->ack) &&
            !seq_before(other->ack + FAR, one->seq) && !seq_before(one->seq + FAR, other->ack);
@@ -218,6 +217,7 @@ static const struct tcpstate_segment *early_syn(const struct course_facts *facts
     return NULL;
 }
 
+/* One end of two that have opened at once, each with the SYN of the other. */
 static struct course_end make_open(uint32_t iss, uint32_t rcv_nxt, const struct course_facts *facts) {
     struct course_end e;
 
@@ -254,7 +254,7 @@ unsigned course_begin(struct course_facts *facts, struct course_seed seeds[COURS
     facts->starts_late = !is_bare_syn(first);
     if (count == 0 && syn != NULL)
         count = add_seed(seeds, count, syn->direction, &closed, &listens, 3);
-    if (opens && !is_bare_syn(first)) { /* both have opened: RFC 9293 figure 7 */
+    if (opens && !is_bare_syn(first)) { /* RFC 9293 figure 7 */
         struct course_end one = make_open(first->seq, first->ack, facts),
                           other = make_open(first->ack - 1, first->seq + 1, facts);
         count = add_seed(seeds, count, first->direction, &one, &other, 8);

@@ -21,7 +21,7 @@ static void owe(struct course_end *end, enum course_reply_kind kind, uint32_t se
     end->replies[end->reply_count].kind = (uint32_t)kind;
     end->replies[end->reply_count].seq = seq;
     end->replies[end->reply_count].ack = ack;
-    end->replies[end->reply_count].asked_ms = (uint32_t)(time_ns / 1000000);
+    end->replies[end->reply_count].asked_ms = course_ms(time_ns);
     end->reply_count++;
 }
 
@@ -347,10 +347,9 @@ static unsigned embryonic(const struct course_end *end, const struct tcpstate_se
     v[1].cost = end->ignores ? 0 : COST_IGNORED;
     v[1].end.ignores = true;
     /* RFC 6298 2: its SYN,ACK would have come again, after one second, two, four ... */
-    if ((int32_t)((uint32_t)(s->time_ns / 1000000) - end->synack_ms) >
-        (1100 << (end->synacks < 6 ? end->synacks : 6))) {
+    if ((int32_t)(course_ms(s->time_ns) - end->synack_ms) > (1100 << (end->synacks < 6 ? end->synacks : 6))) {
         v[1].cost += end->unseen ? COST_NO_REPLY : COST_UNSEEN;
-        v[1].end.synack_ms = (uint32_t)(s->time_ns / 1000000);
+        v[1].end.synack_ms = course_ms(s->time_ns);
         v[1].end.synacks++;
     }
     if (end->ignores)
@@ -565,7 +564,7 @@ static unsigned react(const struct course_end *end, const struct tcpstate_segmen
 
 /* RFC 9293 3.8.6.3: an ACK comes within half a second, in practice much sooner, and at once where something is amiss. */
 bool course_ack_is_overdue(const struct course_end *end, int64_t now_ns) {
-    int64_t waited_ms = (int32_t)((uint32_t)(now_ns / 1000000) - end->owed_since_ms);
+    int64_t waited_ms = (int32_t)(course_ms(now_ns) - end->owed_since_ms);
     return end->owes_text_ack && waited_ms > (end->owes_at_once ? 60 : 250);
 }
 
@@ -579,9 +578,9 @@ unsigned course_deliver(const struct course_end *end, const struct tcpstate_segm
         bool lives = e->state >= TCPSTATE_ESTABLISHED;
         if (e->unseen) { /* what it owes, it sends at once */
             if (e->state == TCPSTATE_CLOSED && end->state != TCPSTATE_CLOSED)
-                e->gone_ms = (uint32_t)(s->time_ns / 1000000);
+                e->gone_ms = course_ms(s->time_ns);
             if (e->state == TCPSTATE_SYN_RECEIVED && end->state != TCPSTATE_SYN_RECEIVED)
-                e->synack_ms = (uint32_t)(s->time_ns / 1000000);
+                e->synack_ms = course_ms(s->time_ns);
             e->last_ack = e->rcv_nxt;
             e->right_edge = e->rcv_nxt + (1u << 20);
             e->owes_ack = e->has_again = false;
@@ -590,12 +589,12 @@ unsigned course_deliver(const struct course_end *end, const struct tcpstate_segm
         }
         if (lives && course_ack_is_overdue(end, s->time_ns)) {
             variants[i].cost += COST_NO_REPLY + 1;
-            e->owed_since_ms = (uint32_t)(s->time_ns / 1000000);
+            e->owed_since_ms = course_ms(s->time_ns);
         }
         if (lives && text && e->owes_ack) {
             bool at_once = (s->flags & TCPSTATE_FIN) || e->has_again || e->range_count > 0;
             if (!e->owes_text_ack || (at_once && !e->owes_at_once))
-                e->owed_since_ms = (uint32_t)(s->time_ns / 1000000);
+                e->owed_since_ms = course_ms(s->time_ns);
             e->owes_text_ack = true;
             e->owes_at_once = e->owes_at_once || at_once;
         }

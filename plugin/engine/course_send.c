@@ -269,7 +269,7 @@ static void send_synack(struct sending *t, const struct course_end *x, const str
         e.snd_nxt = s->seq + 1 + s->length;
     e.synacks =
         (uint8_t)(x->state == TCPSTATE_SYN_RECEIVED && x->synack_ms != 0 && x->synacks < 6 ? x->synacks + 1 : 0);
-    e.synack_ms = (uint32_t)(s->time_ns / MS_NS);
+    e.synack_ms = course_ms(s->time_ns);
     note_sent(&e, s);
     if (unseen && y->state != TCPSTATE_SYN_SENT) { /* the SYN was an old one, RFC 9293 figure 8, or somebody else's */
         bool old = y->has_snd && y->iss + 1 == s->ack;
@@ -366,7 +366,7 @@ static void send_rst(struct sending *t, const struct course_end *x, const struct
     for (unsigned i = 0; i < x->reply_count; i++) {
         bool fits = x->replies[i].kind == COURSE_REPLY_RST ? !t->ack && s->seq == x->replies[i].seq
                                                            : t->ack && s->seq == 0 && s->ack == x->replies[i].ack;
-        int64_t waited_ms = (int32_t)((uint32_t)(s->time_ns / MS_NS) - x->replies[i].asked_ms);
+        int64_t waited_ms = (int32_t)(course_ms(s->time_ns) - x->replies[i].asked_ms);
         if (!fits || waited_ms > 2 * t->facts->answer_ns[s->direction] / MS_NS + 40)
             continue; /* such an answer comes at once */
         cost = cost_of_replies(i);
@@ -602,7 +602,7 @@ static void send_in_connection(struct sending *t, const struct course_end *x, co
                 cost += e.keeps_on ? COST_LOST_TOO : COST_LOST - 1; /* the ACK was lost */
             e.keeps_on = y->unseen;
         }
-        e.fin_ms = y->unseen ? (uint32_t)(s->time_ns / MS_NS) : 0;
+        e.fin_ms = y->unseen ? course_ms(s->time_ns) : 0;
         shown = e.state;
     } else if (pure) {
         shown = e.state;
@@ -662,7 +662,7 @@ static bool is_boundary(const struct sending *t, uint32_t number) {
 
 /* It was closed by a RST not long ago: what it had sent until then is still under way. */
 static bool was_alive(const struct sending *t, const struct course_end *y) {
-    int64_t since_ms = (int32_t)((uint32_t)(t->s->time_ns / MS_NS) - y->gone_ms);
+    int64_t since_ms = (int32_t)(course_ms(t->s->time_ns) - y->gone_ms);
 
     return y->state == TCPSTATE_CLOSED && y->gone_ms != 0 &&
            since_ms <= 2 * t->facts->answer_ns[!t->s->direction] / MS_NS + 20;
