@@ -144,6 +144,24 @@ static void test_late_start(bool forged) {
     check(states(count, TCPSTATE_CLOSE_WAIT, TCPSTATE_FIN_WAIT_2), "and one of them has closed");
 }
 
+/* The text is repeated and B says nothing. Had it ignored the ACK of its SYN,ACK, that would have come again after a
+ * second, as it does in the other story. */
+static void test_silent_server(bool ignores) {
+    handshake();
+    for (unsigned i = 0; i < 4; i++)
+        captured(60 << i, 0, P | A, 1, 100, 1);
+    if (ignores) {
+        captured(100, 1, S | A, 0, 0, 1);
+        captured(10, 0, A, 101, 0, 1);
+    }
+    captured(900, 0, P | A, 1, 100, 1);
+    captured(1200, 0, P | A, 1, 100, 1);
+    captured(300, 1, P | A, 1, 10, ignores ? 101 : 1);
+    check(run(), "a server that says nothing is told");
+    check(rows[2].receiver == (ignores ? TCPSTATE_SYN_RECEIVED : TCPSTATE_ESTABLISHED),
+          "what it made of the handshake");
+}
+
 /* A SYN with a number from before, to an end in TIME-WAIT: it answers with what was, or, 2MSL over, with a SYN,ACK. */
 static void test_syn_in_time_wait(bool over) {
     handshake();
@@ -284,6 +302,8 @@ int main(void) {
     test_lost_fin(false);
     test_late_start(false);
     test_late_start(true);
+    test_silent_server(true);
+    test_silent_server(false);
     test_syn_in_time_wait(false);
     test_syn_in_time_wait(true);
     test_hole_before_the_start();
