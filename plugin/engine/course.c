@@ -93,7 +93,6 @@ static uint32_t hash_of_core(const struct hypothesis *h) {
 
     for (unsigned d = 0; d < 2; d++) {
         ends[d].next = 0;
-        memset(ends[d].late, 0, sizeof ends[d].late);
         ends[d].losing = false;
     }
     return hash_octets(ends, sizeof ends, 14695981039346656037u + h->forgeries);
@@ -175,9 +174,10 @@ static void forget_late(const struct tcpstate_course *c, struct course_end *end,
         if (end->late[i] == 0)
             continue;
         const struct tcpstate_segment *s = &c->facts.segments[end->late[i] - 1];
-        if (now_ns - s->time_ns < 1000 * MS_NS) {
+        if (now_ns - s->time_ns < 3000 * MS_NS) {
             course_deliver(end, s, NULL, variants);
-            variants[0].end.owes_ack = end->owes_ack;
+            if (!(s->flags & TCPSTATE_SYN)) /* an old SYN draws an ACK that looks like no other */
+                variants[0].end.owes_ack = end->owes_ack;
             if (changes(&variants[0].end, end))
                 continue;
         }
@@ -246,8 +246,14 @@ static void try_send(struct tcpstate_course *c, const struct hypothesis *h, uint
     send_now(c, &deaf, index);
 }
 
-static bool is_plain_ack(const struct tcpstate_segment *s) {
+static bool is_pure_ack(const struct tcpstate_segment *s) {
     return s->length == 0 && (s->flags & (TCPSTATE_ACK | TCPSTATE_SYN | TCPSTATE_FIN | TCPSTATE_RST)) == TCPSTATE_ACK;
+}
+
+/* Does an ACK move `end` to another state: of its SYN,ACK or of its FIN? */
+static bool may_move(const struct course_end *end, const struct tcpstate_segment *ack) {
+    return end->state == TCPSTATE_SYN_RECEIVED ||
+           (end->fin_sent && seq_at_most(end->snd_una, end->fin) && ack->ack == end->fin + 1);
 }
 
 /* Lets what was captured towards x arrive, one segment after the other, and sees each time whether x may have sent
@@ -276,14 +282,17 @@ static void explore(struct tcpstate_course *c, struct hypothesis h, uint32_t ind
             return;
         if (at == index)
             try_send(c, &h, index);
-        else if (is_plain_ack(q)) {
-            /* When such a one arrives matters little: after as long as it usually takes. */
-            if (gap_ns < answer_ns && !waits)
+        else if (is_pure_ack(q) && !may_move(&h.end[d], q)) {
+            /* When such a one arrives matters little, but for who answers each: after as long as it usually takes. */
+            if ((gap_ns < answer_ns && !waits) || h.end[d].reply_count > 0)
                 try_send(c, &h, index);
             waits = waits || gap_ns < answer_ns;
         } else if (gap_ns < deadline_ns) {
             int early = h.cost;
-            if (unseen ? news_ns * 4 > answer_ns * 3 : gap_ns > answer_ns + answer_ns / 2 + 5 * MS_NS)
+            int64_t slack_ns = c->facts.is_at[d] ? MS_NS / 2
+                               : is_pure_ack(q)  ? answer_ns / 4 + 2 * MS_NS
+                                                 : answer_ns / 2 + 5 * MS_NS;
+            if (unseen ? news_ns * 4 > answer_ns * 3 : gap_ns > answer_ns + slack_ns)
                 h.cost++; /* it should have arrived */
             try_send(c, &h, index);
             h.cost = early;
@@ -376,6 +385,18 @@ static const struct event *event_at(const struct tcpstate_course *c, uint32_t ev
     return event & SCRATCH_BIT ? &c->scratch[event & ~SCRATCH_BIT] : &c->events[event];
 }
 
+/* Does `s`, of an end whose FIN has the number `fin`, echo a segment that acknowledges that? */
+static bool echoes_ack_of_fin(const struct course_facts *facts, const struct tcpstate_segment *s, uint32_t index,
+                              uint32_t fin) {
+    for (uint32_t i = index, seen = 0; i-- > 0 && seen < 200; seen++) {
+        const struct tcpstate_segment *q = &facts->segments[i];
+        if (q->direction != s->direction && (q->flags & TCPSTATE_ACK) && seq_after(q->ack, fin) &&
+            (q->options & s->options & TCPSTATE_OPT_TIMESTAMPS) && q->tsval == s->tsecr)
+            return true;
+    }
+    return false;
+}
+
 /* Had x sent this before what was captured before it? Then it knew less and was further back: as it was after the newest
  * segment that is older by all that the headers tell. */
 static bool was_sent_before(const struct tcpstate_course *c, const struct hypothesis *h, uint32_t index,
@@ -406,7 +427,9 @@ static bool was_sent_before(const struct tcpstate_course *c, const struct hypoth
             return false;
         bool newer = ((other->flags & TCPSTATE_ACK) && seq_after(other->ack, s->ack)) ||
                      (clocks && seq_after(other->tsval, s->tsval)) ||
-                     (!clocks && other->ack == s->ack && seq_after(other->seq, s->seq));
+                     (!clocks && other->ack == s->ack && seq_after(other->seq, s->seq)) ||
+                     (clocks && other->ack == s->ack && other->tsval == s->tsval && (other->flags & TCPSTATE_FIN) &&
+                      s->length > 0 && seq_at_most(course_end_of(s), other->seq)); /* a FIN comes after all text */
         if (newer && clocks && seq_after(s->tsval, other->tsval))
             return false;
         if (newer) {
@@ -420,6 +443,8 @@ static bool was_sent_before(const struct tcpstate_course *c, const struct hypoth
             struct course_end then = {.state = *state};
             course_move(&then, TCPSTATE_EVENT_snd_fin);
             *state = then.state;
+        } else if (*state == TCPSTATE_FIN_WAIT_1 && x->fin_sent && echoes_ack_of_fin(&c->facts, s, index, x->fin)) {
+            *state = TCPSTATE_FIN_WAIT_2;
         }
         return overtaken &&
                (!clocks || !(other->flags & TCPSTATE_ACK) || s->tsval == other->tsval ||
@@ -630,13 +655,11 @@ static bool judge(struct tcpstate_course *c, uint32_t index) {
         c->work += c->scratch_count;
         return true;
     }
-    c->scratch_limit = SCRATCH;
-    for (unsigned i = 0; i < c->beam_count; i++) /* nothing rare: always looked at */
-        explore(c, c->beam[i], index, 0, 0, 0);
-    for (unsigned i = 0; i < c->beam_count; i++) { /* each its share of the room */
-        c->scratch_limit = c->scratch_count + (SCRATCH - c->scratch_count) / (c->beam_count - i);
-        explore(c, c->beam[i], index, BRANCHES, 0, 0);
-    }
+    for (unsigned rare = 0; rare <= BRANCHES; rare++)  /* what takes fewer rare things first: it is always looked at */
+        for (unsigned i = 0; i < c->beam_count; i++) { /* each its share of the room */
+            c->scratch_limit = c->scratch_count + (SCRATCH - c->scratch_count) / (c->beam_count - i);
+            explore(c, c->beam[i], index, rare, 0, 0);
+        }
     c->work += c->scratch_count;
     return true;
 }
@@ -671,7 +694,7 @@ static void finish(struct tcpstate_course *c) {
                 if (!note(c, h, TAKEN, at, h->end[d].state))
                     break;
             }
-            if (course_ack_is_overdue(&h->end[d], end_ns - 200 * MS_NS))
+            if (course_ack_is_overdue(&h->end[d], end_ns - 200 * MS_NS) || course_fin_is_overdue(&h->end[d], end_ns))
                 h->cost += COST_NO_REPLY;
             if (h->end[d].unseen && h->end[!d].fin_sent && !h->end[!d].keeps_on &&
                 h->end[d].state != TCPSTATE_TIME_WAIT && h->end[d].state != TCPSTATE_CLOSED &&

@@ -63,7 +63,7 @@ struct course_end {
     uint32_t sack_right; /* right edge of the highest range */
     struct {
         uint32_t seq, ack, asked_ms;
-        uint32_t kind;
+        uint16_t kind, state; /* state: when it was asked, and so when it answers */
     } replies[COURSE_REPLIES];
     uint32_t again_left, again_right; /* of what has arrived once more, to be told by a D-SACK */
     uint32_t next;                    /* segments to it before this index have arrived, or never will */
@@ -84,12 +84,13 @@ struct course_end {
     bool ignores;                     /* it does not take the ACK of its SYN,ACK: a full queue */
     bool owes_text_ack, owes_at_once; /* since owed_since_ms */
     uint32_t owed_since_ms;
-    bool keeps_on;      /* it has repeated its FIN, or reset: the other end may be gone */
-    bool sends_octets;  /* one at a time: such an ACK need not be of its FIN */
-    bool unseen;        /* nothing that it sends was captured */
-    uint32_t fin_ms;    /* when its FIN was captured last */
-    uint32_t synack_ms; /* ... its SYN,ACK */
-    uint32_t gone_ms;   /* when a RST has closed it */
+    bool keeps_on;       /* it has repeated its FIN, or reset: the other end may be gone */
+    bool sends_octets;   /* one at a time: such an ACK need not be of its FIN */
+    bool unseen;         /* nothing that it sends was captured */
+    uint32_t fin_ms;     /* when its FIN was captured last */
+    uint32_t fin_due_ms; /* ... by then it comes again unless it is acknowledged, 0: that tells nothing any more */
+    uint32_t synack_ms;  /* ... its SYN,ACK */
+    uint32_t gone_ms;    /* when a RST has closed it */
 };
 
 struct course_variant {
@@ -156,6 +157,8 @@ bool course_hear_rst(struct course_end *x, const struct course_end *y);
 int course_cost_of_silence(enum tcpstate_state state);
 
 bool course_ack_is_overdue(const struct course_end *end, int64_t now_ns);
+/* Its FIN has been acknowledged, as far as it knows, neither at once nor after it should have come again. */
+bool course_fin_is_overdue(const struct course_end *end, int64_t now_ns);
 
 struct course_sent {
     struct course_end sender, receiver; /* receiver: changed only where an unseen segment had to be presumed */

@@ -18,7 +18,8 @@ static void owe(struct course_end *end, enum course_reply_kind kind, uint32_t se
         memmove(&end->replies[0], &end->replies[1], sizeof end->replies - sizeof end->replies[0]);
         end->reply_count--;
     }
-    end->replies[end->reply_count].kind = (uint32_t)kind;
+    end->replies[end->reply_count].kind = (uint16_t)kind;
+    end->replies[end->reply_count].state = end->state;
     end->replies[end->reply_count].seq = seq;
     end->replies[end->reply_count].ack = ack;
     end->replies[end->reply_count].asked_ms = course_ms(time_ns);
@@ -346,14 +347,16 @@ static unsigned embryonic(const struct course_end *end, const struct tcpstate_se
     v[1].end = *end; /* a full queue, or one that waits for data */
     v[1].cost = end->ignores ? 0 : COST_IGNORED;
     v[1].end.ignores = true;
+    if (end->ignores)
+        v[0].cost = s->length > 0 ? 1 : 2;
     /* RFC 6298 2: its SYN,ACK would have come again, after one second, two, four ... */
     if ((int32_t)(course_ms(s->time_ns) - end->synack_ms) > (1100 << (end->synacks < 6 ? end->synacks : 6))) {
-        v[1].cost += end->unseen ? COST_NO_REPLY : COST_UNSEEN;
+        int silent = end->unseen ? COST_NO_REPLY : COST_UNSEEN;
+        v[0].cost += end->ignores ? silent : 0;
+        v[1].cost += silent;
         v[1].end.synack_ms = course_ms(s->time_ns);
         v[1].end.synacks++;
     }
-    if (end->ignores)
-        v[0].cost = s->length > 0 ? 1 : 2;
     note_timestamp(e, s);
     e->snd_una = s->ack;
     course_move(e, TCPSTATE_EVENT_rcv_ack_s);
@@ -424,9 +427,11 @@ static unsigned synchronized(const struct course_end *end, const struct tcpstate
             return 1;
         }
         if (in_window(e, s)) {
-            e->owes_ack = true;
+            bool orphan = e->state == TCPSTATE_FIN_WAIT_2 && !e->app_stays; /* it listens to any RST that fits */
             v[1].end = *end;
-            v[1].cost = COST_ODD + 2; /* as before RFC 5961 */
+            v[1].cost = orphan ? 1 : COST_ODD + 2; /* else as before RFC 5961 */
+            e->owes_ack = true;
+            e->app_stays = e->app_stays || orphan;
             close_by(&v[1].end, TCPSTATE_EVENT_rcv_rst);
             return 2;
         }
@@ -568,6 +573,12 @@ bool course_ack_is_overdue(const struct course_end *end, int64_t now_ns) {
     return end->owes_text_ack && waited_ms > (end->owes_at_once ? 60 : 250);
 }
 
+/* RFC 6298 5: what is not acknowledged is sent again. */
+bool course_fin_is_overdue(const struct course_end *end, int64_t now_ns) {
+    return end->fin_due_ms != 0 && end->fin_sent && end->snd_una == end->fin && end->state != TCPSTATE_CLOSED &&
+           (int32_t)(course_ms(now_ns) - end->fin_due_ms) > 0;
+}
+
 unsigned course_deliver(const struct course_end *end, const struct tcpstate_segment *s,
                         const struct tcpstate_segment *next, struct course_variant variants[COURSE_VARIANTS]) {
     unsigned count = react(end, s, next, variants);
@@ -576,7 +587,10 @@ unsigned course_deliver(const struct course_end *end, const struct tcpstate_segm
     for (unsigned i = 0; i < count; i++) {
         struct course_end *e = &variants[i].end;
         bool lives = e->state >= TCPSTATE_ESTABLISHED;
-        if (e->unseen) { /* what it owes, it sends at once */
+        if (!e->unseen && end->reply_count == COURSE_REPLIES && e->reply_count == COURSE_REPLIES &&
+            memcmp(end->replies, e->replies, sizeof e->replies) != 0)
+            variants[i].cost += COST_NO_REPLY; /* no room: the oldest is given up */
+        if (e->unseen) {                       /* what it owes, it sends at once */
             if (e->state == TCPSTATE_CLOSED && end->state != TCPSTATE_CLOSED)
                 e->gone_ms = course_ms(s->time_ns);
             if (e->state == TCPSTATE_SYN_RECEIVED && end->state != TCPSTATE_SYN_RECEIVED)

@@ -118,7 +118,7 @@ static void open_anew(struct course_end *e, struct course_sent *v, const struct 
     e->sack_right = e->peer_fin = e->fin = e->syn_data = 0;
     e->has_peer_fin = e->fin_sent = e->has_rcv = e->app_gone = e->app_stays = e->owes_ack = e->fast_open = false;
     e->has_free = e->keeps_on = false;
-    e->free_to = e->fin_ms = e->synack_ms = 0;
+    e->free_to = e->fin_ms = e->fin_due_ms = e->synack_ms = 0;
     e->synacks = 0;
     e->rcv_nxt = e->irs = e->last_ack = e->right_edge = 0;
     e->has_ts_recent = false;
@@ -247,7 +247,7 @@ static void send_synack(struct sending *t, const struct course_end *x, const str
     if (t->facts->mss && !(s->options & TCPSTATE_OPT_MSS))
         cost += x->syn_had_mss ? COST_FORGED : COST_TIMESTAMP;
     if (e.timestamps && (s->options & TCPSTATE_OPT_TIMESTAMPS) && e.has_ts_recent && s->tsecr != e.ts_recent)
-        cost += COST_ECHO;
+        cost += seq_after(s->tsecr, e.ts_recent) ? COST_TIMESTAMP : COST_ECHO; /* newer: it has not heard that yet */
     if (t->fin && !e.fast_open)
         cost += COST_MISMATCH;
     if (!e.has_snd) {
@@ -322,7 +322,7 @@ static void send_rst_to_unseen(struct sending *t, const struct course_end *x, co
     int cost = closed ? 0 : course_cost_of_silence((enum tcpstate_state)x->state);
 
     if (s->window != 0)
-        cost += 3;
+        cost += 5;
     note_sent(&e, s);
     if (t->ack) { /* ... a SYN */
         if (s->seq != 0)
@@ -371,15 +371,17 @@ static void send_rst(struct sending *t, const struct course_end *x, const struct
             continue; /* such an answer comes at once */
         cost = cost_of_replies(i);
         if (!t->ack && (s->options & TCPSTATE_OPT_TIMESTAMPS))
-            cost += 3; /* without a connection there is nothing to fill options */
+            cost += COST_ODD; /* without a connection there is nothing to fill options */
         if (s->window != 0)
-            cost += 3;
+            cost += 5;
         if (waited_ms > 2 * t->facts->answer_ns[s->direction] / MS_NS + 5)
             cost++;
         e.reply_count = (uint8_t)(x->reply_count - i - 1);
         memmove(&e.replies[0], &x->replies[i + 1], e.reply_count * sizeof e.replies[0]);
         memset(&e.replies[e.reply_count], 0, (COURSE_REPLIES - e.reply_count) * sizeof e.replies[0]);
-        add(t, &e, y, cost);
+        struct course_sent *v = add(t, &e, y, cost);
+        if (v != NULL)
+            v->shown = (uint8_t)x->replies[i].state;
         return;
     }
     cost = cost_of_replies(x->reply_count) + COST_ABORT + cost_of_clock(t, x);
@@ -405,8 +407,8 @@ static void send_rst(struct sending *t, const struct course_end *x, const struct
     case TCPSTATE_LAST_ACK:
     case TCPSTATE_STATES: break;
     }
-    if (!t->ack)
-        cost += COST_ODD;
+    if (!t->ack) /* ... and without a connection there would be nothing to fill options */
+        cost += (s->options & TCPSTATE_OPT_TIMESTAMPS) ? 2 * COST_ODD : COST_ODD;
     else if (y->unseen && x->has_rcv && seq_after(s->ack, x->rcv_nxt) && !y->fin_sent)
         peer.snd_nxt = s->ack;
     else if (x->has_rcv && s->ack != x->rcv_nxt)
@@ -542,6 +544,11 @@ static int cost_of_unseen_reason(const struct course_end *y) {
     return 0;
 }
 
+/* Stacks wait so long before they repeat what is not acknowledged: RFC 6298 2, with the least time that is common. */
+static int64_t longest_wait_ns(const struct sending *t) {
+    return 300 * MS_NS + 2 * (t->facts->answer_ns[0] + t->facts->answer_ns[1]);
+}
+
 /* An ordinary segment of x in a synchronized state, with x->rcv_nxt what it acknowledges. */
 static void send_in_connection(struct sending *t, const struct course_end *x, const struct course_end *y, int cost) {
     const struct tcpstate_segment *s = t->s;
@@ -555,6 +562,10 @@ static void send_in_connection(struct sending *t, const struct course_end *x, co
     cost += cost_of_sack(t, &e, y);
     if (!t->fin)
         e.keeps_on = false;
+    if (!t->fin && course_fin_is_overdue(x, s->time_ns)) {
+        cost += COST_NO_REPLY;
+        e.fin_due_ms = 0;
+    }
     if (seq_after(s->seq, e.snd_nxt)) {
         if (e.fin_sent)
             return; /* nothing comes after a FIN */
@@ -602,7 +613,10 @@ static void send_in_connection(struct sending *t, const struct course_end *x, co
                 cost += e.keeps_on ? COST_LOST_TOO : COST_LOST - 1; /* the ACK was lost */
             e.keeps_on = y->unseen;
         }
-        e.fin_ms = y->unseen ? course_ms(s->time_ns) : 0;
+        if (y->unseen)
+            e.fin_ms = course_ms(s->time_ns);
+        else
+            e.fin_due_ms = x->fin_sent ? 0 : course_ms(s->time_ns + longest_wait_ns(t)) | 1u;
         shown = e.state;
     } else if (pure) {
         shown = e.state;
