@@ -47,6 +47,7 @@ struct event {
 struct hypothesis {
     struct course_end end[2]; /* by direction */
     uint32_t forgeries;       /* 1: there was one, so the next is less of a surprise */
+    uint32_t strain_ms;       /* by how much segments came sooner or later than usual: where the cost is the same */
     int cost;
     uint32_t event;
 };
@@ -98,9 +99,15 @@ static uint32_t hash_of_core(const struct hypothesis *h) {
     return hash_octets(ends, sizeof ends, 14695981039346656037u + h->forgeries);
 }
 
+static bool is_likelier(const struct hypothesis *a, const struct hypothesis *b) {
+    return a->cost != b->cost ? a->cost < b->cost : a->strain_ms < b->strain_ms;
+}
+
 static int compare_cost(const void *a, const void *b) {
     const struct hypothesis *x = a, *y = b;
-    return x->cost != y->cost ? (x->cost < y->cost ? -1 : 1) : (x->event < y->event ? -1 : x->event > y->event);
+    return is_likelier(x, y)   ? -1
+           : is_likelier(y, x) ? 1
+                               : (x->event < y->event ? -1 : x->event > y->event);
 }
 
 static void insert(struct tcpstate_course *c, const struct hypothesis *h) {
@@ -109,8 +116,9 @@ static void insert(struct tcpstate_course *c, const struct hypothesis *h) {
     for (; c->slots[slot] != 0; slot = (slot + 1) & (SLOTS - 1)) {
         struct hypothesis *other = &c->candidates[c->slots[slot] - 1];
         if (other->forgeries == h->forgeries && memcmp(other->end, h->end, sizeof h->end) == 0) {
-            if (h->cost < other->cost) {
+            if (is_likelier(h, other)) {
                 other->cost = h->cost;
+                other->strain_ms = h->strain_ms;
                 other->event = h->event;
             }
             return;
@@ -246,6 +254,11 @@ static void try_send(struct tcpstate_course *c, const struct hypothesis *h, uint
     send_now(c, &deaf, index);
 }
 
+static uint32_t strain_ms(int64_t from_ns, int64_t to_ns) {
+    int64_t ms = (from_ns - to_ns) / MS_NS;
+    return ms < 0 ? 0 : ms < 1000 ? (uint32_t)ms : 1000;
+}
+
 static bool is_pure_ack(const struct tcpstate_segment *s) {
     return s->length == 0 && (s->flags & (TCPSTATE_ACK | TCPSTATE_SYN | TCPSTATE_FIN | TCPSTATE_RST)) == TCPSTATE_ACK;
 }
@@ -288,14 +301,14 @@ static void explore(struct tcpstate_course *c, struct hypothesis h, uint32_t ind
                 try_send(c, &h, index);
             waits = waits || gap_ns < answer_ns;
         } else if (gap_ns < deadline_ns) {
-            int early = h.cost;
+            struct hypothesis early = h;
             int64_t slack_ns = c->facts.is_at[d] ? MS_NS / 2
                                : is_pure_ack(q)  ? answer_ns / 4 + 2 * MS_NS
                                                  : answer_ns / 2 + 5 * MS_NS;
             if (unseen ? news_ns * 4 > answer_ns * 3 : gap_ns > answer_ns + slack_ns)
-                h.cost++; /* it should have arrived */
-            try_send(c, &h, index);
-            h.cost = early;
+                early.cost++; /* it should have arrived */
+            early.strain_ms += strain_ms(gap_ns, answer_ns);
+            try_send(c, &early, index);
         }
         for (unsigned i = 0; i < COURSE_LATE && branches > 0; i++) {
             if (h.end[d].late[i] == 0)
@@ -320,6 +333,7 @@ static void explore(struct tcpstate_course *c, struct hypothesis h, uint32_t ind
             h.cost += haste - hasty;
             hasty = haste;
         }
+        h.strain_ms += strain_ms(answer_ns, gap_ns);
         h.end[d].next = at + 1;
         if (course_is_void(&c->facts, q)) {
             if (!note(c, &h, TAKEN, at, h.end[d].state))
@@ -756,7 +770,7 @@ bool tcpstate_course(const struct tcpstate_settings *settings, const struct tcps
     }
     finish(c);
     for (unsigned i = 1; i < c->beam_count; i++)
-        if (c->beam[i].cost < c->beam[best].cost)
+        if (is_likelier(&c->beam[i], &c->beam[best]))
             best = i;
     if ((c->facts.unseen[0] || c->facts.unseen[1]) && c->beam[best].forgeries == 0)
         return false; /* of one end alone, where all is its own, the verdicts know more */
