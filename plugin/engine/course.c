@@ -105,9 +105,7 @@ static bool is_likelier(const struct hypothesis *a, const struct hypothesis *b) 
 
 static int compare_cost(const void *a, const void *b) {
     const struct hypothesis *x = a, *y = b;
-    return is_likelier(x, y)   ? -1
-           : is_likelier(y, x) ? 1
-                               : (x->event < y->event ? -1 : x->event > y->event);
+    return is_likelier(x, y) ? -1 : is_likelier(y, x) ? 1 : (x->event < y->event ? -1 : x->event > y->event);
 }
 
 static void insert(struct tcpstate_course *c, const struct hypothesis *h) {
@@ -297,7 +295,7 @@ static void explore(struct tcpstate_course *c, struct hypothesis h, uint32_t ind
             try_send(c, &h, index);
         else if (is_pure_ack(q) && !may_move(&h.end[d], q)) {
             /* When such a one arrives matters little, but for who answers each: after as long as it usually takes. */
-            if ((gap_ns < answer_ns && !waits) || h.end[d].reply_count > 0)
+            if ((gap_ns < answer_ns && !waits) || (!unseen && h.end[d].reply_count > 0))
                 try_send(c, &h, index);
             waits = waits || gap_ns < answer_ns;
         } else if (gap_ns < deadline_ns) {
@@ -306,7 +304,7 @@ static void explore(struct tcpstate_course *c, struct hypothesis h, uint32_t ind
                                : is_pure_ack(q)  ? answer_ns / 4 + 2 * MS_NS
                                                  : answer_ns / 2 + 5 * MS_NS;
             if (unseen ? news_ns * 4 > answer_ns * 3 : gap_ns > answer_ns + slack_ns)
-                early.cost++; /* it should have arrived */
+                early.cost += !unseen && gap_ns > 2 * answer_ns + 20 * MS_NS ? 3 : 1; /* it should have arrived */
             early.strain_ms += strain_ms(gap_ns, answer_ns);
             try_send(c, &early, index);
         }
@@ -411,6 +409,11 @@ static bool echoes_ack_of_fin(const struct course_facts *facts, const struct tcp
     return false;
 }
 
+static bool state_has_peer_fin(uint8_t state) {
+    return state == TCPSTATE_CLOSE_WAIT || state == TCPSTATE_CLOSING || state == TCPSTATE_LAST_ACK ||
+           state == TCPSTATE_TIME_WAIT;
+}
+
 /* Had x sent this before what was captured before it? Then it knew less and was further back: as it was after the newest
  * segment that is older by all that the headers tell. */
 static bool was_sent_before(const struct tcpstate_course *c, const struct hypothesis *h, uint32_t index,
@@ -433,6 +436,8 @@ static bool was_sent_before(const struct tcpstate_course *c, const struct hypoth
         if (event->kind != SENT || other->direction != s->direction)
             continue;
         if (other->flags & TCPSTATE_RST) { /* what a dead socket sends says nothing about its numbers */
+            if ((other->flags & TCPSTATE_ACK) && other->seq != 0 && seq_after(s->ack, other->ack))
+                return false; /* it knows more than the RST did */
             overtaken = overtaken || ((other->flags & TCPSTATE_ACK) && seq_at_most(course_end_of(s), other->seq));
             continue;
         }
@@ -459,6 +464,11 @@ static bool was_sent_before(const struct tcpstate_course *c, const struct hypoth
             *state = then.state;
         } else if (*state == TCPSTATE_FIN_WAIT_1 && x->fin_sent && echoes_ack_of_fin(&c->facts, s, index, x->fin)) {
             *state = TCPSTATE_FIN_WAIT_2;
+        }
+        if (s->ack == x->rcv_nxt && seq_before(other->ack, s->ack) && state_has_peer_fin(x->state)) {
+            struct course_end then = {.state = *state};
+            course_move(&then, TCPSTATE_EVENT_rcv_fin);
+            *state = then.state;
         }
         return overtaken &&
                (!clocks || !(other->flags & TCPSTATE_ACK) || s->tsval == other->tsval ||

@@ -559,7 +559,10 @@ static unsigned react(const struct course_end *end, const struct tcpstate_segmen
     if (count < COURSE_VARIANTS && answers_as_closed(s, next)) {
         struct course_variant *v = &variants[count++];
         v->end = *end;
-        v->cost = course_cost_of_silence((enum tcpstate_state)end->state);
+        v->cost = course_cost_of_silence((enum tcpstate_state)end->state) +
+                  (end->state == TCPSTATE_SYN_RECEIVED && variants[0].end.reply_count > end->reply_count
+                       ? 1
+                       : 0); /* alive, it would say the same */
         v->end.state = TCPSTATE_CLOSED;
         forget(&v->end);
         answer_with_rst(&v->end, s);
