@@ -397,21 +397,30 @@ static const struct event *event_at(const struct tcpstate_course *c, uint32_t ev
     return event & SCRATCH_BIT ? &c->scratch[event & ~SCRATCH_BIT] : &c->events[event];
 }
 
-/* Does `s`, of an end whose FIN has the number `fin`, echo a segment that acknowledges that? */
-static bool echoes_ack_of_fin(const struct course_facts *facts, const struct tcpstate_segment *s, uint32_t index,
-                              uint32_t fin) {
+/* Did the sender of `s` know, when it sent it, that its FIN of the number `fin` was acknowledged? It echoes the
+ * acknowledgment, or acknowledges text that came with it. */
+static bool knew_ack_of_fin(const struct course_facts *facts, const struct tcpstate_segment *s, uint32_t index,
+                            uint32_t fin) {
     for (uint32_t i = index, seen = 0; i-- > 0 && seen < 200; seen++) {
         const struct tcpstate_segment *q = &facts->segments[i];
-        if (q->direction != s->direction && (q->flags & TCPSTATE_ACK) && seq_after(q->ack, fin) &&
-            (q->options & s->options & TCPSTATE_OPT_TIMESTAMPS) && q->tsval == s->tsecr)
+        if (q->direction == s->direction || !(q->flags & TCPSTATE_ACK) || !seq_after(q->ack, fin))
+            continue;
+        if ((q->options & s->options & TCPSTATE_OPT_TIMESTAMPS) != 0 && q->tsval == s->tsecr)
+            return true;
+        if (q->length > 0 && seq_at_least(s->ack, course_end_of(q)))
             return true;
     }
     return false;
 }
 
-static bool state_has_peer_fin(uint8_t state) {
-    return state == TCPSTATE_CLOSE_WAIT || state == TCPSTATE_CLOSING || state == TCPSTATE_LAST_ACK ||
-           state == TCPSTATE_TIME_WAIT;
+/* Does `s` acknowledge just up to a FIN of the other end? */
+static bool acknowledges_fin(const struct course_facts *facts, const struct tcpstate_segment *s, uint32_t index) {
+    for (uint32_t i = index, seen = 0; i-- > 0 && seen < 200; seen++) {
+        const struct tcpstate_segment *q = &facts->segments[i];
+        if (q->direction != s->direction && (q->flags & TCPSTATE_FIN) && course_end_of(q) == s->ack)
+            return true;
+    }
+    return false;
 }
 
 /* Had x sent this before what was captured before it? Then it knew less and was further back: as it was after the newest
@@ -462,10 +471,10 @@ static bool was_sent_before(const struct tcpstate_course *c, const struct hypoth
             struct course_end then = {.state = *state};
             course_move(&then, TCPSTATE_EVENT_snd_fin);
             *state = then.state;
-        } else if (*state == TCPSTATE_FIN_WAIT_1 && x->fin_sent && echoes_ack_of_fin(&c->facts, s, index, x->fin)) {
+        } else if (*state == TCPSTATE_FIN_WAIT_1 && x->fin_sent && knew_ack_of_fin(&c->facts, s, index, x->fin)) {
             *state = TCPSTATE_FIN_WAIT_2;
         }
-        if (s->ack == x->rcv_nxt && seq_before(other->ack, s->ack) && state_has_peer_fin(x->state)) {
+        if (s->ack == x->rcv_nxt && seq_before(other->ack, s->ack) && acknowledges_fin(&c->facts, s, index)) {
             struct course_end then = {.state = *state};
             course_move(&then, TCPSTATE_EVENT_rcv_fin);
             *state = then.state;
