@@ -156,8 +156,11 @@ struct tcpstate_endpoint {
     bool has_ts_recent, sent_ts;
     uint32_t ts_recent, ts_newest, first_syn_tsval;
     bool ts_jumped; /* ts_newest is far ahead of ts_before: its clock, or somebody else's segment */
-    uint32_t ts_before, ts_jump_frame, ts_jump_index;
+    uint32_t ts_before, ts_jump_frame, ts_jump_index, smax_before_jump;
     int64_t ts_newest_ns;
+    bool has_echoed; /* y has echoed this timestamp of it, last */
+    uint32_t echoed;
+    int64_t echoed_ns;
     uint32_t handshake_ack_frame, handshake_ack_index; /* the segment of y that established it */
     int64_t handshake_ack_ns;
     struct tcpstate_undo undo;
