@@ -106,18 +106,23 @@ static bool condemn(struct judgement *j, const struct tcpstate_early *agreed) {
     return first;
 }
 
-/* The capture starts with a SYN as no stack sends it, without MSS, and an end speaks of numbers that do not follow from it:
- * nobody's SYN in a connection that was there before. */
+/* The capture starts with a SYN or SYN,ACK as no stack sends it, without MSS, and an end speaks of numbers that do not
+ * follow from it, or goes on without having answered it: nobody's, in a connection that was there before. */
 static bool speaks_past_odd_syn(const struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
+    const struct tcpstate_endpoint *opener = x->sent_syn || x->sent_synack ? x : y;
+    const struct tcpstate_endpoint *other = opener == x ? y : x;
     const struct tcpstate_segment *s = j->segment;
 
-    if (j->conversation->has_previous || x->sent_synack || y->sent_synack || x->heard || y->heard ||
-        x->sent_syn == y->sent_syn || ((x->sent_syn ? x : y)->syn_options & TCPSTATE_OPT_MSS))
+    if (j->conversation->has_previous || other->sent_syn || other->sent_synack || opener->spoke ||
+        opener->synack_acked || (opener->sent_syn && other->spoke) || (opener->syn_options & TCPSTATE_OPT_MSS) ||
+        opener->sent_syn == opener->sent_synack)
         return false;
-    if (x->sent_syn)
+    if (opener == x)
         return !seq_within(s->seq, x->iss + 1, x->smax);
-    return s->length > 0 && !seq_within(s->ack, y->iss + 1, y->smax); /* not just an ACK that challenges the SYN */
+    if (s->length == 0 && !j->fin)
+        return false; /* an ACK may challenge the SYN */
+    return !seq_within(s->ack, y->iss + 1, y->smax) || (y->sent_syn && x->early > 0);
 }
 
 /* A SYN or SYN,ACK opened the connection here, but the ends speak with other numbers: it was nobody's. */
