@@ -294,6 +294,8 @@ static void judge_clock(struct judgement *j) {
     x->ts_newest = x->ts_before;
     x->smax = x->smax_before_jump; /* x has sent nothing newer since, by its clock */
     x->smax_tsval = x->ts_before;
+    if (x->has_pure && seq_after(x->pure_tsval, s->tsval))
+        x->has_pure = false;
     if (x->has_fin && x->fin_index == x->ts_jump_index)
         knowledge_forget_fin(j, x, j->sender, TCPSTATE_ASSUMED);
 }
