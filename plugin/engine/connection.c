@@ -193,7 +193,8 @@ static void resolve_unknown(struct judgement *j) {
         establish_from_start(j);
         return;
     }
-    if (x->state != TCPSTATE_UNKNOWN || y->state != TCPSTATE_UNKNOWN || !more || !y->has_fin || x->has_fin)
+    bool open = x->state == TCPSTATE_UNKNOWN || x->state == TCPSTATE_ESTABLISHED || x->state == TCPSTATE_CLOSE_WAIT;
+    if (!open || y->state != TCPSTATE_UNKNOWN || !more || !y->has_fin || x->has_fin)
         return;
     if (y->fin_index == j->connection->pickup_index)
         hindsight_note(j, y->fin_index, y->fin_frame, TCPSTATE_VERDICT_FIRST_FIN);

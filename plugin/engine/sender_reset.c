@@ -273,8 +273,11 @@ bool sender_revive(struct judgement *j) {
     else
         hindsight_note(j, x->undo.index, x->undo.frame, TCPSTATE_VERDICT_NOT_TAKEN);
     engine_restore(j, j->sender, (enum tcpstate_state)x->undo.state, TCPSTATE_ASSUMED);
-    if (x->state == TCPSTATE_UNKNOWN)
+    if (x->state == TCPSTATE_UNKNOWN) {
         engine_move(j, j->sender, TCPSTATE_EVENT_pickup, TCPSTATE_INFERRED);
+        if (j->y->state == TCPSTATE_UNKNOWN && !j->y->has_fin && !x->has_fin) /* as where a capture starts */
+            engine_move(j, j->receiver, TCPSTATE_EVENT_pickup, TCPSTATE_INFERRED);
+    }
     x->undo.cause = TCPSTATE_UNDO_NONE;
     if (x->refused)
         hindsight_withdraw(j, x->refused_index, TCPSTATE_VERDICT_REFUSED);
