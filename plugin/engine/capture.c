@@ -125,6 +125,13 @@ void capture_new_incarnation(struct tcpstate_path *path) {
     path->best_ratio = 0;
 }
 
+/* A clock ticks once in a millisecond at most (RFC 7323 5.4), and what overtakes is not so much younger. */
+static bool was_elsewhere(uint32_t tsval, uint32_t before, int64_t elapsed_ns) {
+    int32_t ticks = seq_distance(tsval, before);
+
+    return ticks < -CLOCK_JUMP || ticks > CLOCK_JUMP + 4 * (elapsed_ns / MS);
+}
+
 /* When x sent this segment: by its timestamp, if its clock ticks every millisecond as far as can be told. The earliest
  * capture relative to the clock is the base; a slower clock falls behind it and is not used. */
 static int64_t emission_ns(struct tcpstate_path *path, const struct tcpstate_segment *s) {
@@ -136,6 +143,10 @@ static int64_t emission_ns(struct tcpstate_path *path, const struct tcpstate_seg
         return s->time_ns;
     }
     int64_t elapsed = s->time_ns - path->first_tick_ns;
+    if (!(path->best_ratio > 0.75) && was_elsewhere(s->tsval, path->offset_tsval, s->time_ns - path->offset_ns)) {
+        path->has_first_tick = false; /* nothing tells yet which of the two is its own clock: it begins again */
+        return emission_ns(path, s);
+    }
     if (elapsed >= 100 * (int64_t)MS) {
         double ratio = (double)((int64_t)seq_distance(s->tsval, path->first_tsval) * MS) / (double)elapsed;
         if (ratio > path->best_ratio)
@@ -175,10 +186,26 @@ bool capture_clock_jumps(const struct judgement *j) {
                CLOCK_JUMP + 4 * (j->segment->time_ns - x->ts_newest_ns) / MS;
 }
 
+/* Is this timestamp far from what y has echoed of x, and the time that has passed since? */
+bool capture_clock_leaves_echo(const struct judgement *j) {
+    const struct tcpstate_endpoint *x = j->x;
+
+    return x->has_echoed && was_elsewhere(j->segment->tsval, x->echoed, j->segment->time_ns - x->echoed_ns);
+}
+
+/* Is this timestamp near what y has echoed, and the newest of x was not? Then y has not heard of that one. */
+bool capture_clock_came_back_to_echo(const struct judgement *j) {
+    const struct tcpstate_endpoint *x = j->x;
+
+    return seq_distance(x->ts_newest, j->segment->tsval) > CLOCK_JUMP && x->has_echoed &&
+           !capture_clock_leaves_echo(j) && was_elsewhere(x->ts_newest, x->echoed, x->ts_newest_ns - x->echoed_ns);
+}
+
 /* Has the clock jumped, and does this segment show that it ticks in milliseconds and never has? */
 bool capture_clock_came_back(const struct judgement *j) {
-    return seq_distance(j->x->ts_newest, j->segment->tsval) > CLOCK_JUMP &&
-           ticks_in_ms(j, j->segment->tsval, j->segment->time_ns);
+    return (seq_distance(j->x->ts_newest, j->segment->tsval) > CLOCK_JUMP &&
+            ticks_in_ms(j, j->segment->tsval, j->segment->time_ns)) ||
+           capture_clock_came_back_to_echo(j);
 }
 
 void capture_read_clocks(struct judgement *j) {
@@ -194,7 +221,8 @@ void capture_read_clocks(struct judgement *j) {
 
         if (!j->candidate)
             j->emitted_ns = emission_ns(x, s);
-        if (x->tick_count == 0 || seq_after(s->tsval, x->ticks[newest].tsval)) {
+        if (x->tick_count == 0 || seq_after(s->tsval, x->ticks[newest].tsval) ||
+            seq_distance(x->ticks[newest].tsval, s->tsval) > CLOCK_JUMP) { /* that one was not x's, or this is not */
             x->ticks[x->tick_next].tsval = s->tsval;
             x->ticks[x->tick_next].time_ns = s->time_ns;
             x->tick_next = (uint8_t)((x->tick_next + 1) % TCPSTATE_TICKS);
@@ -247,6 +275,8 @@ bool capture_is_alien(struct judgement *j) {
         ticks_in_ms(j, x->ts_newest, x->ts_newest_ns) &&
         (seq_distance(x->ts_newest, s->tsval) > CLOCK_JUMP || capture_clock_jumps(j)))
         return true; /* its clock is not x's */
+    if (j->rst && (s->options & TCPSTATE_OPT_TIMESTAMPS) && capture_clock_leaves_echo(j))
+        return true;
     if (j->syn || j->rst || !timestamps_agreed(j))
         return false;
     if (!(s->options & TCPSTATE_OPT_TIMESTAMPS))

@@ -150,6 +150,39 @@ static void pick_up(struct judgement *j) {
     establish_from_start(j);
 }
 
+static bool are_far(uint32_t a, uint32_t b) {
+    int32_t distance = seq_distance(a, b);
+    return distance > NUMBERS_FAR || distance < -NUMBERS_FAR;
+}
+
+/* All that is known of y is a FIN or a RST at the start of the capture, and x speaks of quite other numbers: y, of whom x
+ * has heard long before, did not send it. */
+static void deny_lone_end(struct judgement *j) {
+    struct tcpstate_endpoint *x = j->x, *y = j->y;
+    struct tcpstate_connection *c = j->connection;
+    const struct tcpstate_segment *s = j->segment;
+    bool echoes = (s->options & TCPSTATE_OPT_TIMESTAMPS) && s->tsecr != 0;
+
+    if (c->summary.roles != TCPSTATE_ROLES_GUESS || x->heard || !j->ordinary || !j->ack || j->fin || j->alien ||
+        j->copy)
+        return;
+    if (x->state == TCPSTATE_UNKNOWN && y->state == TCPSTATE_UNKNOWN && y->has_fin && y->fin_index == c->pickup_index &&
+        (are_far(s->ack, y->fin) || (echoes && !y->sent_ts))) { /* RFC 7323 3.2: all of its segments carry one */
+        knowledge_forget_fin(j, y, j->receiver, TCPSTATE_INFERRED);
+    } else if (!y->heard && y->state == TCPSTATE_CLOSED && y->undo.cause == TCPSTATE_UNDO_RST_SENT &&
+               y->undo.state == TCPSTATE_UNKNOWN && !y->undo.no_window && are_far(s->ack, y->undo.rst_seq)) {
+        hindsight_note(j, y->undo.index, y->undo.frame, TCPSTATE_VERDICT_NOT_SENT);
+        y->undo.cause = TCPSTATE_UNDO_NONE;
+        engine_restore(j, j->receiver, TCPSTATE_ESTABLISHED, TCPSTATE_INFERRED);
+    } else {
+        return;
+    }
+    engine_move(j, j->sender, TCPSTATE_EVENT_pickup, TCPSTATE_INFERRED);
+    c->picked_up = false;
+    y->has_own_end = false;
+    pick_up(j);
+}
+
 /* A capture that started with a FIN: the other end's FIN or data later tells which end closed first. */
 static void resolve_unknown(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
@@ -160,7 +193,8 @@ static void resolve_unknown(struct judgement *j) {
         establish_from_start(j);
         return;
     }
-    if (x->state != TCPSTATE_UNKNOWN || y->state != TCPSTATE_UNKNOWN || !more || !y->has_fin || x->has_fin)
+    bool open = x->state == TCPSTATE_UNKNOWN || x->state == TCPSTATE_ESTABLISHED || x->state == TCPSTATE_CLOSE_WAIT;
+    if (!open || y->state != TCPSTATE_UNKNOWN || !more || !y->has_fin || x->has_fin)
         return;
     if (y->fin_index == j->connection->pickup_index)
         hindsight_note(j, y->fin_index, y->fin_frame, TCPSTATE_VERDICT_FIRST_FIN);
@@ -219,7 +253,8 @@ static void judge_unsent_ack(struct judgement *j) {
 
     if (!j->ack || (y->captured ? !y->has_smax || !seq_after(ack, y->smax) : !unseen_ack_is_impossible(j)))
         return;
-    if (!y->has_iss && y->captured && !j->alien && !j->connection->numbers_agreed &&
+    bool far = (y->has_own_end && seq_distance(ack, y->own_end) > NUMBERS_FAR) || unseen_ack_is_impossible(j);
+    if (!y->has_iss && y->captured && !far && !j->alien && !j->connection->numbers_agreed &&
         (!y->has_pure || ack == y->smax + 1)) { /* mid-stream: the ACK tells what y had sent before */
         y->smax = ack;
         return;
@@ -440,6 +475,7 @@ void tcpstate_segment(struct tcpstate_conversation *conversation, const struct t
             pick_up(&j);
         if (!j.copy && !j.candidate && !hindsight_says(&j, j.index, TCPSTATE_VERDICT_NOT_SENT))
             midstream_note(&j);
+        deny_lone_end(&j);
         judge_unsent_ack(&j);
         resolve_unknown(&j);
         if (j.candidate) {

@@ -42,6 +42,9 @@ struct tcpstate_undo {
     uint8_t cause, state, certainty;
     uint32_t frame, index, rnxt, rst_seq, rst_tsval;
     bool has_rst_tsval;
+    bool no_window;  /* ... and no window, as a stack answers where it has no connection (3.10.7.1) */
+    bool ack_unsent; /* ... and acknowledges what y was never seen to send */
+    bool bears_next; /* a RST that answers nothing: its number was SND.NXT (RFC 9293 3.10.5) */
     int64_t time_ns;
 };
 
@@ -156,8 +159,11 @@ struct tcpstate_endpoint {
     bool has_ts_recent, sent_ts;
     uint32_t ts_recent, ts_newest, first_syn_tsval;
     bool ts_jumped; /* ts_newest is far ahead of ts_before: its clock, or somebody else's segment */
-    uint32_t ts_before, ts_jump_frame, ts_jump_index;
+    uint32_t ts_before, ts_jump_frame, ts_jump_index, smax_before_jump;
     int64_t ts_newest_ns;
+    bool has_echoed; /* y has echoed this timestamp of it, last */
+    uint32_t echoed;
+    int64_t echoed_ns;
     uint32_t handshake_ack_frame, handshake_ack_index; /* the segment of y that established it */
     int64_t handshake_ack_ns;
     struct tcpstate_undo undo;

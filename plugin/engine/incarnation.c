@@ -99,7 +99,7 @@ static enum incarnation of_syn(const struct judgement *j) {
     if (j->connection->phase_reset && j->connection->rst_ns != 0 &&
         s->time_ns - j->connection->rst_ns > j->tolerance_ns && at_rest((enum tcpstate_state)x->state))
         return INCARNATION_NEW;
-    if (!y->captured && x->spoke && (x->sent_syn || x->sent_synack) && !looks_genuine(x, s))
+    if (!y->captured && x->spoke && !looks_genuine(x, s))
         return INCARNATION_CANDIDATE; /* x's next words will tell */
     if (is_late_copy(x, s))
         return INCARNATION_CANDIDATE;

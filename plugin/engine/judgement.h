@@ -98,6 +98,8 @@ bool capture_is_copy(struct judgement *j, uint8_t *shown_state, uint8_t *shown_c
 void capture_remember(struct judgement *j, uint8_t shown_state, uint8_t shown_certainty);
 bool capture_checksum_is_bad(struct judgement *j);
 bool capture_clock_jumps(const struct judgement *j);
+bool capture_clock_leaves_echo(const struct judgement *j);
+bool capture_clock_came_back_to_echo(const struct judgement *j);
 bool capture_clock_came_back(const struct judgement *j);
 bool capture_is_alien(struct judgement *j);
 void capture_read_clocks(struct judgement *j);            /* after `alien` was decided */

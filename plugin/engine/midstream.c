@@ -106,6 +106,25 @@ static bool condemn(struct judgement *j, const struct tcpstate_early *agreed) {
     return first;
 }
 
+/* The capture starts with a SYN or SYN,ACK as no stack sends it, without MSS, and an end speaks of numbers that do not
+ * follow from it, or goes on without having answered it: nobody's, in a connection that was there before. */
+static bool speaks_past_odd_syn(const struct judgement *j) {
+    const struct tcpstate_endpoint *x = j->x, *y = j->y;
+    const struct tcpstate_endpoint *opener = x->sent_syn || x->sent_synack ? x : y;
+    const struct tcpstate_endpoint *other = opener == x ? y : x;
+    const struct tcpstate_segment *s = j->segment;
+
+    if (j->conversation->has_previous || other->sent_syn || other->sent_synack || opener->spoke ||
+        opener->synack_acked || (opener->sent_syn && other->spoke) || (opener->syn_options & TCPSTATE_OPT_MSS) ||
+        opener->sent_syn == opener->sent_synack)
+        return false;
+    if (opener == x)
+        return !seq_within(s->seq, x->iss + 1, x->smax);
+    if (s->length == 0 && !j->fin)
+        return false; /* an ACK may challenge the SYN */
+    return !seq_within(s->ack, y->iss + 1, y->smax) || (y->sent_syn && x->early > 0);
+}
+
 /* A SYN or SYN,ACK opened the connection here, but the ends speak with other numbers: it was nobody's. */
 bool midstream_start_is_false(struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
@@ -115,6 +134,10 @@ bool midstream_start_is_false(struct judgement *j) {
         (x->has_iss && !x->iss_inferred && y->has_iss && !y->iss_inferred) || !j->ordinary || !j->ack)
         return false;
     agreed = find_agreement(j);
+    if (agreed == NULL && speaks_past_odd_syn(j) && j->connection->early_count > 0) {
+        hindsight_note(j, j->connection->early[0].index, j->connection->early[0].frame, TCPSTATE_VERDICT_NOT_SENT);
+        return true;
+    }
     if (agreed == NULL)
         return false;
     if (!x->heard && x->sent_syn && !x->sent_synack && !y->sent_synack && agreed->end != agreed->seq) {

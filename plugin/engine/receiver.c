@@ -177,6 +177,22 @@ static bool take_ack(struct judgement *j) {
     return true;
 }
 
+/* y is believed CLOSED because of a RST: if it lives after all, its FIN is acknowledged. */
+static void take_ack_in_case(struct judgement *j) {
+    struct tcpstate_endpoint *y = j->y;
+
+    if ((y->undo.cause != TCPSTATE_UNDO_RST_TAKEN && y->undo.cause != TCPSTATE_UNDO_RST_SENT) || !j->ordinary ||
+        !j->ack || j->alien || j->ack_unsent || !y->has_fin || y->fin_acked || j->segment->ack != y->fin + 1)
+        return;
+    y->fin_acked = true;
+    y->fin_ack_frame = j->segment->frame;
+    y->fin_ack_index = j->index;
+    y->fin_ack_ns = j->segment->time_ns;
+    y->una = j->segment->ack;
+    y->has_una = true;
+    y->undo.state = (uint8_t)engine_peek(TCPSTATE_EVENT_rcv_ack_f, (enum tcpstate_state)y->undo.state);
+}
+
 /* RFC 9293 3.10.7.2 */
 static void in_listen(struct judgement *j) {
     if (j->rst || !j->syn || j->ack) {
@@ -294,6 +310,7 @@ void receiver_judge(struct judgement *j) {
     }
     switch ((enum tcpstate_state)y->state) {
     case TCPSTATE_CLOSED: /* 3.10.7.1: a RST at most */
+        take_ack_in_case(j);
         if ((y->undo.cause == TCPSTATE_UNDO_RST_TAKEN || y->undo.cause == TCPSTATE_UNDO_RST_SENT) && j->ordinary &&
             j->segment->length > 0 && y->has_acked && seq_after(j->segment->seq + j->segment->length, y->acked))
             ranges_add(j->x, j->segment->seq, j->segment->seq + j->segment->length, j); /* in case it lives after all */

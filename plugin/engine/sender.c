@@ -280,12 +280,22 @@ static void judge_clock(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x;
     const struct tcpstate_segment *s = j->segment;
 
-    if (!x->ts_jumped || j->rst || !(s->options & TCPSTATE_OPT_TIMESTAMPS) || seq_before(s->tsval, x->ts_before) ||
-        !capture_clock_came_back(j))
+    if (j->rst || !(s->options & TCPSTATE_OPT_TIMESTAMPS) || !x->sent_ts)
+        return;
+    if (!x->ts_jumped) {
+        if (capture_clock_came_back_to_echo(j)) /* the capture started with it */
+            x->ts_newest = s->tsval;
+        return;
+    }
+    if (seq_before(s->tsval, x->ts_before) || !capture_clock_came_back(j))
         return;
     hindsight_note(j, x->ts_jump_index, x->ts_jump_frame, TCPSTATE_VERDICT_NOT_SENT);
     x->ts_jumped = false;
     x->ts_newest = x->ts_before;
+    x->smax = x->smax_before_jump; /* x has sent nothing newer since, by its clock */
+    x->smax_tsval = x->ts_before;
+    if (x->has_pure && seq_after(x->pure_tsval, s->tsval))
+        x->has_pure = false;
     if (x->has_fin && x->fin_index == x->ts_jump_index)
         knowledge_forget_fin(j, x, j->sender, TCPSTATE_ASSUMED);
 }
@@ -294,12 +304,13 @@ static void note_clock(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x;
     const struct tcpstate_segment *s = j->segment;
 
-    if (!(s->options & TCPSTATE_OPT_TIMESTAMPS) ||
-        (x->sent_ts && x->ts_newest != 0 && !seq_after(s->tsval, x->ts_newest)))
+    bool known = x->sent_ts && x->ts_newest != 0;
+
+    if (!(s->options & TCPSTATE_OPT_TIMESTAMPS) || (known && !seq_after(s->tsval, x->ts_newest)))
         return;
-    x->ts_jumped = capture_clock_jumps(j);
+    x->ts_jumped = known ? capture_clock_jumps(j) : capture_clock_leaves_echo(j);
     if (x->ts_jumped) {
-        x->ts_before = x->ts_newest;
+        x->ts_before = known ? x->ts_newest : x->echoed;
         x->ts_jump_frame = s->frame;
         x->ts_jump_index = j->index;
     }
@@ -312,7 +323,8 @@ static void note_clock(struct judgement *j) {
 static void note_numbers(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x;
     const struct tcpstate_segment *s = j->segment;
-    bool keep_alive;
+    bool keep_alive, had_smax = x->has_smax;
+    uint32_t smax_before = x->smax;
 
     x->captured = true;
     x->heard |= j->ordinary;
@@ -358,6 +370,14 @@ static void note_numbers(struct judgement *j) {
         x->has_dmax = true;
     }
     note_clock(j);
+    if (x->ts_jumped && x->ts_jump_index == j->index)
+        x->smax_before_jump = had_smax ? smax_before : s->seq;
+    if (j->ordinary && j->ack && !j->ack_unsent && !j->stale && (s->options & TCPSTATE_OPT_TIMESTAMPS) &&
+        s->tsecr != 0) {
+        j->y->has_echoed = true;
+        j->y->echoed = s->tsecr;
+        j->y->echoed_ns = s->time_ns;
+    }
     if (j->ack && !j->ack_unsent) {
         bool known;
         uint32_t window = unscaled_window(j, &known);

@@ -120,8 +120,7 @@ void sender_judge_synack(struct judgement *j) {
         j->alien = true; /* not as its own stack makes it, or the answer to a SYN that there was not */
         return;
     }
-    if (x->sent_synack && s->seq != x->iss && s->ack == x->synack_ack && (x->syn_options & TCPSTATE_OPT_MSS) &&
-        !(s->options & TCPSTATE_OPT_MSS)) {
+    if (x->sent_synack && s->seq != x->iss && (x->syn_options & TCPSTATE_OPT_MSS) && !(s->options & TCPSTATE_OPT_MSS)) {
         j->alien = true; /* not as its own stack makes it */
         return;
     }

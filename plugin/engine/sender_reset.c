@@ -5,6 +5,9 @@
 #include "judgement.h"
 
 enum {
+    /* by so much segments of one end overtake each other, where its clock tells when they were sent, and where not */
+    REORDERED_NS = 10000000,
+    REORDERED_WITHOUT_CLOCK_NS = 30000000,
     REPETITION_NS = 200000000 /* stacks wait this long before they repeat data, RFC 6298 2.4 asks for more */
 };
 
@@ -61,6 +64,19 @@ static bool answers_what_came_before(const struct judgement *j, int64_t time_ns)
     return before && !engine_later_than(j, time_ns);
 }
 
+/* Can this RST be the answer to a segment of y, by its number? As far back as y's were captured. */
+static bool may_answer(const struct judgement *j) {
+    const struct tcpstate_path *path = j->x_path;
+    bool older = true;
+
+    for (unsigned i = 0; !j->ack && i < path->ack_count; i++) {
+        if (path->acks[i].ack == j->segment->seq)
+            return true;
+        older = older && seq_after(path->acks[i].ack, j->segment->seq);
+    }
+    return !j->ack && older;
+}
+
 void sender_judge_rst(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
     struct tcpstate_candidate *candidate = &j->conversation->candidate;
@@ -111,7 +127,10 @@ void sender_judge_rst(struct judgement *j) {
         judge_refusal(j);
         return;
     }
-    if (!plausible_rst(j)) {
+    /* x cannot know what y has not sent: no other stack is so wrong, or somebody has spoken in x's name before */
+    bool ack_is_false = j->ack && j->ack_unsent && y->captured && y->has_smax && midstream_numbers_known(j, y) &&
+                        (j->connection->disputed || seq_distance(s->ack, y->smax) > NUMBERS_FAR);
+    if (!plausible_rst(j) || ack_is_false) {
         j->alien = true;
         return;
     }
@@ -124,6 +143,9 @@ void sender_judge_rst(struct judgement *j) {
                                      .rst_seq = s->seq,
                                      .rst_tsval = s->tsval,
                                      .has_rst_tsval = (s->options & TCPSTATE_OPT_TIMESTAMPS) != 0,
+                                     .no_window = s->window == 0,
+                                     .ack_unsent = j->ack && j->ack_unsent,
+                                     .bears_next = !may_answer(j),
                                      .time_ns = s->time_ns};
     judge_refusal(j);
     engine_move(j, j->sender, TCPSTATE_EVENT_snd_rst, TCPSTATE_PROVED);
@@ -173,6 +195,17 @@ static bool plausible_words(const struct judgement *j) {
     return y->range_count == 0 || y->range_count == TCPSTATE_RANGES || !y->captured;
 }
 
+/* Was this sent after what closed x? Of two segments of x itself only the way can change the order. */
+static bool later_than_cause(const struct judgement *j) {
+    const struct tcpstate_undo *undo = &j->x->undo;
+    bool has_clock = (j->segment->options & TCPSTATE_OPT_TIMESTAMPS) != 0;
+
+    if (undo->cause == TCPSTATE_UNDO_RST_SENT &&
+        j->emitted_ns > undo->time_ns + (has_clock ? REORDERED_NS : REORDERED_WITHOUT_CLOCK_NS))
+        return true;
+    return engine_later_than(j, undo->time_ns);
+}
+
 /* True if x may go on as if it had never been closed. */
 bool sender_revive(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x;
@@ -209,15 +242,23 @@ bool sender_revive(struct judgement *j) {
     if (x->undo.cause == TCPSTATE_UNDO_RST_SENT && x->undo.has_rst_tsval &&
         (j->segment->options & TCPSTATE_OPT_TIMESTAMPS) && seq_after(j->segment->tsval, x->undo.rst_tsval))
         at_once = true; /* by its own clock it sent this after the RST */
+    if (x->undo.cause == TCPSTATE_UNDO_RST_SENT && x->undo.ack_unsent)
+        at_once = true; /* x cannot know what y has not sent */
+    if (x->undo.cause == TCPSTATE_UNDO_RST_SENT && x->undo.bears_next && seq_after(j->end, x->undo.rst_seq) &&
+        seq_distance(j->end, x->undo.rst_seq) < NUMBERS_FAR)
+        at_once = true; /* it has sent more since */
     if (x->answered_closed && !j->stale && !j->ack_unsent && x->revivals < 255)
         x->revivals++; /* it has said itself that it has no connection: one segment does not outweigh that */
     if (j->stale || j->ack_unsent || !plausible_words(j) || (x->answered_closed && x->revivals < 3) ||
-        (!at_once && !engine_later_than(j, x->undo.time_ns))) {
+        (!at_once && !later_than_cause(j))) {
         enum tcpstate_state then = (enum tcpstate_state)x->undo.state;
         bool knew_fin = j->y->has_fin && seq_after(j->segment->ack, j->y->fin);
         then = knew_fin ? then : engine_peek(TCPSTATE_EVENT_snd_nack_fin, then);
+        if (then == TCPSTATE_UNKNOWN && j->ack && !x->has_fin && !j->y->has_fin)
+            then = engine_peek(TCPSTATE_EVENT_pickup, then);
         if (j->fin && !j->ack_unsent && !x->has_fin && x->has_smax && seq_after(j->end, x->smax)) {
             then = engine_peek(TCPSTATE_EVENT_snd_fin, then); /* it had closed before the RST came */
+            x->undo.state = (uint8_t)then;
             x->has_fin = true;
             x->fin = j->end - 1;
             x->fin_frame = j->segment->frame;
@@ -232,8 +273,11 @@ bool sender_revive(struct judgement *j) {
     else
         hindsight_note(j, x->undo.index, x->undo.frame, TCPSTATE_VERDICT_NOT_TAKEN);
     engine_restore(j, j->sender, (enum tcpstate_state)x->undo.state, TCPSTATE_ASSUMED);
-    if (x->state == TCPSTATE_UNKNOWN)
+    if (x->state == TCPSTATE_UNKNOWN) {
         engine_move(j, j->sender, TCPSTATE_EVENT_pickup, TCPSTATE_INFERRED);
+        if (j->y->state == TCPSTATE_UNKNOWN && !j->y->has_fin && !x->has_fin) /* as where a capture starts */
+            engine_move(j, j->receiver, TCPSTATE_EVENT_pickup, TCPSTATE_INFERRED);
+    }
     x->undo.cause = TCPSTATE_UNDO_NONE;
     if (x->refused)
         hindsight_withdraw(j, x->refused_index, TCPSTATE_VERDICT_REFUSED);
