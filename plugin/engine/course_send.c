@@ -374,7 +374,7 @@ static void send_rst(struct sending *t, const struct course_end *x, const struct
             cost += COST_ODD; /* without a connection there is nothing to fill options */
         if (s->window != 0)
             cost += 5;
-        if (waited_ms > 2 * t->facts->answer_ns[s->direction] / MS_NS + 5)
+        if (waited_ms > t->facts->answer_ns[s->direction] * 3 / 2 / MS_NS + 5)
             cost++;
         e.reply_count = (uint8_t)(x->reply_count - i - 1);
         memmove(&e.replies[0], &x->replies[i + 1], e.reply_count * sizeof e.replies[0]);
@@ -838,8 +838,8 @@ static void send_ordinary(struct sending *t, const struct course_end *x, const s
     }
     if (x->state == TCPSTATE_SYN_RECEIVED) {
         struct course_end e = *x;
-        if (x->owes_ack && s->length == 0 && !t->fin && s->ack == x->rcv_nxt)
-            send_in_connection(t, x, y, cost + 1); /* a challenge ACK */
+        if (x->owes_ack && s->length == 0 && !t->fin && s->ack == x->rcv_nxt) /* a challenge ACK */
+            send_in_connection(t, x, y, cost + (x->active_open && x->synack_ms == 0 ? COST_UNSEEN : 1));
         if (x->fast_open && (s->length > 0 || t->fin) && s->ack == x->rcv_nxt)
             send_in_connection(t, x, y, cost);
         if (!x->has_snd)
