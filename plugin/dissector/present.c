@@ -324,8 +324,8 @@ static void show_links(const struct page *page, const struct capture_view *view)
     add_frame(page, hf_handshake_ack_frame, summary->handshake_ack_frame);
     for (int role = TCPSTATE_CLIENT; role <= TCPSTATE_SERVER; role++)
         add_frame(page, hf_end[role].fin_frame,
-                  tcpstate_fin_frame(summary, (enum tcpstate_role)role, view->segment.frame));
-    add_frame(page, hf_rst_frame, tcpstate_rst_frame(summary, view->segment.frame));
+                  tcpstate_fin_frame(view->links, (enum tcpstate_role)role, view->segment.frame));
+    add_frame(page, hf_rst_frame, tcpstate_rst_frame(view->links, view->segment.frame));
 }
 
 static void show_times(const struct page *page, const struct capture_view *view) {

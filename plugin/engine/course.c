@@ -546,6 +546,8 @@ static void mark_best(struct tcpstate_course *c, uint32_t event, uint32_t index)
 }
 
 static void tell(const struct tcpstate_course *c, uint32_t event, struct tcpstate_course_row *rows) {
+    uint32_t next = TCPSTATE_COURSE_END;
+
     for (; event != NO_EVENT; event = c->events[event].parent) {
         const struct event *e = &c->events[event];
         struct tcpstate_course_row *row = &rows[e->index];
@@ -554,12 +556,17 @@ static void tell(const struct tcpstate_course *c, uint32_t event, struct tcpstat
             row->sender = e->state;
             row->sender_decided = e->decided;
             row->genuine = e->kind != SENT_BY_OTHERS;
+            row->earlier = e->kind == SENT_BEFORE || e->kind == SENT_COPY;
         } else if (!row->told) { /* what was lost may have come late after all: the newest holds */
             row->told = true;
             row->receiver = e->state;
             row->receiver_decided = e->decided;
             row->arrived = e->kind == TAKEN;
+        } else {
+            continue;
         }
+        row->next[!is_sender] = next;
+        next = 2 * e->index + !is_sender;
     }
 }
 

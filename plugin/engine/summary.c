@@ -305,20 +305,27 @@ static void note_rst_frame(struct judgement *j) {
         s->rst_next_frame = j->segment->frame;
 }
 
+/* What became of its end only later, by number in the next connection, is linked where it is told: on its last segment. */
+static uint32_t linked_at(const struct tcpstate_summary *summary, uint32_t linked, uint32_t frame) {
+    bool is_told = linked <= frame || (summary->has_course && frame >= summary->last_frame);
+
+    return is_told ? linked : 0;
+}
+
 uint32_t tcpstate_rst_frame(const struct tcpstate_summary *summary, uint32_t frame) {
     uint32_t linked = summary->rst_frame;
 
     if (summary->rst_void_frame != 0 && frame >= summary->rst_void_frame)
         linked = summary->rst_next_frame;
-    return linked <= frame ? linked : 0;
+    return linked_at(summary, linked, frame);
 }
 
 uint32_t tcpstate_fin_frame(const struct tcpstate_summary *summary, enum tcpstate_role role, uint32_t frame) {
     uint32_t linked = summary->fin_frame[role];
 
-    if (linked > frame)
+    if (linked > frame && summary->false_fin_frame[role] != 0)
         linked = summary->false_fin_frame[role];
-    return linked <= frame ? linked : 0;
+    return linked_at(summary, linked, frame);
 }
 
 /* The opener answers something of an older connection and still waits: figure 8 line 5, figure 9 line 5. */

@@ -208,6 +208,25 @@ static void settle(const struct row *last, const struct tcpstate_conversation *r
     connection->settled = alike ? *settled : connection->summary;
 }
 
+/* What became of the connections of a conversation, by its likeliest course. */
+static void settle_connections(size_t index, const struct tcpstate_course_row *course,
+                               const struct tcpstate_segment *segments) {
+    const struct row *last = NULL;
+    uint32_t first = 0, at = 0;
+
+    for (struct row *row = rows; row <= rows + row_count; row++) {
+        bool is_end = row == rows + row_count;
+        if (!is_end && row->conversation != index)
+            continue;
+        if (last && (is_end || row->connection != last->connection)) {
+            tcpstate_course_end(course, segments, first, at - first, &connections[last->connection].settled);
+            first = at;
+        }
+        last = row;
+        at++;
+    }
+}
+
 /* Settles a conversation by its likeliest course, as the dissector does. */
 static void follow_course(size_t index, const struct tcpstate_settings *settings) {
     uint32_t count = 0, at = 0;
@@ -239,6 +258,7 @@ static void follow_course(size_t index, const struct tcpstate_settings *settings
                 tcpstate_course_states(&course[at++], (enum tcpstate_role)row->report.sender, shown, row->settled);
             row->decided_in = by == UINT32_MAX ? 0 : segments[by].frame;
         }
+        settle_connections(index, course, segments);
     }
     free(course);
     free(segments);
@@ -351,15 +371,19 @@ static void link_back(const struct row *row, const char *name, uint32_t frame) {
         number(name, frame);
 }
 
-static void print_row(const struct row *row, bool settled) {
+static void print_row(struct row *row, bool settled) {
     static const char *const roles[] = {"client", "server"};
-    const struct tcpstate_report *report = &row->report;
+    struct tcpstate_report *report = &row->report;
     /* A later pass knows the rest of the capture, and has the last word on the outcome. */
     const struct tcpstate_summary *summary = settled ? &connections[row->connection].summary : &row->summary;
     const struct tcpstate_summary *in_the_end = &connections[row->connection].settled;
+    bool otherwise = settled && tcpstate_ends_otherwise(summary, in_the_end);
+    const struct tcpstate_summary *end = otherwise ? in_the_end : summary;
     uint32_t last_cause = 0;
     char text[2048];
 
+    if (otherwise)
+        tcpstate_settle_words(in_the_end, row->segment.frame, report);
     printf("frame=%" PRIu32 "\tconnection=%zu", row->segment.frame, row->connection);
     word("sender", tcpstate_role_name(report->sender));
     word("roles", tcpstate_roles_name(summary->roles));
@@ -390,9 +414,9 @@ static void print_row(const struct row *row, bool settled) {
     link_back(row, "syn_frame", summary->syn_frame);
     link_back(row, "synack_frame", summary->synack_frame);
     link_back(row, "handshake_ack_frame", summary->handshake_ack_frame);
-    link_back(row, "client.fin_frame", tcpstate_fin_frame(summary, TCPSTATE_CLIENT, row->segment.frame));
-    link_back(row, "server.fin_frame", tcpstate_fin_frame(summary, TCPSTATE_SERVER, row->segment.frame));
-    link_back(row, "rst_frame", tcpstate_rst_frame(summary, row->segment.frame));
+    link_back(row, "client.fin_frame", tcpstate_fin_frame(end, TCPSTATE_CLIENT, row->segment.frame));
+    link_back(row, "server.fin_frame", tcpstate_fin_frame(end, TCPSTATE_SERVER, row->segment.frame));
+    link_back(row, "rst_frame", tcpstate_rst_frame(end, row->segment.frame));
     if (report->completes_handshake) {
         seconds("handshake.time", summary->handshake_time_ns);
         seconds("handshake.client_time", summary->handshake_client_ns);

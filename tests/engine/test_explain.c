@@ -647,6 +647,7 @@ static void test_odd_reports(void) {
                 octets[part][i] = (unsigned char)(RANDOM(256u));
         for (unsigned role = 0; role < 2; role++)
             summary.has_iss[role] = RANDOM(2u);
+        summary.has_course = RANDOM(2u);
         report = (struct tcpstate_report){.sender = (uint8_t)(RANDOM(3u)), .step = (uint8_t)(RANDOM(TCPSTATE_STEPS))};
         report.step_again = RANDOM(2u);
         report.was_in_flight = RANDOM(2u);
