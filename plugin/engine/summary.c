@@ -65,6 +65,8 @@ static void note_syn(struct judgement *j) {
 
     if (j->candidate)
         return;
+    if (j->x->sent_synack && !j->x->synack_acked && !j->x->spoke && j->x->iss == j->segment->seq)
+        c->simultaneous_open = true; /* overtaken by its answer to a SYN in SYN-SENT: no listener sends both */
     step(j, second ? TCPSTATE_STEP_SIM_OPEN_2 : TCPSTATE_STEP_HANDSHAKE_1, j->syn_again);
     if (s->syn_frame == 0) {
         s->syn_frame = j->segment->frame;
