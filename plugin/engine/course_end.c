@@ -288,6 +288,18 @@ static void change_opener(struct ending *e, struct fate *x, bool enters, uint32_
         note_state(e, x, x->state, frame);
 }
 
+/* No reset was taken, but two have crossed, or one has come to an end that was gone without a word. */
+static void judge_aborts(struct ending *e) {
+    const struct fate *c = &e->end[TCPSTATE_CLIENT], *s = &e->end[TCPSTATE_SERVER];
+    bool both_gone = c->is_in && s->is_in && (c->state & GONE) && (s->state & GONE);
+
+    if ((c->aborted && s->aborted) || ((c->aborted || s->aborted) && both_gone)) {
+        e->reset = true;
+        e->reset_by = !s->aborted ? TCPSTATE_BY_CLIENT : !c->aborted ? TCPSTATE_BY_SERVER : TCPSTATE_BY_BOTH;
+        e->reset_frame = e->abort_frame;
+    }
+}
+
 void tcpstate_course_end(const struct tcpstate_course_row *rows, const struct tcpstate_segment *segments,
                          uint32_t first, uint32_t count, struct tcpstate_summary *summary) {
     struct ending e = {.reset_by = TCPSTATE_NOBODY};
@@ -321,11 +333,8 @@ void tcpstate_course_end(const struct tcpstate_course_row *rows, const struct tc
     }
     if (((e.end[0].states | e.end[1].states) & ~(uint32_t)GONE) == 0 && !was_open(summary))
         return; /* the course knows no such connection: somebody else's SYN and its answer */
-    if (!e.reset && !e.refused && e.closed_frame == 0 && e.end[0].aborted && e.end[1].aborted) { /* neither was taken */
-        e.reset = true;
-        e.reset_by = TCPSTATE_BY_BOTH;
-        e.reset_frame = e.abort_frame;
-    }
+    if (!e.reset && !e.refused && e.closed_frame == 0)
+        judge_aborts(&e);
     summary->has_course = true;
     e.reset_is_false = !e.reset && !e.refused &&
                        (summary->close_kind == TCPSTATE_CLOSE_RESET || summary->close_kind == TCPSTATE_CLOSE_FIN_RESET);
