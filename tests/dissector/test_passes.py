@@ -55,11 +55,29 @@ def without_final(per_frame):
     return per_frame
 
 
+# Who closed the connection, how, and by which segments: a later pass differs where the whole capture contradicts it.
+ENDING = ("closed_by.name", "close.kind.name", "client.fin_frame", "server.fin_frame", "rst_frame")
+
+
+def ends(per_frame):
+    """{connection: its end, as its last segment tells it}"""
+    return {segment["connection"]: [segment.get(name) for name in ENDING] for (segment,) in per_frame}
+
+
+def without_ends(per_frame, connections):
+    return [{name: value for name, value in segment.items()
+             if name not in ENDING or segment["connection"] not in connections} for (segment,) in per_frame]
+
+
 def test_two_passes_show_what_one_pass_shows(tshark, busy):
     one = without_final(rows(tshark, busy, STABLE))
     assert sum(map(len, one)) > 400
     assert len({segment["connection"] for (segment,) in one}) > 60
-    assert without_final(rows(tshark, busy, STABLE, "-2")) == one
+    two = without_final(rows(tshark, busy, STABLE, "-2"))
+    first, later = ends(one), ends(two)
+    contradicted = {connection for connection, end in first.items() if later[connection] != end}
+    assert len(contradicted) < len(first) / 10
+    assert without_ends(two, contradicted) == without_ends(one, contradicted)
 
 
 def test_a_tree_that_is_not_shown_has_the_same_values(tshark, busy):
