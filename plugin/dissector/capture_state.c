@@ -448,6 +448,17 @@ static void settle_record(struct capture_state *state, struct conversation *conv
     wmem_array_append_one(conversation->contradictions, contradiction);
 }
 
+/* What became of a connection: `count` segments from `first` on. */
+static void settle_connection(struct connection *connection, const struct tcpstate_course_row *rows,
+                              const struct tcpstate_segment *segments, uint32_t first, uint32_t count) {
+    const bool was_judged_again = connection->conversation->rerun && connection->settled;
+    struct tcpstate_summary settled = was_judged_again ? *connection->settled : *summary_of(connection);
+    tcpstate_course_end(rows, segments, first, count, &settled);
+    if (!connection->settled)
+        connection->settled = wmem_new(wmem_file_scope(), struct tcpstate_summary);
+    *connection->settled = settled;
+}
+
 /* Settles all records of a conversation by its likeliest course, if that can be told. */
 static void follow_course(struct capture_state *state, struct conversation *conversation) {
     const uint32_t count = conversation->segment_count;
@@ -464,9 +475,16 @@ static void follow_course(struct capture_state *state, struct conversation *conv
         load_facts(state, record_at(state, index)->facts, &segments[at++]);
     conversation->has_course = tcpstate_course(&state->settings, segments, count, workspace, size, rows);
     at = 0;
-    for (uint32_t index = conversation->first; conversation->has_course && index != NO_RECORD;
-         index = record_at(state, index)->next)
+    uint32_t first = 0;
+    for (uint32_t index = conversation->first; conversation->has_course && index != NO_RECORD;) {
+        const struct record *record = record_at(state, index);
         settle_record(state, conversation, index, &rows[at++], segments);
+        index = record->next;
+        if (index == NO_RECORD || record_at(state, index)->connection != record->connection) {
+            settle_connection(connection_at(state, record->connection), rows, segments, first, at - first);
+            first = at;
+        }
+    }
     wmem_free(NULL, rows);
     wmem_free(NULL, segments);
     wmem_free(NULL, workspace);

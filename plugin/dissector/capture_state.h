@@ -48,8 +48,8 @@ struct capture_view {
 
     /* Only in a later pass, else absent: */
     bool is_later_pass;
-    uint8_t settled[2];       /* enum tcpstate_state, by enum tcpstate_role */
-    uint32_t contradicted_in; /* frame, 0: none */
+    uint8_t settled[2];                        /* enum tcpstate_state, by enum tcpstate_role */
+    uint32_t contradicted_in;                  /* frame, 0: none */
     const struct tcpstate_summary *in_the_end; /* in the light of the whole capture: the final words */
     unsigned final_count;
     struct tcpstate_finding finals[TCPSTATE_FINAL_FINDINGS]; /* those of this segment */

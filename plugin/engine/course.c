@@ -423,19 +423,34 @@ static bool acknowledges_fin(const struct course_facts *facts, const struct tcps
     return false;
 }
 
+/* Has the sender of this SYN answered another with the same number? Then it was in SYN-SENT: a listener has no SYN. What
+ * became of that answer tells only the other end. */
+static bool has_sent_synack(const struct tcpstate_course *c, const struct hypothesis *h,
+                            const struct tcpstate_segment *syn) {
+    if (c->facts.unseen[!syn->direction])
+        return false;
+    for (uint32_t e = h->event; e != NO_EVENT; e = event_at(c, e)->parent) {
+        const struct tcpstate_segment *s = &c->facts.segments[event_at(c, e)->index];
+        if (event_at(c, e)->kind == SENT && s->direction == syn->direction && (s->flags & TCPSTATE_SYN))
+            return (s->flags & TCPSTATE_ACK) && s->seq == syn->seq;
+    }
+    return false;
+}
+
 /* Had x sent this before what was captured before it? Then it knew less and was further back: as it was after the newest
  * segment that is older by all that the headers tell. */
 static bool was_sent_before(const struct tcpstate_course *c, const struct hypothesis *h, uint32_t index,
                             uint8_t *state) {
     const struct tcpstate_segment *s = &c->facts.segments[index];
-    bool overtaken = false;
-
     const struct course_end *x = &h->end[s->direction];
+    bool overtaken = false, fin_is_known = x->fin_sent && course_end_of(s) == x->fin + 1;
+
     if ((s->flags & (TCPSTATE_SYN | TCPSTATE_RST | TCPSTATE_ACK)) == TCPSTATE_SYN) {
         *state = TCPSTATE_SYN_SENT; /* overtaken by what followed it */
         if (c->facts.starts_late && x->has_snd && seq_before(s->seq, x->snd_una) && x->snd_una - s->seq < 1u << 20)
             return !(s->options & TCPSTATE_OPT_TIMESTAMPS) || !x->has_tsval || seq_before(s->tsval, x->tsval);
-        return x->has_snd && x->active_open && x->iss == s->seq && x->state >= TCPSTATE_ESTABLISHED;
+        return (x->has_snd && x->active_open && x->iss == s->seq && x->state >= TCPSTATE_ESTABLISHED) ||
+               has_sent_synack(c, h, s);
     }
     if ((s->flags & (TCPSTATE_SYN | TCPSTATE_RST)) || !(s->flags & TCPSTATE_ACK))
         return false;
@@ -445,9 +460,11 @@ static bool was_sent_before(const struct tcpstate_course *c, const struct hypoth
         if (event->kind != SENT || other->direction != s->direction)
             continue;
         if (other->flags & TCPSTATE_RST) { /* what a dead socket sends says nothing about its numbers */
-            if ((other->flags & TCPSTATE_ACK) && other->seq != 0 && seq_after(s->ack, other->ack))
+            bool tells = (other->flags & TCPSTATE_ACK) != 0; /* its socket was alive */
+            if (tells && other->seq != 0 && seq_after(s->ack, other->ack))
                 return false; /* it knows more than the RST did */
-            overtaken = overtaken || ((other->flags & TCPSTATE_ACK) && seq_at_most(course_end_of(s), other->seq));
+            overtaken = overtaken || (tells && seq_at_most(course_end_of(s), other->seq));
+            fin_is_known = fin_is_known || (tells && course_end_of(s) == other->seq);
             continue;
         }
         bool clocks = (s->options & other->options & TCPSTATE_OPT_TIMESTAMPS) != 0;
@@ -482,7 +499,7 @@ static bool was_sent_before(const struct tcpstate_course *c, const struct hypoth
         return overtaken &&
                (!clocks || !(other->flags & TCPSTATE_ACK) || s->tsval == other->tsval ||
                 seq_at_least(s->tsecr, other->tsecr)) &&
-               seq_at_most(s->seq, h->end[s->direction].snd_nxt) &&
+               seq_at_most(s->seq, x->snd_nxt) && (!(s->flags & TCPSTATE_FIN) || fin_is_known) &&
                (!(other->flags & TCPSTATE_ACK) || seq_distance(s->ack, other->ack) < 1 << 24);
     }
     *state = TCPSTATE_ESTABLISHED; /* before the capture started */
@@ -604,6 +621,8 @@ static void mark_best(struct tcpstate_course *c, uint32_t event, uint32_t index)
 }
 
 static void tell(const struct tcpstate_course *c, uint32_t event, struct tcpstate_course_row *rows) {
+    uint32_t next = TCPSTATE_COURSE_END;
+
     for (; event != NO_EVENT; event = c->events[event].parent) {
         const struct event *e = &c->events[event];
         struct tcpstate_course_row *row = &rows[e->index];
@@ -612,12 +631,17 @@ static void tell(const struct tcpstate_course *c, uint32_t event, struct tcpstat
             row->sender = e->state;
             row->sender_decided = e->decided;
             row->genuine = e->kind != SENT_BY_OTHERS;
+            row->earlier = e->kind == SENT_BEFORE || e->kind == SENT_COPY;
         } else if (!row->told) { /* what was lost may have come late after all: the newest holds */
             row->told = true;
             row->receiver = e->state;
             row->receiver_decided = e->decided;
             row->arrived = e->kind == TAKEN;
+        } else {
+            continue;
         }
+        row->next[!is_sender] = next;
+        next = 2 * e->index + !is_sender;
     }
 }
 

@@ -8,6 +8,7 @@
  *   course_begin.c     what the endpoints can have been when the capture started
  *   course_facts.c     what the whole tells about clocks and distances
  *   course_deliver.c   what a delivery does to an endpoint, and what it must answer
+ *   course_end.c       what became of a connection
  *   course_send.c      how well a transmission fits the endpoint that is said to have made it
  *
  * What speaks against a course costs: a segment lost behind the capture point, one that was not captured, one that was

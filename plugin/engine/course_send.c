@@ -412,7 +412,7 @@ static void send_rst(struct sending *t, const struct course_end *x, const struct
     else if (y->unseen && x->has_rcv && seq_after(s->ack, x->rcv_nxt) && !y->fin_sent)
         peer.snd_nxt = s->ack;
     else if (x->has_rcv && s->ack != x->rcv_nxt)
-        cost += COST_TIMESTAMP;
+        cost += COST_TIMESTAMP + (y->has_snd && seq_after(s->ack, y->snd_nxt) ? COST_UNSEEN : 0);
     else
         cost += cost_of_echo(t, x);
     if (x->has_snd && s->seq != x->snd_nxt)
@@ -591,7 +591,7 @@ static void send_in_connection(struct sending *t, const struct course_end *x, co
     if (t->fin) {
         if (!e.fin_sent) {
             if (seq_before(end, e.snd_nxt + 1)) {
-                if (end != e.snd_nxt || has_sent_text(t, end - 1))
+                if (end != e.snd_nxt || end == e.iss + 1 || has_sent_text(t, end - 1))
                     return;
                 cost += COST_ODD; /* what was taken for an octet was its FIN */
             }

@@ -53,6 +53,16 @@ static bool answers_old_syn(const struct tcpstate_endpoint *y, const struct tcps
     return y->has_iss && seq_within(synack->ack, y->iss + 1, y->iss + 1 + y->syn_length);
 }
 
+/* A SYN,ACK out of TIME-WAIT: that has accepted a SYN which was not captured (RFC 9293 3.10.7.4 MAY-2). Its number is
+ * beyond all that x has used, it acknowledges what y has not sent, and x's clock has gone on: somebody else who sees
+ * neither end does not know these. */
+static bool reopens_from_time_wait(const struct tcpstate_endpoint *x, const struct tcpstate_endpoint *y,
+                                   const struct tcpstate_segment *synack) {
+    return x->state == TCPSTATE_TIME_WAIT && x->has_smax && seq_after(synack->seq, x->smax) && y->has_smax &&
+           seq_after(synack->ack, y->smax) && x->sent_ts && (synack->options & TCPSTATE_OPT_TIMESTAMPS) &&
+           seq_at_least(synack->tsval, x->ts_newest) && (synack->options & TCPSTATE_OPT_MSS);
+}
+
 /* A SYN as x's own stack makes it. */
 static bool looks_genuine(const struct tcpstate_endpoint *x, const struct tcpstate_segment *s) {
     return (s->options & TCPSTATE_OPT_MSS) && !is_late_copy(x, s) &&
@@ -190,9 +200,11 @@ enum incarnation incarnation_of(struct judgement *j) {
         /* it was closed, and a late copy of the SYN has moved it again */
         bool reopened = j->x->state == TCPSTATE_SYN_RECEIVED && j->x->sent_synack && j->x->spoke &&
                         at_rest((enum tcpstate_state)j->y->state);
-        if ((is_over(conversation) || reopened) && j->y->captured && j->x->has_iss && !j->x->iss_inferred &&
-            s->seq != j->x->iss)
+        bool knows_iss = j->x->has_iss && (!j->x->iss_inferred || j->y->sent_synack); /* the SYN,ACK of y tells it */
+        if ((is_over(conversation) || reopened) && j->y->captured && knows_iss && s->seq != j->x->iss)
             return INCARNATION_NEW; /* a SYN that was not captured, or a late copy of the old one, has met a listener */
+        if (reopens_from_time_wait(j->x, j->y, s))
+            return INCARNATION_NEW;
         bool last_ack_unseen =
             !j->y->captured && j->x->state == TCPSTATE_LAST_ACK && at_rest((enum tcpstate_state)j->y->state);
         if ((is_over(conversation) || last_ack_unseen) && j->x->sent_synack && s->seq != j->x->iss &&

@@ -65,6 +65,8 @@ static void note_syn(struct judgement *j) {
 
     if (j->candidate)
         return;
+    if (j->x->sent_synack && !j->x->synack_acked && !j->x->spoke && j->x->iss == j->segment->seq)
+        c->simultaneous_open = true; /* overtaken by its answer to a SYN in SYN-SENT: no listener sends both */
     step(j, second ? TCPSTATE_STEP_SIM_OPEN_2 : TCPSTATE_STEP_HANDSHAKE_1, j->syn_again);
     if (s->syn_frame == 0) {
         s->syn_frame = j->segment->frame;
@@ -325,7 +327,7 @@ uint32_t tcpstate_fin_frame(const struct tcpstate_summary *summary, enum tcpstat
 static bool spares_the_opener(const struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
 
-    return j->rst_reply && (y->state == TCPSTATE_LISTEN || (x->state == TCPSTATE_SYN_SENT && !y->sent_synack));
+    return j->rst_reply && x->state == TCPSTATE_SYN_SENT && (y->state == TCPSTATE_LISTEN || !y->sent_synack);
 }
 
 static void reset_by(struct judgement *j, enum tcpstate_role role) {

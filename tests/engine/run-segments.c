@@ -208,6 +208,25 @@ static void settle(const struct row *last, const struct tcpstate_conversation *r
     connection->settled = alike ? *settled : connection->summary;
 }
 
+/* What became of the connections of a conversation, by its likeliest course. */
+static void settle_connections(size_t index, const struct tcpstate_course_row *course,
+                               const struct tcpstate_segment *segments) {
+    const struct row *last = NULL;
+    uint32_t first = 0, at = 0;
+
+    for (struct row *row = rows; row <= rows + row_count; row++) {
+        bool is_end = row == rows + row_count;
+        if (!is_end && row->conversation != index)
+            continue;
+        if (last && (is_end || row->connection != last->connection)) {
+            tcpstate_course_end(course, segments, first, at - first, &connections[last->connection].settled);
+            first = at;
+        }
+        last = row;
+        at++;
+    }
+}
+
 /* Settles a conversation by its likeliest course, as the dissector does. */
 static void follow_course(size_t index, const struct tcpstate_settings *settings) {
     uint32_t count = 0, at = 0;
@@ -239,6 +258,7 @@ static void follow_course(size_t index, const struct tcpstate_settings *settings
                 tcpstate_course_states(&course[at++], (enum tcpstate_role)row->report.sender, shown, row->settled);
             row->decided_in = by == UINT32_MAX ? 0 : segments[by].frame;
         }
+        settle_connections(index, course, segments);
     }
     free(course);
     free(segments);

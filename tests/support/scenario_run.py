@@ -28,6 +28,7 @@ PLAIN = ("connection", "client", "server", "transition", "step", "explanation", 
          "anomaly", "milestone", "artifact", "uncertain", "conn_state", "history", "syn_frame", "synack_frame",
          "handshake_ack_frame", "client.fin_frame", "server.fin_frame", "rst_frame", "cause_frame", "story_frame", "handshake.time",
          "handshake.server_time", "handshake.client_time", "close.time", "client.dwell", "server.dwell")
+TOLD_AT_LAST = ("opened_by", "closed_by", "close.kind")  # not before the segment that decides it
 LATER_PLAIN = ("contradicted_in",)
 SEPARATOR = "\x1f"  # in no text, so it can stand between the values of one field
 
@@ -290,9 +291,10 @@ def final_failures(scenario, rows):
         which = str(connection) if connection is not None else next(iter(connections))
         if which not in connections:
             yield line, f"there is no connection {which}"
-        for frame, row in enumerate(rows, 1):
+        own = [(frame, row) for frame, row in enumerate(rows, 1) if row.get("connection") == [which]]
+        for frame, row in own[-1:] if name in TOLD_AT_LAST else own:
             values = row.get(name, [])
-            if row.get("connection") == [which] and values != [value]:
+            if values != [value]:
                 yield line, f"frame {frame}: expected a final {name} {value}, got {show(values)}"
                 break
 

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * What became of a connection, as its likeliest course tells it. That knows both ends at each segment, so the final words
+ * follow from the states that each went through:
+ *
+ *   FIN-WAIT-1, FIN-WAIT-2, CLOSING, TIME-WAIT   it sent its FIN before it took the peer's, if it did
+ *   LAST-ACK                                     ... after
+ *   CLOSE-WAIT, CLOSING, LAST-ACK, TIME-WAIT     it took the peer's FIN, and acknowledges it whenever it speaks
+ *   FIN-WAIT-2, TIME-WAIT                        its own FIN was acknowledged
+ *
+ * and a reset is one that closed its receiver, or one of two that crossed.
+ */
+#include "course.h"
+
+#define IS(state) (1u << TCPSTATE_##state)
+enum {
+    GONE = IS(CLOSED) | IS(LISTEN),
+    OPENING = IS(SYN_SENT) | IS(SYN_RECEIVED),
+    CLOSED_FIRST = IS(FIN_WAIT_1) | IS(FIN_WAIT_2) | IS(CLOSING) | IS(TIME_WAIT),
+    TOOK_FIN = IS(CLOSE_WAIT) | IS(CLOSING) | IS(LAST_ACK) | IS(TIME_WAIT),
+    SENT_FIN = CLOSED_FIRST | IS(LAST_ACK),
+    HAS_ACK = IS(FIN_WAIT_2) | IS(TIME_WAIT),
+    WAS_OPEN = IS(ESTABLISHED) | TOOK_FIN | SENT_FIN
+};
+
+/* One end in this connection, by role. */
+struct fate {
+    uint32_t state;                       /* it is in, a bit; 0: not told yet */
+    uint32_t states;                      /* it has been in */
+    uint32_t fin_frame, fin_end, fin_ack; /* its FIN */
+    uint32_t false_fin_frame;             /* one that the peer took, but it had not sent */
+    bool is_in;                           /* else it is in the connection before or after */
+    bool has_left, fin_acked, aborted, was_reset;
+    bool fin_is_first, link_is_false;
+    bool denies; /* it had sent no FIN when the peer took one: that was somebody else's */
+};
+
+struct ending {
+    struct fate end[2];
+    uint32_t reset_frame, abort_frame, closed_frame, first_fin_frame;
+    uint8_t reset_by; /* enum tcpstate_party */
+    bool refused, reset, three_segment;
+    bool reset_is_false; /* that of the summary */
+    bool by_others;      /* it was nobody's reset of the two, so far */
+};
+
+static bool took_fin(const struct ending *e, unsigned role) { return (e->end[role].states & TOOK_FIN) != 0; }
+
+/* Its FIN need not have been captured. */
+static bool sent_fin(const struct ending *e, unsigned role) {
+    return (e->end[role].states & SENT_FIN) != 0 || (took_fin(e, !role) && !e->end[role].denies);
+}
+
+/* It opens a connection: this one, once more this one, or another. */
+static void begin(struct ending *e, struct fate *x, bool is_own) {
+    if (x->is_in && (!is_own || (x->states & WAS_OPEN))) {
+        x->is_in = false;
+        x->has_left = true;
+    } else if (x->is_in && x->was_reset) { /* that has changed nothing */
+        x->was_reset = false;
+        e->reset = e->refused = e->by_others = false;
+        e->reset_by = TCPSTATE_NOBODY;
+        e->reset_frame = 0;
+    } else if (is_own && !x->has_left) {
+        x->is_in = true;
+    }
+}
+
+static void note_state(struct ending *e, struct fate *x, uint32_t bit, uint32_t frame) {
+    const struct fate *y = &e->end[x == &e->end[0]];
+
+    x->states |= bit;
+    if (bit & HAS_ACK)
+        x->fin_acked = true;
+    if ((bit & (IS(ESTABLISHED) | IS(CLOSE_WAIT))) && !(x->states & SENT_FIN) && (y->states & TOOK_FIN)) {
+        x->denies = true;
+        x->fin_acked = false;
+        e->closed_frame = 0;
+    }
+    if (e->first_fin_frame == 0 && (bit & (SENT_FIN | TOOK_FIN)))
+        e->first_fin_frame = frame;
+}
+
+static void enter(struct ending *e, struct fate *x, uint8_t state, bool is_own, uint32_t frame) {
+    uint32_t bit = 1u << state;
+
+    if (state == TCPSTATE_UNKNOWN)
+        return;
+    if ((bit & OPENING) && !(x->state & OPENING))
+        begin(e, x, is_own);
+    x->state = bit;
+    if (x->is_in)
+        note_state(e, x, bit, frame);
+}
+
+/* The first that an end has sent; if neither did, the first of somebody else. */
+static void reset_by(struct ending *e, unsigned sender, bool is_genuine, bool refuses, uint32_t frame) {
+    bool is_first = !e->reset && !e->refused && e->closed_frame == 0;
+
+    if (!is_first && !(e->by_others && is_genuine))
+        return;
+    if (is_first) {
+        e->refused = refuses;
+        e->reset = !refuses;
+    }
+    e->by_others = !is_genuine;
+    e->reset_by = sender == TCPSTATE_CLIENT ? TCPSTATE_BY_CLIENT : TCPSTATE_BY_SERVER;
+    e->reset_frame = frame;
+}
+
+/* By number a connection begins with this segment. */
+static bool opens(const struct tcpstate_segment *s) {
+    return (s->flags & (TCPSTATE_SYN | TCPSTATE_RST)) == TCPSTATE_SYN;
+}
+
+static void note_fin(struct fate *x, const struct tcpstate_segment *s) {
+    if (!(s->flags & TCPSTATE_FIN) || (s->flags & TCPSTATE_RST) || x->fin_frame != 0 || !(x->states & SENT_FIN))
+        return;
+    x->fin_frame = s->frame;
+    x->fin_end = course_end_of(s);
+    x->fin_ack = s->ack;
+    x->fin_is_first = x->state == IS(FIN_WAIT_1); /* not a repetition */
+}
+
+static void send(struct ending *e, unsigned sender, const struct tcpstate_course_row *row,
+                 const struct tcpstate_segment *s, bool is_own) {
+    struct fate *x = &e->end[sender], *y = &e->end[!sender];
+    bool was_alive = x->is_in && x->state != 0 && !(x->state & GONE), fin = (s->flags & TCPSTATE_FIN) != 0;
+
+    if (!row->genuine)
+        return;
+    if (row->earlier) {
+        if (fin && is_own && x->is_in && (1u << row->sender & SENT_FIN)) {
+            note_state(e, x, 1u << row->sender, s->frame);
+            note_fin(x, s);
+        }
+        return;
+    }
+    if (x->state == 0 && is_own)
+        x->is_in = true;
+    enter(e, x, row->sender, is_own, s->frame);
+    if (!x->is_in)
+        return;
+    if (s->flags & TCPSTATE_RST) {
+        if (was_alive && (x->state & GONE)) {
+            x->aborted = true;
+            e->abort_frame = e->abort_frame != 0 ? e->abort_frame : s->frame;
+        }
+        return;
+    }
+    note_fin(x, s);
+    if ((s->flags & TCPSTATE_ACK) && !(s->flags & TCPSTATE_SYN) && (x->state & TOOK_FIN) && y->is_in) {
+        e->three_segment = e->three_segment || (!y->fin_acked && fin && x->state == IS(LAST_ACK));
+        y->fin_acked = true;
+    }
+}
+
+static void take(struct ending *e, unsigned sender, const struct tcpstate_course_row *row,
+                 const struct tcpstate_segment *s, bool is_own) {
+    struct fate *y = &e->end[!sender];
+    const struct fate *x = &e->end[sender];
+    uint32_t had = y->state;
+    bool spares = x->is_in && x->state == IS(SYN_SENT); /* it answers something older, and still waits */
+    bool rst = (s->flags & TCPSTATE_RST) != 0;
+
+    if (had == 0 && is_own && !(opens(s) && !(s->flags & TCPSTATE_ACK)))
+        y->is_in = true; /* else the SYN may have come to an older connection */
+    enter(e, y, row->receiver, is_own, s->frame);
+    if (!y->is_in || !row->arrived || had == 0)
+        return;
+    if (!row->genuine && (s->flags & TCPSTATE_FIN) && (y->state & TOOK_FIN) && !(had & TOOK_FIN))
+        e->end[sender].false_fin_frame = s->frame;
+    if (!rst && had == IS(LAST_ACK) && (y->state & GONE))
+        y->fin_acked = true;
+    /* TIME-WAIT has nothing left to be closed. */
+    if (rst && !spares && !(had & GONE) && ((y->state & GONE) || (x->aborted && y->state == IS(TIME_WAIT)))) {
+        y->was_reset = true;
+        reset_by(e, sender, row->genuine, had == IS(SYN_SENT) && !(x->states & OPENING), s->frame);
+    }
+}
+
+static uint8_t outcome_of(const struct ending *e, const struct tcpstate_summary *s) {
+    bool open = true, any_open = false;
+
+    for (unsigned role = 0; role < 2; role++) {
+        bool was = (e->end[role].states & WAS_OPEN) != 0;
+        any_open = any_open || was;
+        /* ... or it is not told how that end came into the connection */
+        open = open && (was || (e->end[role].states == 0 && s->outcome == TCPSTATE_OUTCOME_ESTABLISHED));
+    }
+
+    if (e->refused)
+        return TCPSTATE_OUTCOME_REFUSED;
+    if (s->outcome == TCPSTATE_OUTCOME_UNANSWERED)
+        return s->outcome;
+    if (e->reset)
+        return TCPSTATE_OUTCOME_RESET;
+    if (e->closed_frame != 0)
+        return TCPSTATE_OUTCOME_CLOSED;
+    if (sent_fin(e, 0) && sent_fin(e, 1))
+        return TCPSTATE_OUTCOME_CLOSING;
+    if (sent_fin(e, 0) || sent_fin(e, 1) || took_fin(e, 0) || took_fin(e, 1))
+        return TCPSTATE_OUTCOME_HALF_CLOSED;
+    if (open && any_open)
+        return TCPSTATE_OUTCOME_ESTABLISHED;
+    if (s->synack_frame != 0 || s->outcome == TCPSTATE_OUTCOME_INCOMPLETE)
+        return TCPSTATE_OUTCOME_INCOMPLETE;
+    return TCPSTATE_OUTCOME_UNKNOWN;
+}
+
+/* By its numbers the FIN of x is the second, even if it was somebody else's octet that x acknowledges with it. */
+static bool follows(const struct fate *x, const struct fate *y) {
+    return x->fin_is_first && y->fin_frame != 0 && seq_at_least(x->fin_ack, y->fin_end);
+}
+
+static uint8_t first_closer(const struct ending *e, bool any_own) {
+    bool first[2];
+
+    for (unsigned role = 0; role < 2; role++)
+        first[role] = any_own ? sent_fin(e, role) && (!sent_fin(e, !role) || (e->end[role].states & CLOSED_FIRST))
+                              : took_fin(e, !role);
+    if (first[0] && first[1])
+        for (unsigned role = 0; role < 2; role++)
+            first[role] = !follows(&e->end[role], &e->end[!role]);
+    if (first[0] == first[1])
+        return TCPSTATE_BY_BOTH;
+    return first[TCPSTATE_CLIENT] ? TCPSTATE_BY_CLIENT : TCPSTATE_BY_SERVER;
+}
+
+static void tell_closers(const struct ending *e, struct tcpstate_summary *s) {
+    bool any_own = sent_fin(e, 0) || sent_fin(e, 1);
+    /* What somebody else has closed is told only if the ends went no further. */
+    bool any_fin = any_own || (!e->reset && (took_fin(e, 0) || took_fin(e, 1)));
+
+    s->closed_by = any_fin ? first_closer(e, any_own) : e->reset_by;
+    s->close_kind = TCPSTATE_CLOSE_UNDECIDED;
+    if (e->reset || e->refused)
+        s->close_kind = any_fin ? TCPSTATE_CLOSE_FIN_RESET : TCPSTATE_CLOSE_RESET;
+    else if (e->closed_frame != 0)
+        s->close_kind = s->closed_by == TCPSTATE_BY_BOTH ? TCPSTATE_CLOSE_SIMULTANEOUS
+                        : e->three_segment               ? TCPSTATE_CLOSE_THREE_SEGMENT
+                                                         : TCPSTATE_CLOSE_FOUR_WAY;
+}
+
+/* What the findings of the end are told by. */
+static void tell_facts(const struct ending *e, struct tcpstate_summary *s) {
+    struct tcpstate_end_facts *f = &s->end_facts;
+
+    for (unsigned role = 0; role < 2; role++) {
+        uint32_t fin_frame = e->end[role].fin_frame ? e->end[role].fin_frame : e->end[role].false_fin_frame;
+        if (fin_frame != 0 || e->end[role].link_is_false)
+            s->fin_frame[role] = fin_frame;
+        s->false_fin_frame[role] = 0;
+        f->fin_acked[role] = e->end[role].fin_acked;
+        if (e->end[role].state != IS(CLOSE_WAIT))
+            f->close_wait_frame[role] = 0;
+    }
+    if (e->reset_frame != 0 || e->reset_is_false) { /* else it has ended nothing here */
+        s->rst_frame = e->reset_frame;
+        s->rst_void_frame = s->rst_next_frame = 0;
+    }
+    if (e->reset)
+        f->ignored_reset.frame = 0;
+}
+
+static bool was_open(const struct tcpstate_summary *s) {
+    return s->outcome == TCPSTATE_OUTCOME_ESTABLISHED || s->outcome == TCPSTATE_OUTCOME_HALF_CLOSED ||
+           s->outcome == TCPSTATE_OUTCOME_CLOSING || s->outcome == TCPSTATE_OUTCOME_CLOSED;
+}
+
+/* The SYN of an end that is opening already was captured before the segment with which its connection begins, or has
+ * come again since: it changes the connection, if only by number. */
+static void change_opener(struct ending *e, struct fate *x, bool enters, uint32_t frame) {
+    if (!(x->state & OPENING))
+        return;
+    x->is_in = enters;
+    x->has_left = !enters;
+    if (enters)
+        note_state(e, x, x->state, frame);
+}
+
+/* No reset was taken, but two have crossed, or one has come to an end that was gone without a word. */
+static void judge_aborts(struct ending *e) {
+    const struct fate *c = &e->end[TCPSTATE_CLIENT], *s = &e->end[TCPSTATE_SERVER];
+    bool both_gone = c->is_in && s->is_in && (c->state & GONE) && (s->state & GONE);
+
+    if ((c->aborted && s->aborted) || ((c->aborted || s->aborted) && both_gone)) {
+        e->reset = true;
+        e->reset_by = !s->aborted ? TCPSTATE_BY_CLIENT : !c->aborted ? TCPSTATE_BY_SERVER : TCPSTATE_BY_BOTH;
+        e->reset_frame = e->abort_frame;
+    }
+}
+
+void tcpstate_course_end(const struct tcpstate_course_row *rows, const struct tcpstate_segment *segments,
+                         uint32_t first, uint32_t count, struct tcpstate_summary *summary) {
+    struct ending e = {.reset_by = TCPSTATE_NOBODY};
+    bool is_picked_up = !opens(&segments[first]), has_begun = false;
+
+    if (segments[first].traits & TCPSTATE_SELF)
+        return;
+    for (uint32_t event = 0; event != TCPSTATE_COURSE_END; event = rows[event / 2].next[event % 2]) {
+        uint32_t index = event / 2;
+        const struct tcpstate_segment *s = &segments[index];
+        unsigned sender = s->direction == summary->client_direction ? TCPSTATE_CLIENT : TCPSTATE_SERVER;
+        bool is_own = index >= first && index < first + count;
+        if (is_picked_up && !has_begun && index >= first) {
+            has_begun = true;
+            for (unsigned role = 0; role < 2; role++) {
+                e.end[role].is_in = true;
+                if (e.end[role].state != 0)
+                    note_state(&e, &e.end[role], e.end[role].state, s->frame);
+            }
+        }
+        if (rows[index].genuine && opens(s) && ((index == first && !is_picked_up) || index == first + count))
+            change_opener(&e, &e.end[event % 2 == 0 ? sender : !sender], is_own, s->frame);
+        if (!rows[index].genuine && s->frame == summary->fin_frame[sender])
+            e.end[sender].link_is_false = true;
+        if (event % 2 == 0)
+            send(&e, sender, &rows[index], s, is_own);
+        else
+            take(&e, sender, &rows[index], s, is_own);
+        if (e.closed_frame == 0 && e.end[0].fin_acked && e.end[1].fin_acked)
+            e.closed_frame = s->frame;
+    }
+    if (((e.end[0].states | e.end[1].states) & ~(uint32_t)GONE) == 0 && !was_open(summary))
+        return; /* the course knows no such connection: somebody else's SYN and its answer */
+    if (!e.reset && !e.refused && e.closed_frame == 0)
+        judge_aborts(&e);
+    e.reset_is_false = !e.reset && !e.refused &&
+                       (summary->close_kind == TCPSTATE_CLOSE_RESET || summary->close_kind == TCPSTATE_CLOSE_FIN_RESET);
+    summary->outcome = outcome_of(&e, summary);
+    tell_closers(&e, summary);
+    tell_facts(&e, summary);
+}
