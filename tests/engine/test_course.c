@@ -126,6 +126,26 @@ static void test_lost_fin(bool lost) {
     check(states(4, TCPSTATE_FIN_WAIT_1, lost ? TCPSTATE_ESTABLISHED : TCPSTATE_CLOSE_WAIT), "the state follows");
 }
 
+/* While B is silent A acknowledges all its text, segment by segment, then closes. Each ACK may have been lost, which is
+ * thought through, but what is rare must not keep what is not from being looked at: only the FIN was. */
+static void test_fin_lost_behind_many_acks(void) {
+    enum { ACKS = 24 };
+
+    handshake();
+    for (uint32_t i = 0; i < ACKS; i++)
+        captured(i == 0 ? 100 : 0, 1, P | A, 1 + 1000 * i, 1000, 1);
+    for (uint32_t i = 0; i < ACKS; i++)
+        captured(i == 0 ? 10 : 0, 0, A, 1, 0, 1001 + 1000 * i);
+    captured(0, 0, F | A, 1, 0, 1000 * ACKS + 1);
+    captured(150, 1, P | A, 1000 * ACKS + 1, 100, 1);
+    captured(100, 0, F | A, 1, 0, 1000 * ACKS + 101);
+    captured(10, 1, A, 1000 * ACKS + 101, 0, 2);
+    check(run(), "a long silence is told");
+    check(!rows[count - 4].arrived, "the FIN was lost");
+    check(states(count - 3, TCPSTATE_FIN_WAIT_1, TCPSTATE_ESTABLISHED), "so its receiver was in ESTABLISHED");
+    check(states(count - 2, TCPSTATE_ESTABLISHED, TCPSTATE_FIN_WAIT_1), "and still was when it went on");
+}
+
 /* The capture starts in the middle, in the worse case with a segment that neither end has sent. */
 static void test_late_start(bool forged) {
     count = 0;
@@ -300,6 +320,7 @@ int main(void) {
     test_forged_reset(false);
     test_lost_fin(true);
     test_lost_fin(false);
+    test_fin_lost_behind_many_acks();
     test_late_start(false);
     test_late_start(true);
     test_silent_server(true);
