@@ -37,7 +37,7 @@ struct fate {
 
 struct ending {
     struct fate end[2];
-    uint32_t reset_frame, abort_frame, closed_frame, first_fin_frame;
+    uint32_t reset_frame, abort_frame, closed_frame;
     uint8_t reset_by; /* enum tcpstate_party */
     bool refused, reset, three_segment;
     bool reset_is_false; /* that of the summary */
@@ -66,7 +66,7 @@ static void begin(struct ending *e, struct fate *x, bool is_own) {
     }
 }
 
-static void note_state(struct ending *e, struct fate *x, uint32_t bit, uint32_t frame) {
+static void note_state(struct ending *e, struct fate *x, uint32_t bit) {
     const struct fate *y = &e->end[x == &e->end[0]];
 
     x->states |= bit;
@@ -77,11 +77,9 @@ static void note_state(struct ending *e, struct fate *x, uint32_t bit, uint32_t 
         x->fin_acked = false;
         e->closed_frame = 0;
     }
-    if (e->first_fin_frame == 0 && (bit & (SENT_FIN | TOOK_FIN)))
-        e->first_fin_frame = frame;
 }
 
-static void enter(struct ending *e, struct fate *x, uint8_t state, bool is_own, uint32_t frame) {
+static void enter(struct ending *e, struct fate *x, uint8_t state, bool is_own) {
     uint32_t bit = 1u << state;
 
     if (state == TCPSTATE_UNKNOWN)
@@ -90,7 +88,7 @@ static void enter(struct ending *e, struct fate *x, uint8_t state, bool is_own, 
         begin(e, x, is_own);
     x->state = bit;
     if (x->is_in)
-        note_state(e, x, bit, frame);
+        note_state(e, x, bit);
 }
 
 /* The first that an end has sent; if neither did, the first of somebody else. */
@@ -131,14 +129,14 @@ static void send(struct ending *e, unsigned sender, const struct tcpstate_course
         return;
     if (row->earlier) {
         if (fin && is_own && x->is_in && (1u << row->sender & SENT_FIN)) {
-            note_state(e, x, 1u << row->sender, s->frame);
+            note_state(e, x, 1u << row->sender);
             note_fin(x, s);
         }
         return;
     }
     if (x->state == 0 && is_own)
         x->is_in = true;
-    enter(e, x, row->sender, is_own, s->frame);
+    enter(e, x, row->sender, is_own);
     if (!x->is_in)
         return;
     if (s->flags & TCPSTATE_RST) {
@@ -165,7 +163,7 @@ static void take(struct ending *e, unsigned sender, const struct tcpstate_course
 
     if (had == 0 && is_own && !(opens(s) && !(s->flags & TCPSTATE_ACK)))
         y->is_in = true; /* else the SYN may have come to an older connection */
-    enter(e, y, row->receiver, is_own, s->frame);
+    enter(e, y, row->receiver, is_own);
     if (!y->is_in || !row->arrived || had == 0)
         return;
     if (!row->genuine && (s->flags & TCPSTATE_FIN) && (y->state & TOOK_FIN) && !(had & TOOK_FIN))
@@ -270,13 +268,13 @@ static bool was_open(const struct tcpstate_summary *s) {
 
 /* The SYN of an end that is opening already was captured before the segment with which its connection begins, or has
  * come again since: it changes the connection, if only by number. */
-static void change_opener(struct ending *e, struct fate *x, bool enters, uint32_t frame) {
+static void change_opener(struct ending *e, struct fate *x, bool enters) {
     if (!(x->state & OPENING))
         return;
     x->is_in = enters;
     x->has_left = !enters;
     if (enters)
-        note_state(e, x, x->state, frame);
+        note_state(e, x, x->state);
 }
 
 /* No reset was taken, but two have crossed, or one has come to an end that was gone without a word. */
@@ -308,11 +306,11 @@ void tcpstate_course_end(const struct tcpstate_course_row *rows, const struct tc
             for (unsigned role = 0; role < 2; role++) {
                 e.end[role].is_in = true;
                 if (e.end[role].state != 0)
-                    note_state(&e, &e.end[role], e.end[role].state, s->frame);
+                    note_state(&e, &e.end[role], e.end[role].state);
             }
         }
         if (rows[index].genuine && opens(s) && ((index == first && !is_picked_up) || index == first + count))
-            change_opener(&e, &e.end[event % 2 == 0 ? sender : !sender], is_own, s->frame);
+            change_opener(&e, &e.end[event % 2 == 0 ? sender : !sender], is_own);
         if (!rows[index].genuine && s->frame == summary->fin_frame[sender])
             e.end[sender].link_is_false = true;
         if (event % 2 == 0)
