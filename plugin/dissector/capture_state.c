@@ -453,7 +453,7 @@ static void settle_connection(struct connection *connection, const struct tcpsta
                               const struct tcpstate_segment *segments, uint32_t first, uint32_t count) {
     const bool was_judged_again = connection->conversation->rerun && connection->settled;
     struct tcpstate_summary settled = was_judged_again ? *connection->settled : *summary_of(connection);
-    tcpstate_course_end(rows, segments, first, count, &settled);
+    tcpstate_course_outcome(rows, segments, first, count, &settled);
     if (!connection->settled)
         connection->settled = wmem_new(wmem_file_scope(), struct tcpstate_summary);
     *connection->settled = settled;

@@ -299,14 +299,17 @@ static void explore(struct tcpstate_course *c, struct hypothesis h, uint32_t ind
                 try_send(c, &h, index);
             waits = waits || gap_ns < answer_ns;
         } else if (gap_ns < deadline_ns) {
-            struct hypothesis early = h;
+            const int cost = h.cost;
+            const uint32_t strain = h.strain_ms;
             int64_t slack_ns = c->facts.is_at[d] ? MS_NS / 2
                                : is_pure_ack(q)  ? answer_ns / 4 + 2 * MS_NS
                                                  : answer_ns / 2 + 5 * MS_NS;
             if (unseen ? news_ns * 4 > answer_ns * 3 : gap_ns > answer_ns + slack_ns)
-                early.cost += !unseen && gap_ns > 2 * answer_ns + 20 * MS_NS ? 3 : 1; /* it should have arrived */
-            early.strain_ms += strain_ms(gap_ns, answer_ns);
-            try_send(c, &early, index);
+                h.cost += !unseen && gap_ns > 2 * answer_ns + 20 * MS_NS ? 3 : 1; /* it should have arrived */
+            h.strain_ms += strain_ms(gap_ns, answer_ns);
+            try_send(c, &h, index);
+            h.cost = cost;
+            h.strain_ms = strain;
         }
         for (unsigned i = 0; i < COURSE_LATE && branches > 0; i++) {
             if (h.end[d].late[i] == 0)
@@ -621,7 +624,7 @@ static void mark_best(struct tcpstate_course *c, uint32_t event, uint32_t index)
 }
 
 static void tell(const struct tcpstate_course *c, uint32_t event, struct tcpstate_course_row *rows) {
-    uint32_t next = TCPSTATE_COURSE_END;
+    uint32_t next = TCPSTATE_COURSE_LAST;
 
     for (; event != NO_EVENT; event = c->events[event].parent) {
         const struct event *e = &c->events[event];

@@ -8,7 +8,7 @@
  *   course_begin.c     what the endpoints can have been when the capture started
  *   course_facts.c     what the whole tells about clocks and distances
  *   course_deliver.c   what a delivery does to an endpoint, and what it must answer
- *   course_end.c       what became of a connection
+ *   course_outcome.c   what became of a connection
  *   course_send.c      how well a transmission fits the endpoint that is said to have made it
  *
  * What speaks against a course costs: a segment lost behind the capture point, one that was not captured, one that was
@@ -46,7 +46,8 @@ enum {                     /* costs */
        COST_ECHO = 4,      /* it echoes another timestamp than it should */
        COST_SACK = 4,      /* it tells to have received what it has not, or the reverse */
        COST_AT_END = 7,    /* on top: lost or unseen right where the capture was taken */
-       COST_NO_REASON = 2  /* an ACK that nothing asked for */
+       COST_NO_REASON = 2, /* an ACK that nothing asked for */
+       COST_WINDOW = 5     /* a RST that is an answer has no window to tell */
 };
 
 enum course_reply_kind { COURSE_REPLY_NONE, COURSE_REPLY_RST, COURSE_REPLY_RST_ACK };
@@ -158,7 +159,7 @@ bool course_hear_rst(struct course_end *x, const struct course_end *y);
 int course_cost_of_silence(enum tcpstate_state state);
 
 bool course_ack_is_overdue(const struct course_end *end, int64_t now_ns);
-/* Its FIN has been acknowledged, as far as it knows, neither at once nor after it should have come again. */
+/* As far as it knows, its FIN is not acknowledged, though by now it should have sent it again. */
 bool course_fin_is_overdue(const struct course_end *end, int64_t now_ns);
 
 struct course_sent {

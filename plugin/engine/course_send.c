@@ -322,7 +322,7 @@ static void send_rst_to_unseen(struct sending *t, const struct course_end *x, co
     int cost = closed ? 0 : course_cost_of_silence((enum tcpstate_state)x->state);
 
     if (s->window != 0)
-        cost += 5;
+        cost += COST_WINDOW;
     note_sent(&e, s);
     if (t->ack) { /* ... a SYN */
         if (s->seq != 0)
@@ -373,7 +373,7 @@ static void send_rst(struct sending *t, const struct course_end *x, const struct
         if (!t->ack && (s->options & TCPSTATE_OPT_TIMESTAMPS))
             cost += COST_ODD; /* without a connection there is nothing to fill options */
         if (s->window != 0)
-            cost += 5;
+            cost += COST_WINDOW;
         if (waited_ms > t->facts->answer_ns[s->direction] * 3 / 2 / MS_NS + 5)
             cost++;
         e.reply_count = (uint8_t)(x->reply_count - i - 1);

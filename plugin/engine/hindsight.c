@@ -3,7 +3,7 @@
  * Verdicts: what a later segment shows about an earlier one, kept by the number of the segment within its conversation.
  * A run only writes them; the next run of the same segments obeys them, so that each state can be told in the light of
  * the whole capture. A ring: when it is full, the oldest is forgotten. Where anything was doubtful, course.c tells the
- * states better, and course_end.c the final words but Zeek's; those rest on the verdicts, and so do the states of a
+ * states better, and course_outcome.c the final words but Zeek's; those rest on the verdicts, and so do the states of a
  * capture of one direction in which nobody else spoke.
  */
 #include "judgement.h"

@@ -347,7 +347,7 @@ uint32_t tcpstate_contradicted_in(const struct tcpstate_conversation *conversati
  * of the capture is explained best. It costs more than a rerun, so it is meant for conversations in which a report was
  * doubtful. Of one direction alone it tells only where somebody else spoke: the verdicts know a lone octet better. */
 enum { TCPSTATE_COURSE_SEGMENTS = 5000 }; /* of a longer conversation nothing is told */
-#define TCPSTATE_COURSE_END UINT32_MAX
+#define TCPSTATE_COURSE_LAST UINT32_MAX   /* nothing follows */
 struct tcpstate_course_row {
     uint8_t sender, receiver; /* enum tcpstate_state */
     bool genuine;             /* its nominal sender sent it, not somebody else */
@@ -355,7 +355,7 @@ struct tcpstate_course_row {
     bool told;                /* the receiver's part */
     bool earlier;             /* a copy, or overtaken: `sender` is what it was then */
     /* What follows in time on the sending [0] and on the arrival [1] of this segment: 2 * index of the segment that is
-     * sent, + 1 of one that arrives; TCPSTATE_COURSE_END: nothing. The first to be sent is segment 0. */
+     * sent, + 1 of one that arrives; TCPSTATE_COURSE_LAST: nothing. The first to be sent is segment 0. */
     uint32_t next[2];
     uint32_t sender_decided, receiver_decided; /* index of the segment that showed it; UINT32_MAX: the end */
 };
@@ -372,10 +372,10 @@ bool tcpstate_course(const struct tcpstate_settings *settings, const struct tcps
 uint32_t tcpstate_course_states(const struct tcpstate_course_row *row, enum tcpstate_role sender,
                                 const uint8_t shown[2], uint8_t settled[2]);
 /* What became of one connection as its course tells it: `count` segments of the conversation from `first` on. Overwrites
- * the words of `summary`, which the last rerun has found, but for those that are Zeek's. `rows` and `segments` are those
- * of the whole conversation: an end may stay in a connection while the other has a new one already. */
-void tcpstate_course_end(const struct tcpstate_course_row *rows, const struct tcpstate_segment *segments,
-                         uint32_t first, uint32_t count, struct tcpstate_summary *summary);
+ * in `summary`, which the last rerun has found, the outcome and what tcpstate_final_findings() reads. `rows` and
+ * `segments` are those of the whole conversation: an end may stay in a connection while the other has a new one already. */
+void tcpstate_course_outcome(const struct tcpstate_course_row *rows, const struct tcpstate_segment *segments,
+                             uint32_t first, uint32_t count, struct tcpstate_summary *summary);
 
 /* ---- names and texts ------------------------------------------------------------------------------------------ */
 

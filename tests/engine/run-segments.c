@@ -219,7 +219,7 @@ static void settle_connections(size_t index, const struct tcpstate_course_row *c
         if (!is_end && row->conversation != index)
             continue;
         if (last && (is_end || row->connection != last->connection)) {
-            tcpstate_course_end(course, segments, first, at - first, &connections[last->connection].settled);
+            tcpstate_course_outcome(course, segments, first, at - first, &connections[last->connection].settled);
             first = at;
         }
         last = row;

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * What became of a connection, as its likeliest course tells it. That knows both ends at each segment, so the final words
- * follow from the states that each went through:
+ * What became of a connection, as its likeliest course tells it. That knows both ends at each segment, so the outcome
+ * follows from the states that each went through:
  *
- *   FIN-WAIT-1, FIN-WAIT-2, CLOSING, TIME-WAIT   it sent its FIN before it took the peer's, if it did
- *   LAST-ACK                                     ... after
- *   CLOSE-WAIT, CLOSING, LAST-ACK, TIME-WAIT     it took the peer's FIN, and acknowledges it whenever it speaks
- *   FIN-WAIT-2, TIME-WAIT                        its own FIN was acknowledged
+ *   FIN-WAIT-1, FIN-WAIT-2, CLOSING, LAST-ACK, TIME-WAIT   it sent its FIN
+ *   CLOSE-WAIT, CLOSING, LAST-ACK, TIME-WAIT               it took the peer's FIN, and acknowledges it whenever it speaks
+ *   FIN-WAIT-2, TIME-WAIT                                  its own FIN was acknowledged
  *
  * and a reset is one that closed its receiver, or one of two that crossed.
  */
@@ -16,32 +15,27 @@
 enum {
     GONE = IS(CLOSED) | IS(LISTEN),
     OPENING = IS(SYN_SENT) | IS(SYN_RECEIVED),
-    CLOSED_FIRST = IS(FIN_WAIT_1) | IS(FIN_WAIT_2) | IS(CLOSING) | IS(TIME_WAIT),
     TOOK_FIN = IS(CLOSE_WAIT) | IS(CLOSING) | IS(LAST_ACK) | IS(TIME_WAIT),
-    SENT_FIN = CLOSED_FIRST | IS(LAST_ACK),
+    SENT_FIN = IS(FIN_WAIT_1) | IS(FIN_WAIT_2) | IS(CLOSING) | IS(LAST_ACK) | IS(TIME_WAIT),
     HAS_ACK = IS(FIN_WAIT_2) | IS(TIME_WAIT),
     WAS_OPEN = IS(ESTABLISHED) | TOOK_FIN | SENT_FIN
 };
 
 /* One end in this connection, by role. */
 struct fate {
-    uint32_t state;                       /* it is in, a bit; 0: not told yet */
-    uint32_t states;                      /* it has been in */
-    uint32_t fin_frame, fin_end, fin_ack; /* its FIN */
-    uint32_t false_fin_frame;             /* one that the peer took, but it had not sent */
-    bool is_in;                           /* else it is in the connection before or after */
+    uint32_t state;           /* it is in, a bit; 0: not told yet */
+    uint32_t states;          /* it has been in */
+    uint32_t fin_frame;       /* its FIN */
+    uint32_t false_fin_frame; /* one that the peer took, but it had not sent */
+    bool link_is_false;       /* the FIN of the summary is somebody else's */
+    bool is_in;               /* else it is in the connection before or after */
     bool has_left, fin_acked, aborted, was_reset;
-    bool fin_is_first, link_is_false;
     bool denies; /* it had sent no FIN when the peer took one: that was somebody else's */
 };
 
 struct ending {
     struct fate end[2];
-    uint32_t reset_frame, abort_frame, closed_frame;
-    uint8_t reset_by; /* enum tcpstate_party */
-    bool refused, reset, three_segment;
-    bool reset_is_false; /* that of the summary */
-    bool by_others;      /* it was nobody's reset of the two, so far */
+    bool refused, reset, closed;
 };
 
 static bool took_fin(const struct ending *e, unsigned role) { return (e->end[role].states & TOOK_FIN) != 0; }
@@ -58,9 +52,7 @@ static void begin(struct ending *e, struct fate *x, bool is_own) {
         x->has_left = true;
     } else if (x->is_in && x->was_reset) { /* that has changed nothing */
         x->was_reset = false;
-        e->reset = e->refused = e->by_others = false;
-        e->reset_by = TCPSTATE_NOBODY;
-        e->reset_frame = 0;
+        e->reset = e->refused = false;
     } else if (is_own && !x->has_left) {
         x->is_in = true;
     }
@@ -75,7 +67,7 @@ static void note_state(struct ending *e, struct fate *x, uint32_t bit) {
     if ((bit & (IS(ESTABLISHED) | IS(CLOSE_WAIT))) && !(x->states & SENT_FIN) && (y->states & TOOK_FIN)) {
         x->denies = true;
         x->fin_acked = false;
-        e->closed_frame = 0;
+        e->closed = false;
     }
 }
 
@@ -91,21 +83,6 @@ static void enter(struct ending *e, struct fate *x, uint8_t state, bool is_own) 
         note_state(e, x, bit);
 }
 
-/* The first that an end has sent; if neither did, the first of somebody else. */
-static void reset_by(struct ending *e, unsigned sender, bool is_genuine, bool refuses, uint32_t frame) {
-    bool is_first = !e->reset && !e->refused && e->closed_frame == 0;
-
-    if (!is_first && !(e->by_others && is_genuine))
-        return;
-    if (is_first) {
-        e->refused = refuses;
-        e->reset = !refuses;
-    }
-    e->by_others = !is_genuine;
-    e->reset_by = sender == TCPSTATE_CLIENT ? TCPSTATE_BY_CLIENT : TCPSTATE_BY_SERVER;
-    e->reset_frame = frame;
-}
-
 /* By number a connection begins with this segment. */
 static bool opens(const struct tcpstate_segment *s) {
     return (s->flags & (TCPSTATE_SYN | TCPSTATE_RST)) == TCPSTATE_SYN;
@@ -115,20 +92,17 @@ static void note_fin(struct fate *x, const struct tcpstate_segment *s) {
     if (!(s->flags & TCPSTATE_FIN) || (s->flags & TCPSTATE_RST) || x->fin_frame != 0 || !(x->states & SENT_FIN))
         return;
     x->fin_frame = s->frame;
-    x->fin_end = course_end_of(s);
-    x->fin_ack = s->ack;
-    x->fin_is_first = x->state == IS(FIN_WAIT_1); /* not a repetition */
 }
 
 static void send(struct ending *e, unsigned sender, const struct tcpstate_course_row *row,
                  const struct tcpstate_segment *s, bool is_own) {
     struct fate *x = &e->end[sender], *y = &e->end[!sender];
-    bool was_alive = x->is_in && x->state != 0 && !(x->state & GONE), fin = (s->flags & TCPSTATE_FIN) != 0;
+    bool was_alive = x->is_in && x->state != 0 && !(x->state & GONE);
 
     if (!row->genuine)
         return;
     if (row->earlier) {
-        if (fin && is_own && x->is_in && (1u << row->sender & SENT_FIN)) {
+        if ((s->flags & TCPSTATE_FIN) && is_own && x->is_in && (1u << row->sender & SENT_FIN)) {
             note_state(e, x, 1u << row->sender);
             note_fin(x, s);
         }
@@ -140,17 +114,12 @@ static void send(struct ending *e, unsigned sender, const struct tcpstate_course
     if (!x->is_in)
         return;
     if (s->flags & TCPSTATE_RST) {
-        if (was_alive && (x->state & GONE)) {
-            x->aborted = true;
-            e->abort_frame = e->abort_frame != 0 ? e->abort_frame : s->frame;
-        }
+        x->aborted = x->aborted || (was_alive && (x->state & GONE));
         return;
     }
     note_fin(x, s);
-    if ((s->flags & TCPSTATE_ACK) && !(s->flags & TCPSTATE_SYN) && (x->state & TOOK_FIN) && y->is_in) {
-        e->three_segment = e->three_segment || (!y->fin_acked && fin && x->state == IS(LAST_ACK));
+    if ((s->flags & TCPSTATE_ACK) && !(s->flags & TCPSTATE_SYN) && (x->state & TOOK_FIN) && y->is_in)
         y->fin_acked = true;
-    }
 }
 
 static void take(struct ending *e, unsigned sender, const struct tcpstate_course_row *row,
@@ -173,7 +142,10 @@ static void take(struct ending *e, unsigned sender, const struct tcpstate_course
     /* TIME-WAIT has nothing left to be closed. */
     if (rst && !spares && !(had & GONE) && ((y->state & GONE) || (x->aborted && y->state == IS(TIME_WAIT)))) {
         y->was_reset = true;
-        reset_by(e, sender, row->genuine, had == IS(SYN_SENT) && !(x->states & OPENING), s->frame);
+        if (!e->reset && !e->refused && !e->closed) {
+            e->refused = had == IS(SYN_SENT) && !(x->states & OPENING);
+            e->reset = !e->refused;
+        }
     }
 }
 
@@ -193,7 +165,7 @@ static uint8_t outcome_of(const struct ending *e, const struct tcpstate_summary 
         return s->outcome;
     if (e->reset)
         return TCPSTATE_OUTCOME_RESET;
-    if (e->closed_frame != 0)
+    if (e->closed)
         return TCPSTATE_OUTCOME_CLOSED;
     if (sent_fin(e, 0) && sent_fin(e, 1))
         return TCPSTATE_OUTCOME_CLOSING;
@@ -204,40 +176,6 @@ static uint8_t outcome_of(const struct ending *e, const struct tcpstate_summary 
     if (s->synack_frame != 0 || s->outcome == TCPSTATE_OUTCOME_INCOMPLETE)
         return TCPSTATE_OUTCOME_INCOMPLETE;
     return TCPSTATE_OUTCOME_UNKNOWN;
-}
-
-/* By its numbers the FIN of x is the second, even if it was somebody else's octet that x acknowledges with it. */
-static bool follows(const struct fate *x, const struct fate *y) {
-    return x->fin_is_first && y->fin_frame != 0 && seq_at_least(x->fin_ack, y->fin_end);
-}
-
-static uint8_t first_closer(const struct ending *e, bool any_own) {
-    bool first[2];
-
-    for (unsigned role = 0; role < 2; role++)
-        first[role] = any_own ? sent_fin(e, role) && (!sent_fin(e, !role) || (e->end[role].states & CLOSED_FIRST))
-                              : took_fin(e, !role);
-    if (first[0] && first[1])
-        for (unsigned role = 0; role < 2; role++)
-            first[role] = !follows(&e->end[role], &e->end[!role]);
-    if (first[0] == first[1])
-        return TCPSTATE_BY_BOTH;
-    return first[TCPSTATE_CLIENT] ? TCPSTATE_BY_CLIENT : TCPSTATE_BY_SERVER;
-}
-
-static void tell_closers(const struct ending *e, struct tcpstate_summary *s) {
-    bool any_own = sent_fin(e, 0) || sent_fin(e, 1);
-    /* What somebody else has closed is told only if the ends went no further. */
-    bool any_fin = any_own || (!e->reset && (took_fin(e, 0) || took_fin(e, 1)));
-
-    s->closed_by = any_fin ? first_closer(e, any_own) : e->reset_by;
-    s->close_kind = TCPSTATE_CLOSE_UNDECIDED;
-    if (e->reset || e->refused)
-        s->close_kind = any_fin ? TCPSTATE_CLOSE_FIN_RESET : TCPSTATE_CLOSE_RESET;
-    else if (e->closed_frame != 0)
-        s->close_kind = s->closed_by == TCPSTATE_BY_BOTH ? TCPSTATE_CLOSE_SIMULTANEOUS
-                        : e->three_segment               ? TCPSTATE_CLOSE_THREE_SEGMENT
-                                                         : TCPSTATE_CLOSE_FOUR_WAY;
 }
 
 /* What the findings of the end are told by. */
@@ -252,10 +190,6 @@ static void tell_facts(const struct ending *e, struct tcpstate_summary *s) {
         f->fin_acked[role] = e->end[role].fin_acked;
         if (e->end[role].state != IS(CLOSE_WAIT))
             f->close_wait_frame[role] = 0;
-    }
-    if (e->reset_frame != 0 || e->reset_is_false) { /* else it has ended nothing here */
-        s->rst_frame = e->reset_frame;
-        s->rst_void_frame = s->rst_next_frame = 0;
     }
     if (e->reset)
         f->ignored_reset.frame = 0;
@@ -282,21 +216,17 @@ static void judge_aborts(struct ending *e) {
     const struct fate *c = &e->end[TCPSTATE_CLIENT], *s = &e->end[TCPSTATE_SERVER];
     bool both_gone = c->is_in && s->is_in && (c->state & GONE) && (s->state & GONE);
 
-    if ((c->aborted && s->aborted) || ((c->aborted || s->aborted) && both_gone)) {
-        e->reset = true;
-        e->reset_by = !s->aborted ? TCPSTATE_BY_CLIENT : !c->aborted ? TCPSTATE_BY_SERVER : TCPSTATE_BY_BOTH;
-        e->reset_frame = e->abort_frame;
-    }
+    e->reset = (c->aborted && s->aborted) || ((c->aborted || s->aborted) && both_gone);
 }
 
-void tcpstate_course_end(const struct tcpstate_course_row *rows, const struct tcpstate_segment *segments,
-                         uint32_t first, uint32_t count, struct tcpstate_summary *summary) {
-    struct ending e = {.reset_by = TCPSTATE_NOBODY};
+void tcpstate_course_outcome(const struct tcpstate_course_row *rows, const struct tcpstate_segment *segments,
+                             uint32_t first, uint32_t count, struct tcpstate_summary *summary) {
+    struct ending e = {.reset = false};
     bool is_picked_up = !opens(&segments[first]), has_begun = false;
 
     if (segments[first].traits & TCPSTATE_SELF)
         return;
-    for (uint32_t event = 0; event != TCPSTATE_COURSE_END; event = rows[event / 2].next[event % 2]) {
+    for (uint32_t event = 0; event != TCPSTATE_COURSE_LAST; event = rows[event / 2].next[event % 2]) {
         uint32_t index = event / 2;
         const struct tcpstate_segment *s = &segments[index];
         unsigned sender = s->direction == summary->client_direction ? TCPSTATE_CLIENT : TCPSTATE_SERVER;
@@ -317,16 +247,12 @@ void tcpstate_course_end(const struct tcpstate_course_row *rows, const struct tc
             send(&e, sender, &rows[index], s, is_own);
         else
             take(&e, sender, &rows[index], s, is_own);
-        if (e.closed_frame == 0 && e.end[0].fin_acked && e.end[1].fin_acked)
-            e.closed_frame = s->frame;
+        e.closed = e.closed || (e.end[0].fin_acked && e.end[1].fin_acked);
     }
     if (((e.end[0].states | e.end[1].states) & ~(uint32_t)GONE) == 0 && !was_open(summary))
         return; /* the course knows no such connection: somebody else's SYN and its answer */
-    if (!e.reset && !e.refused && e.closed_frame == 0)
+    if (!e.reset && !e.refused && !e.closed)
         judge_aborts(&e);
-    e.reset_is_false = !e.reset && !e.refused &&
-                       (summary->close_kind == TCPSTATE_CLOSE_RESET || summary->close_kind == TCPSTATE_CLOSE_FIN_RESET);
     summary->outcome = outcome_of(&e, summary);
-    tell_closers(&e, summary);
     tell_facts(&e, summary);
 }
