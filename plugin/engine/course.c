@@ -426,6 +426,39 @@ static bool acknowledges_fin(const struct course_facts *facts, const struct tcps
     return false;
 }
 
+/* Had the sender of this RST, an event, lost its connection before? */
+static bool was_dead(const struct tcpstate_course *c, uint32_t rst) {
+    unsigned d = c->facts.segments[event_at(c, rst)->index].direction;
+
+    for (uint32_t e = event_at(c, rst)->parent; e != NO_EVENT; e = event_at(c, e)->parent) {
+        const struct event *event = event_at(c, e);
+        bool arrives = event->kind == TAKEN || event->kind == LOST;
+        if (c->facts.segments[event->index].direction == (arrives ? !d : d))
+            return event->state == TCPSTATE_CLOSED || event->state == TCPSTATE_LISTEN;
+    }
+    return false;
+}
+
+/* Can the sender of `s` have sent it before `rst`, another segment of it? Not if it acknowledges, or echoes, what had not
+ * reached it by then, nor if its own clock was beyond. */
+static bool can_precede(const struct course_facts *facts, const struct tcpstate_segment *s,
+                        const struct tcpstate_segment *rst, uint32_t index) {
+    unsigned d = s->direction;
+    int64_t from_ns = rst->time_ns - facts->answer_ns[d] / 4 * 3 - 20 * MS_NS;
+
+    if (facts->has_clock[d] && (s->options & TCPSTATE_OPT_TIMESTAMPS) &&
+        (int32_t)(s->tsval - (uint32_t)(rst->time_ns / MS_NS + facts->clock_ms[d])) > 0)
+        return false;
+    for (uint32_t i = index; i-- > 0 && facts->segments[i].time_ns > from_ns;) {
+        const struct tcpstate_segment *q = &facts->segments[i];
+        bool echoes = (q->options & s->options & TCPSTATE_OPT_TIMESTAMPS) != 0;
+        if (q->direction != d && !(q->flags & TCPSTATE_RST) &&
+            (echoes ? q->tsval == s->tsecr : course_end_of(q) != q->seq && course_end_of(q) == s->ack))
+            return false;
+    }
+    return true;
+}
+
 /* Has the sender of this SYN answered another with the same number? Then it was in SYN-SENT: a listener has no SYN. What
  * became of that answer tells only the other end. */
 static bool has_sent_synack(const struct tcpstate_course *c, const struct hypothesis *h,
@@ -446,7 +479,7 @@ static bool was_sent_before(const struct tcpstate_course *c, const struct hypoth
                             uint8_t *state) {
     const struct tcpstate_segment *s = &c->facts.segments[index];
     const struct course_end *x = &h->end[s->direction];
-    bool overtaken = false, fin_is_known = x->fin_sent && course_end_of(s) == x->fin + 1;
+    bool overtaken = false, from_the_dead = false, fin_is_known = x->fin_sent && course_end_of(s) == x->fin + 1;
 
     if ((s->flags & (TCPSTATE_SYN | TCPSTATE_RST | TCPSTATE_ACK)) == TCPSTATE_SYN) {
         *state = TCPSTATE_SYN_SENT; /* overtaken by what followed it */
@@ -464,6 +497,9 @@ static bool was_sent_before(const struct tcpstate_course *c, const struct hypoth
             continue;
         if (other->flags & TCPSTATE_RST) { /* what a dead socket sends says nothing about its numbers */
             bool tells = (other->flags & TCPSTATE_ACK) != 0; /* its socket was alive */
+            if (!tells && (c->facts.unseen[!s->direction] || was_dead(c, e)) &&
+                s->time_ns - other->time_ns < 400 * MS_NS && can_precede(&c->facts, s, other, index))
+                from_the_dead = true; /* nothing else comes from a dead one */
             if (tells && other->seq != 0 && seq_after(s->ack, other->ack))
                 return false; /* it knows more than the RST did */
             overtaken = overtaken || (tells && seq_at_most(course_end_of(s), other->seq));
@@ -499,14 +535,15 @@ static bool was_sent_before(const struct tcpstate_course *c, const struct hypoth
             course_move(&then, TCPSTATE_EVENT_rcv_fin);
             *state = then.state;
         }
-        return overtaken &&
+        return (overtaken || from_the_dead) &&
                (!clocks || !(other->flags & TCPSTATE_ACK) || s->tsval == other->tsval ||
                 seq_at_least(s->tsecr, other->tsecr)) &&
                seq_at_most(s->seq, x->snd_nxt) && (!(s->flags & TCPSTATE_FIN) || fin_is_known) &&
                (!(other->flags & TCPSTATE_ACK) || seq_distance(s->ack, other->ack) < 1 << 24);
     }
     *state = TCPSTATE_ESTABLISHED; /* before the capture started */
-    return c->facts.starts_late && overtaken && seq_at_most(s->seq, x->snd_nxt) && !(s->flags & TCPSTATE_FIN);
+    return c->facts.starts_late && (overtaken || (from_the_dead && x->has_snd && x->snd_nxt - s->seq < 1u << 24)) &&
+           seq_at_most(s->seq, x->snd_nxt) && !(s->flags & TCPSTATE_FIN);
 }
 
 /* The state of an end by now: what has been under way to it for long enough has arrived. */
@@ -686,6 +723,14 @@ static void choose(struct tcpstate_course *c, uint32_t index) {
 
 /* ---- the search -------------------------------------------------------------------------------------------------- */
 
+/* Who forges a RST fills in a window, as in any segment; what answers for no connection has none to fill in. */
+static int cost_of_forgery(const struct tcpstate_segment *s) {
+    bool answers = (s->flags & TCPSTATE_RST) && s->window == 0 && !(s->options & TCPSTATE_OPT_TIMESTAMPS) &&
+                   (!(s->flags & TCPSTATE_ACK) || s->seq == 0);
+
+    return COST_FORGED + (answers ? 3 : 0);
+}
+
 /* False if it would take too much room or time. */
 static bool judge(struct tcpstate_course *c, uint32_t index) {
     const struct tcpstate_segment *s = &c->facts.segments[index];
@@ -709,7 +754,7 @@ static bool judge(struct tcpstate_course *c, uint32_t index) {
         if (copy)
             send_by_others(c, h, index, SENT_COPY, COST_COPY);
         send_by_others(c, h, index, SENT_BEFORE, COST_STALE);
-        send_by_others(c, h, index, SENT_BY_OTHERS, h->forgeries ? COST_FORGED - 4 : COST_FORGED);
+        send_by_others(c, h, index, SENT_BY_OTHERS, cost_of_forgery(s) - (h->forgeries ? 4 : 0));
     }
     if (course_is_void(&c->facts, s)) {
         c->work += c->scratch_count;

@@ -353,6 +353,29 @@ static void send_rst_to_unseen(struct sending *t, const struct course_end *x, co
     add(t, &e, y, cost);
 }
 
+/* A RST as one without a connection sends it, to a segment that was not captured: x has lost its own without a word, or
+ * is still opening, and the ACK was wrong. */
+static void send_rst_to_uncaptured(struct sending *t, const struct course_end *x, const struct course_end *y) {
+    const struct tcpstate_segment *s = t->s;
+    struct course_end e = *x;
+    int silence = course_cost_of_silence((enum tcpstate_state)x->state);
+    int cost = cost_of_replies(x->reply_count) + COST_UNSEEN + COST_NO_REPLY;
+    bool opens = x->state == TCPSTATE_SYN_SENT || (x->state == TCPSTATE_SYN_RECEIVED && !x->active_open);
+
+    if (x->state < TCPSTATE_SYN_SENT || s->window != 0 || (s->options & TCPSTATE_OPT_TIMESTAMPS) ||
+        (t->ack && s->seq != 0))
+        return;
+    note_sent(&e, s);
+    if (opens && !t->ack && s->seq != x->snd_nxt)
+        add(t, &e, y, cost);
+    e.state = TCPSTATE_CLOSED;
+    e.range_count = 0;
+    e.sack_right = e.peer_fin = 0;
+    e.has_peer_fin = e.owes_ack = e.app_gone = e.app_stays = false;
+    memset(e.ranges, 0, sizeof e.ranges);
+    add(t, &e, y, cost + (silence > COST_SILENT ? silence : COST_SILENT));
+}
+
 static void send_rst(struct sending *t, const struct course_end *x, const struct course_end *y) {
     const struct tcpstate_segment *s = t->s;
     struct course_end e = *x, peer = *y;
@@ -384,6 +407,7 @@ static void send_rst(struct sending *t, const struct course_end *x, const struct
             v->shown = (uint8_t)x->replies[i].state;
         return;
     }
+    send_rst_to_uncaptured(t, x, y);
     cost = cost_of_replies(x->reply_count) + COST_ABORT + cost_of_clock(t, x);
     switch ((enum tcpstate_state)x->state) {
     case TCPSTATE_UNKNOWN:
