@@ -106,9 +106,13 @@ static enum incarnation of_syn(const struct judgement *j) {
         return INCARNATION_CANDIDATE; /* a last ACK is only assumed to have arrived; a lone RST may be forged too */
     if (over || !(x->heard || y->heard || x->has_iss || y->has_iss)) /* or nothing but resets so far */
         return INCARNATION_NEW;
-    if (j->connection->phase_reset && j->connection->rst_ns != 0 &&
-        s->time_ns - j->connection->rst_ns > j->tolerance_ns && at_rest((enum tcpstate_state)x->state))
+    bool was_reset = j->connection->phase_reset && j->connection->rst_ns != 0 &&
+                     s->time_ns - j->connection->rst_ns > j->tolerance_ns;
+    if (was_reset && at_rest((enum tcpstate_state)x->state))
         return INCARNATION_NEW;
+    if (was_reset && at_rest((enum tcpstate_state)y->state) && y->undo.cause == TCPSTATE_UNDO_RST_TAKEN &&
+        looks_genuine(x, s))
+        return INCARNATION_NEW; /* it opens only what it has closed: that RST was its own */
     if (!y->captured && x->spoke && !looks_genuine(x, s))
         return INCARNATION_CANDIDATE; /* x's next words will tell */
     if (is_late_copy(x, s))

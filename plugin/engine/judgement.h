@@ -102,6 +102,7 @@ bool capture_clock_leaves_echo(const struct judgement *j);
 bool capture_clock_came_back_to_echo(const struct judgement *j);
 bool capture_clock_came_back(const struct judgement *j);
 bool capture_is_alien(struct judgement *j);
+bool capture_timestamps_agreed(const struct judgement *j);
 void capture_read_clocks(struct judgement *j);            /* after `alien` was decided */
 int64_t capture_leg_ns(const struct tcpstate_path *path); /* -1: no sample */
 void capture_add_leg(struct tcpstate_path *path, int64_t sample_ns);

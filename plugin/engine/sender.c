@@ -424,6 +424,8 @@ void sender_judge(struct judgement *j) {
         sender_judge_syn(j);
     else
         judge_ordinary(j);
+    if (j->alien && j->rst)
+        j->conversation->standing.kind = 0; /* whoever sent it, y may be gone */
     if (j->alien)
         return;
     unseen_last_words(j);
