@@ -87,6 +87,7 @@ struct tcpstate_endpoint {
     bool fin_leaves_hole;  /* text between before_fin and its FIN was not captured */
     uint32_t before_fin;   /* smax then */
     uint8_t hole_reported; /* segments of y since that ask for it: from three on it may be repeated */
+    uint32_t hole_tsval;   /* of the last of them */
     int64_t fin_sent_ns;   /* the last time that it sent its FIN, or repeated what came before */
     uint8_t state_before_fin;
     /* a FIN of its that was captured, whoever sent it: what y can have received */
@@ -170,6 +171,7 @@ struct tcpstate_endpoint {
     uint32_t bad_ack_frame;
     bool has_ts_recent, sent_ts;
     uint32_t ts_recent, ts_newest, first_syn_tsval;
+    uint32_t ts_recent_before, ts_recent_index; /* what ts_recent was before segment ts_recent_index */
     bool ts_jumped; /* ts_newest is far ahead of ts_before: its clock, or somebody else's segment */
     uint32_t ts_before, ts_jump_frame, ts_jump_index, smax_before_jump;
     int64_t ts_newest_ns;

@@ -127,8 +127,9 @@ static bool fills_hole_unasked(const struct judgement *j) {
     const struct tcpstate_segment *s = j->segment;
 
     return x->fin_leaves_hole && j->y->heard && s->length > 0 && s->seq == x->before_fin &&
-           seq_at_most(j->end, x->fin) && x->hole_reported < 3 && (s->options & TCPSTATE_OPT_TIMESTAMPS) &&
-           seq_after(s->tsval, x->fin_tsval) && s->time_ns - x->fin_ns < REPETITION_NS;
+           seq_at_most(j->end, x->fin) && (x->hole_reported < 3 || seq_before(s->tsecr, x->hole_tsval)) &&
+           (s->options & TCPSTATE_OPT_TIMESTAMPS) && seq_after(s->tsval, x->fin_tsval) &&
+           s->time_ns - x->fin_ns < REPETITION_NS;
 }
 
 /* A FIN was captured, but its nominal sender goes on as if it had sent none: data at or past it, or a newer pure ACK
@@ -177,6 +178,7 @@ static void note_report_of_hole(struct judgement *j) {
     if (!y->has_fin || !y->fin_leaves_hole || !j->pure_ack || y->hole_reported >= 3)
         return;
     y->hole_reported++;
+    y->hole_tsval = s->tsval;
     for (unsigned b = 0; b < s->sack_count; b++)
         if (seq_after(s->sack[b].right, y->before_fin))
             y->hole_reported = 3;
