@@ -244,7 +244,8 @@ void capture_read_clocks(struct judgement *j) {
         j->tolerance_ns = leg * 3 / 2;
 }
 
-static bool timestamps_agreed(const struct judgement *j) {
+/* Both ends are known to carry a timestamp in every segment. */
+bool capture_timestamps_agreed(const struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
 
     if (j->connection->timestamps_agreed)
@@ -277,7 +278,7 @@ bool capture_is_alien(struct judgement *j) {
         return true; /* its clock is not x's */
     if (j->rst && (s->options & TCPSTATE_OPT_TIMESTAMPS) && capture_clock_leaves_echo(j))
         return true;
-    if (j->syn || j->rst || !timestamps_agreed(j))
+    if (j->syn || j->rst || !capture_timestamps_agreed(j))
         return false;
     if (!(s->options & TCPSTATE_OPT_TIMESTAMPS))
         return !(s->traits & TCPSTATE_TRUNCATED_HEADER);

@@ -53,6 +53,8 @@ struct tcpstate_endpoint {
     uint8_t state, certainty; /* believed, if all that was captured arrived */
     uint8_t entered_captured; /* the entry into `state` was captured at entered_ns */
     bool active_open;         /* has sent a SYN of its own before it answered one */
+    bool syn_doubted;         /* its SYN is not as its own stack makes it: it stays where it was until it speaks */
+    bool sent_mss_before;     /* its SYNs had the MSS option in a connection before */
     bool captured;            /* a segment of it was captured */
     bool spoke;               /* has sent an ordinary segment: no SYN, no RST; that showed it established */
     bool heard;               /* an ordinary segment of it was captured at all */
@@ -66,16 +68,27 @@ struct tcpstate_endpoint {
     bool has_iss, has_smax, has_dmax, has_fin, fin_inferred, iss_inferred, sent_syn, sent_synack, synack_acked;
     uint32_t smax_tsval;
     bool smax_is_next; /* a pure ACK has told SND.NXT, less than what was captured */
-    bool sacks;        /* it has sent a SACK block */
-    bool has_own_end;  /* mid-stream smax may be the peer's word, and the peer may have taken what it did not send */
-    uint32_t own_end;  /* end of the highest octet that was captured */
+    uint32_t text_end; /* end of the highest octet that was captured, and when: while it equals smax */
+    int64_t text_ns;
+    bool sacks;       /* it has sent a SACK block */
+    bool has_own_end; /* mid-stream smax may be the peer's word, and the peer may have taken what it did not send */
+    uint32_t own_end; /* end of the highest octet that was captured */
     uint32_t iss, smax, dmax; /* smax: end of the highest octet, SYN and FIN counted; dmax: data only */
     bool fin_acked_before;    /* y had acknowledged its number before it was captured: that proves nothing about y */
     bool fin_shadowed;        /* y had taken somebody else's octet of that number before */
     uint32_t fin;             /* sequence number of its FIN */
     uint32_t fin_frame, fin_index, fin_ack, fin_tsval;
     int64_t fin_ns;
-    int64_t fin_sent_ns; /* the last time that it sent its FIN, or repeated what came before */
+    bool has_refused_fin; /* it cannot have sent this FIN, as it seems */
+    uint32_t refused_fin;
+    int64_t refused_fin_ns;
+    bool has_text_beyond; /* text behind its FIN was captured, ending there */
+    uint32_t text_beyond;
+    bool fin_leaves_hole;  /* text between before_fin and its FIN was not captured */
+    uint32_t before_fin;   /* smax then */
+    uint8_t hole_reported; /* segments of y since that ask for it: from three on it may be repeated */
+    uint32_t hole_tsval;   /* of the last of them */
+    int64_t fin_sent_ns;   /* the last time that it sent its FIN, or repeated what came before */
     uint8_t state_before_fin;
     /* a FIN of its that was captured, whoever sent it: what y can have received */
     bool has_wire_fin, has_seen_fin; /* seen_fin: captured, but not thought to be taken or sent */
@@ -158,6 +171,7 @@ struct tcpstate_endpoint {
     uint32_t bad_ack_frame;
     bool has_ts_recent, sent_ts;
     uint32_t ts_recent, ts_newest, first_syn_tsval;
+    uint32_t ts_recent_before, ts_recent_index; /* what ts_recent was before segment ts_recent_index */
     bool ts_jumped; /* ts_newest is far ahead of ts_before: its clock, or somebody else's segment */
     uint32_t ts_before, ts_jump_frame, ts_jump_index, smax_before_jump;
     int64_t ts_newest_ns;

@@ -76,6 +76,16 @@ static bool unlike_own_syn(const struct tcpstate_endpoint *x, const struct tcpst
     return s->options != x->syn_options || s->mss != x->syn_mss || s->ttl != x->syn_ttl;
 }
 
+/* Not as x's own stack makes a SYN or SYN,ACK: the MSS option is missing that all of its others had (RFC 9293 3.7.1), or,
+ * where none was captured, that stacks send always. */
+static bool sends_mss(const struct tcpstate_endpoint *x) {
+    return x->sent_mss_before || (x->sent_syn || x->sent_synack ? (x->syn_options & TCPSTATE_OPT_MSS) != 0 : x->heard);
+}
+
+static bool lacks_own_mss(const struct tcpstate_endpoint *x, const struct tcpstate_segment *s) {
+    return !(s->options & TCPSTATE_OPT_MSS) && sends_mss(x);
+}
+
 static enum incarnation of_syn(const struct judgement *j) {
     const struct tcpstate_conversation *conversation = j->conversation;
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
@@ -106,9 +116,13 @@ static enum incarnation of_syn(const struct judgement *j) {
         return INCARNATION_CANDIDATE; /* a last ACK is only assumed to have arrived; a lone RST may be forged too */
     if (over || !(x->heard || y->heard || x->has_iss || y->has_iss)) /* or nothing but resets so far */
         return INCARNATION_NEW;
-    if (j->connection->phase_reset && j->connection->rst_ns != 0 &&
-        s->time_ns - j->connection->rst_ns > j->tolerance_ns && at_rest((enum tcpstate_state)x->state))
+    bool was_reset = j->connection->phase_reset && j->connection->rst_ns != 0 &&
+                     s->time_ns - j->connection->rst_ns > j->tolerance_ns;
+    if (was_reset && at_rest((enum tcpstate_state)x->state))
         return INCARNATION_NEW;
+    if (was_reset && at_rest((enum tcpstate_state)y->state) && y->undo.cause == TCPSTATE_UNDO_RST_TAKEN &&
+        looks_genuine(x, s))
+        return INCARNATION_NEW; /* it opens only what it has closed: that RST was its own */
     if (!y->captured && x->spoke && !looks_genuine(x, s))
         return INCARNATION_CANDIDATE; /* x's next words will tell */
     if (is_late_copy(x, s))
@@ -198,17 +212,18 @@ enum incarnation incarnation_of(struct judgement *j) {
             return INCARNATION_NEW_OF_CANDIDATE;
         }
         /* it was closed, and a late copy of the SYN has moved it again */
+        bool genuine = !lacks_own_mss(j->x, s);
         bool reopened = j->x->state == TCPSTATE_SYN_RECEIVED && j->x->sent_synack && j->x->spoke &&
                         at_rest((enum tcpstate_state)j->y->state);
         bool knows_iss = j->x->has_iss && (!j->x->iss_inferred || j->y->sent_synack); /* the SYN,ACK of y tells it */
-        if ((is_over(conversation) || reopened) && j->y->captured && knows_iss && s->seq != j->x->iss)
+        if ((is_over(conversation) || reopened) && j->y->captured && knows_iss && s->seq != j->x->iss && genuine)
             return INCARNATION_NEW; /* a SYN that was not captured, or a late copy of the old one, has met a listener */
         if (reopens_from_time_wait(j->x, j->y, s))
             return INCARNATION_NEW;
         bool last_ack_unseen =
             !j->y->captured && j->x->state == TCPSTATE_LAST_ACK && at_rest((enum tcpstate_state)j->y->state);
         if ((is_over(conversation) || last_ack_unseen) && j->x->sent_synack && s->seq != j->x->iss &&
-            answers_old_syn(j->y, s) && j->x->spoke)
+            answers_old_syn(j->y, s) && j->x->spoke && genuine)
             return INCARNATION_NEW;
         if (j->y->has_smax && seq_within(s->ack, j->y->iss + 1, j->y->smax) && j->y->has_iss)
             return INCARNATION_CURRENT;
@@ -382,6 +397,9 @@ void incarnation_open(struct judgement *j, enum incarnation how) {
         } else {
             end->state = role == TCPSTATE_CLIENT ? TCPSTATE_CLOSED : TCPSTATE_LISTEN;
         }
+        end->sent_mss_before = had_old && sends_mss(&old[direction]);
+        end->syn_doubted =
+            had_old && j->syn && !j->ack && direction == s->direction && lacks_own_mss(&old[direction], s);
         if (role == TCPSTATE_CLIENT && c->summary.roles == TCPSTATE_ROLES_SYN_ACK && !old[direction].captured &&
             !answers_old_syn(&old[direction], s)) {
             end->state = TCPSTATE_SYN_SENT; /* there must have been a SYN */
@@ -393,8 +411,11 @@ void incarnation_open(struct judgement *j, enum incarnation how) {
     if (first_is_candidate) { /* the SYN was captured before: its own report is not rewritten */
         struct tcpstate_endpoint *client = &c->end[TCPSTATE_CLIENT];
         struct tcpstate_endpoint *server = &c->end[TCPSTATE_SERVER];
-        client->state = TCPSTATE_SYN_SENT;
-        client->certainty = TCPSTATE_PROVED;
+        client->syn_doubted = lacks_own_mss(&old[syn.direction], &syn);
+        if (!client->syn_doubted) {
+            client->state = TCPSTATE_SYN_SENT;
+            client->certainty = TCPSTATE_PROVED;
+        }
         client->sent_syn = client->active_open = client->captured = client->has_iss = client->has_smax = true;
         client->iss = syn.seq;
         client->smax = syn.seq + 1 + syn.length;

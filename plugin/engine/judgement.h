@@ -102,6 +102,7 @@ bool capture_clock_leaves_echo(const struct judgement *j);
 bool capture_clock_came_back_to_echo(const struct judgement *j);
 bool capture_clock_came_back(const struct judgement *j);
 bool capture_is_alien(struct judgement *j);
+bool capture_timestamps_agreed(const struct judgement *j);
 void capture_read_clocks(struct judgement *j);            /* after `alien` was decided */
 int64_t capture_leg_ns(const struct tcpstate_path *path); /* -1: no sample */
 void capture_add_leg(struct tcpstate_path *path, int64_t sample_ns);
@@ -156,6 +157,7 @@ void sender_judge(struct judgement *j);
 void sender_judge_fin(struct judgement *j);
 void sender_judge_syn(struct judgement *j);
 void sender_judge_synack(struct judgement *j);
+void sender_believe_syn(struct judgement *j);
 void sender_judge_handshake(struct judgement *j);
 bool sender_judge_older_connection(struct judgement *j); /* true: nothing more can be told */
 void sender_judge_rst(struct judgement *j);

@@ -52,6 +52,8 @@ static void note_lost(struct judgement *j) {
         if (hindsight_says(j, range->index, TCPSTATE_VERDICT_NOT_LOST))
             continue;
         range->lost = true;
+        if (x->has_ts_recent && range->index == x->ts_recent_index && range->tsval == x->ts_recent)
+            x->ts_recent = x->ts_recent_before; /* nor did x take its timestamp, RFC 7323 4.3 */
         hindsight_note(j, range->index, range->frame, TCPSTATE_VERDICT_NOT_TAKEN);
     }
 }
@@ -221,6 +223,7 @@ void knowledge_of_peer_fin(struct judgement *j) {
         return;
     if (!j->stale && seq_at_most(x->rnxt, y->has_wire_fin ? y->wire_fin : y->fin)) {
         x->peer_fin_taken = false; /* knowledge_rebase() has found it lost */
+        y->has_wire_fin = false;
         j->fin_not_received = true;
         engine_move(j, j->sender, TCPSTATE_EVENT_snd_nack_fin, TCPSTATE_PROVED);
         return;

@@ -148,7 +148,14 @@ bool midstream_start_is_false(struct judgement *j) {
     return condemn(j, agreed);
 }
 
-static void begin_again(struct tcpstate_endpoint *end, uint32_t acked, uint32_t sent) {
+/* Its own FIN is within what it is agreed to have sent. */
+static bool keeps_fin(const struct judgement *j, const struct tcpstate_endpoint *end, uint32_t sent) {
+    return end->has_fin && !end->fin_inferred && seq_before(end->fin, sent) &&
+           !hindsight_says(j, end->fin_index, TCPSTATE_VERDICT_NOT_SENT);
+}
+
+static void begin_again(const struct judgement *j, struct tcpstate_endpoint *end, uint32_t acked, uint32_t sent,
+                        uint32_t peer_acked) {
     struct tcpstate_endpoint fresh = {.state = end->state,
                                       .certainty = end->certainty,
                                       .captured = true,
@@ -163,18 +170,34 @@ static void begin_again(struct tcpstate_endpoint *end, uint32_t acked, uint32_t 
                                       .evidence_open = end->evidence_open,
                                       .evidence_end = end->evidence_end};
     memcpy(fresh.once, end->once, sizeof fresh.once);
-    for (unsigned i = 0; i < end->range_count; i++)
-        if (end->ranges[i].frame != 0) /* captured: perhaps the peer took it, whoever sent it */
-            fresh.ranges[fresh.range_count++] = end->ranges[i];
+    if (keeps_fin(j, end, sent)) {
+        fresh.has_fin = true;
+        fresh.fin = end->fin;
+        fresh.fin_frame = end->fin_frame;
+        fresh.fin_index = end->fin_index;
+        fresh.fin_ack = end->fin_ack;
+        fresh.fin_tsval = end->fin_tsval;
+        fresh.fin_ns = end->fin_ns;
+        fresh.fin_sent_ns = end->fin_sent_ns;
+        fresh.state_before_fin = TCPSTATE_ESTABLISHED;
+    }
+    for (unsigned i = 0; i < end->range_count; i++) {
+        const struct tcpstate_range *range = &end->ranges[i];
+        bool false_fin = range->fin && !(fresh.has_fin && range->right == fresh.fin + 1) &&
+                         seq_after(range->right, peer_acked) &&
+                         seq_at_most(range->left, peer_acked); /* the peer would have counted it by now */
+        if (range->frame != 0 && !false_fin)                   /* captured: perhaps the peer took it, whoever sent it */
+            fresh.ranges[fresh.range_count++] = *range;
+    }
     *end = fresh;
 }
 
-/* Both ends are in ESTABLISHED; x's numbers are those of the segment. */
+/* Both ends are in ESTABLISHED, or in FIN-WAIT-1 if they have sent a FIN; x's numbers are those of the segment. */
 static void take_up(struct judgement *j, uint32_t y_acked, uint32_t y_sent) {
-    begin_again(j->x, j->segment->ack, j->segment->seq);
-    begin_again(j->y, y_acked, y_sent);
-    engine_restore(j, j->sender, TCPSTATE_ESTABLISHED, TCPSTATE_INFERRED);
-    engine_restore(j, j->receiver, TCPSTATE_ESTABLISHED, TCPSTATE_INFERRED);
+    begin_again(j, j->x, j->segment->ack, j->segment->seq, y_acked);
+    begin_again(j, j->y, y_acked, y_sent, j->segment->ack);
+    engine_restore(j, j->sender, j->x->has_fin ? TCPSTATE_FIN_WAIT_1 : TCPSTATE_ESTABLISHED, TCPSTATE_INFERRED);
+    engine_restore(j, j->receiver, j->y->has_fin ? TCPSTATE_FIN_WAIT_1 : TCPSTATE_ESTABLISHED, TCPSTATE_INFERRED);
 }
 
 /* The numbers are agreed: the next SND.NXT of each end still judges what it is said to have sent before. */

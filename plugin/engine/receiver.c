@@ -82,6 +82,8 @@ static void take_text(struct judgement *j) {
         ranges_add(x, left, right, j);
     if ((s->options & TCPSTATE_OPT_TIMESTAMPS) && seq_at_most(s->seq, y->acked) &&
         (!y->has_ts_recent || seq_after(s->tsval, y->ts_recent))) { /* RFC 7323 4.3 */
+        y->ts_recent_before = y->has_ts_recent ? y->ts_recent : s->tsval;
+        y->ts_recent_index = j->index;
         y->ts_recent = s->tsval;
         y->has_ts_recent = true;
     }

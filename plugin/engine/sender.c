@@ -12,10 +12,24 @@
 #include "judgement.h"
 
 enum {
-    KEEP_ALIVE_IDLE_NS = 900000000 /* stacks wait at least a second before a keep-alive */
+    KEEP_ALIVE_IDLE_NS = 900000000, /* stacks wait at least a second before a keep-alive */
+    REPETITION_NS = 200000000       /* ... and this long before they repeat data unasked, RFC 6298 2.4 asks for more */
 };
 
 /* ---- FIN of x ------------------------------------------------------------------------------------------------- */
+
+/* A FIN below what x seems to have sent, for the second time: it is repeated as only its own stack does, and what lies
+ * beyond it was somebody else's. */
+static bool repeats_refused_fin(struct judgement *j, uint32_t fin) {
+    struct tcpstate_endpoint *x = j->x;
+    bool again = x->has_refused_fin && x->refused_fin == fin && engine_later_than(j, x->refused_fin_ns);
+
+    if (!x->has_refused_fin || x->refused_fin != fin)
+        x->refused_fin_ns = j->segment->time_ns;
+    x->has_refused_fin = true;
+    x->refused_fin = fin;
+    return again;
+}
 
 void sender_judge_fin(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
@@ -31,6 +45,7 @@ void sender_judge_fin(struct judgement *j) {
         bool own_word = !x->has_iss && x->has_own_end && seq_at_least(fin, x->own_end);
         bool plausible = !x->has_smax || seq_after(j->end, x->smax) || x->fin_inferred || beyond_is_false ||
                          (x->smax_is_next && j->end == x->smax) || own_word;
+        plausible = plausible || repeats_refused_fin(j, fin);
         bool repeats_inferred = x->fin_inferred && x->fin == fin;
 
         bool after_last_data = !j->stale || !(j->segment->options & TCPSTATE_OPT_TIMESTAMPS) ||
@@ -50,6 +65,10 @@ void sender_judge_fin(struct judgement *j) {
         }
         if (x->fin_inferred && !repeats_inferred)
             x->fin_inferred = false;
+        x->before_fin = x->smax;
+        x->fin_leaves_hole = x->has_smax && seq_after(j->segment->seq, x->smax);
+        x->hole_reported = 0;
+        x->has_text_beyond = false;
         if (x->has_smax && seq_before(j->end, x->smax))
             x->smax = j->end;
         x->has_fin = true;
@@ -101,12 +120,26 @@ void sender_judge_fin(struct judgement *j) {
 
 /* ---- ordinary segments ---------------------------------------------------------------------------------------- */
 
+/* The FIN of x left a hole, and here x sends what comes first in it. That is no repetition: nobody has asked for one, and
+ * stacks wait 200 ms before they repeat something unasked. So it had not sent what lies beyond, nor a FIN. */
+static bool fills_hole_unasked(const struct judgement *j) {
+    const struct tcpstate_endpoint *x = j->x;
+    const struct tcpstate_segment *s = j->segment;
+
+    return x->fin_leaves_hole && j->y->heard && s->length > 0 && s->seq == x->before_fin &&
+           seq_at_most(j->end, x->fin) && (x->hole_reported < 3 || seq_before(s->tsecr, x->hole_tsval)) &&
+           (s->options & TCPSTATE_OPT_TIMESTAMPS) && seq_after(s->tsval, x->fin_tsval) &&
+           s->time_ns - x->fin_ns < REPETITION_NS;
+}
+
 /* A FIN was captured, but its nominal sender goes on as if it had sent none: data at or past it, or a newer pure ACK
  * that does not count it. A probe of a closed window and a keep-alive repeat an old number and say nothing. */
 static bool goes_on_after_fin(const struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x;
     const struct tcpstate_segment *s = j->segment;
 
+    if (fills_hole_unasked(j))
+        return true;
     if (s->length > 0 && seq_after(s->seq + s->length, x->fin)) /* one octet at the FIN's number: a keep-alive */
         return seq_at_most(s->seq, x->fin) && (s->length > 1 || s->seq != x->fin || !x->fin_acked);
     if (!j->pure_ack || j->ack_unsent || !seq_at_most(s->seq, x->fin))
@@ -120,6 +153,35 @@ static bool goes_on_after_fin(const struct judgement *j) {
     if (x->has_una && s->seq + 1 == x->una)
         return s->seq == x->fin && s->time_ns - x->last_sent_ns < KEEP_ALIVE_IDLE_NS;
     return true;
+}
+
+/* Text behind the FIN of x, and behind more that was not captured, and then text that follows on that: x has sent no FIN
+ * there. Whoever knows the FIN would go on with the next number. */
+static bool sends_on_beyond_fin(struct judgement *j) {
+    struct tcpstate_endpoint *x = j->x;
+    const struct tcpstate_segment *s = j->segment;
+
+    if (s->length == 0 || j->stale || j->ack_unsent || !seq_after(s->seq, x->fin + 1))
+        return false;
+    bool again = x->has_text_beyond && seq_at_least(s->seq, x->text_beyond) &&
+                 seq_distance(s->seq, x->text_beyond) < NUMBERS_FAR;
+    x->has_text_beyond = true;
+    x->text_beyond = s->seq + s->length;
+    return again;
+}
+
+/* What x says of the hole before y's FIN. */
+static void note_report_of_hole(struct judgement *j) {
+    struct tcpstate_endpoint *y = j->y;
+    const struct tcpstate_segment *s = j->segment;
+
+    if (!y->has_fin || !y->fin_leaves_hole || !j->pure_ack || y->hole_reported >= 3)
+        return;
+    y->hole_reported++;
+    y->hole_tsval = s->tsval;
+    for (unsigned b = 0; b < s->sack_count; b++)
+        if (seq_after(s->sack[b].right, y->before_fin))
+            y->hole_reported = 3;
 }
 
 /* A keep-alive and the probe of a closed window repeat an old number. */
@@ -190,17 +252,25 @@ static void judge_ordinary(struct judgement *j) {
     if (x->state == TCPSTATE_CLOSED && x->undo.cause == TCPSTATE_UNDO_LAST_ACK && x->has_fin && !x->fin_inferred &&
         !j->stale && goes_on_after_fin(j))
         knowledge_forget_fin(j, x, j->sender, TCPSTATE_PROVED);
+    sender_believe_syn(j);
     bool listens_after_reset = x->state == TCPSTATE_LISTEN && x->undo.cause == TCPSTATE_UNDO_RST_TAKEN;
     if ((x->state == TCPSTATE_CLOSED || listens_after_reset) && !sender_revive(j))
         return;
     if (sender_judge_older_connection(j))
         return;
     if ((s->length > 0 || j->fin) && x->has_fin && !x->fin_inferred && seq_after(s->seq, x->fin)) {
-        j->alien = true; /* it counts the FIN, so x would know better than to send more */
-        return;
+        if (!sends_on_beyond_fin(j)) {
+            j->alien = true; /* it counts the FIN, so x would know better than to send more */
+            return;
+        }
+        knowledge_forget_fin(j, x, j->sender, TCPSTATE_ASSUMED);
+        j->revived = true;
     }
     judge_denial(j);
     judge_claim(j);
+    note_report_of_hole(j);
+    if (j->stale && s->length > 0 && seq_at_most(s->seq, x->before_fin))
+        x->fin_leaves_hole = false; /* it was only overtaken */
     if (j->ack_unsent) {
         j->numberless = true; /* x cannot know that: believed the second time */
         if (x->state == TCPSTATE_SYN_SENT || x->state == TCPSTATE_SYN_RECEIVED) {
@@ -319,6 +389,15 @@ static void note_clock(struct judgement *j) {
     x->sent_ts = true;
 }
 
+/* Was this sent later than the highest octet of x? By its clock, or as it knows what was captured after that. */
+static bool was_sent_after_text(const struct judgement *j) {
+    const struct tcpstate_endpoint *x = j->x;
+
+    if ((j->segment->options & TCPSTATE_OPT_TIMESTAMPS) && seq_after(j->segment->tsval, x->smax_tsval))
+        return true;
+    return x->text_ns != 0 && x->smax == x->text_end && j->newest_acked_ns > x->text_ns;
+}
+
 /* What x has sent, whether it is believed or not: later ACKs must find it. */
 static void note_numbers(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x;
@@ -352,12 +431,12 @@ static void note_numbers(struct judgement *j) {
         x->has_smax = true;
         x->smax_tsval = s->tsval;
     } else if (!keep_alive && (s->length > 0 || j->fin || j->syn) && seq_after(j->end, x->smax)) {
-        x->smax = j->end;
+        x->smax = x->text_end = j->end;
         x->smax_tsval = s->tsval;
+        x->text_ns = s->time_ns;
         x->smax_is_next = false;
     } else if (j->pure_ack && !keep_alive && !j->stale && seq_before(s->seq, x->smax) &&
-               !(x->has_una && s->seq + 1 == x->una && may_repeat_old_number(j)) &&
-               (s->options & TCPSTATE_OPT_TIMESTAMPS) && seq_after(s->tsval, x->smax_tsval)) {
+               !(x->has_una && s->seq + 1 == x->una && may_repeat_old_number(j)) && was_sent_after_text(j)) {
         x->smax = s->seq; /* SND.NXT: what was captured beyond it is not x's */
         x->smax_is_next = true;
         if (x->has_dmax && seq_after(x->dmax, s->seq))
@@ -424,6 +503,8 @@ void sender_judge(struct judgement *j) {
         sender_judge_syn(j);
     else
         judge_ordinary(j);
+    if (j->alien && j->rst)
+        j->conversation->standing.kind = 0; /* whoever sent it, y may be gone */
     if (j->alien)
         return;
     unseen_last_words(j);

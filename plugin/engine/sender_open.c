@@ -31,6 +31,8 @@ void sender_judge_syn(struct judgement *j) {
         x->first_syn_tsval = s->tsval;
         x->syn_length = s->length;
         remember_syn_options(j);
+        if (x->syn_doubted)
+            return;
         engine_move(j, j->sender, TCPSTATE_EVENT_snd_syn, TCPSTATE_PROVED);
         if (x->state == TCPSTATE_ESTABLISHED) /* captured after the SYN,ACK that answers it */
             engine_show(j, TCPSTATE_SYN_SENT);
@@ -115,13 +117,12 @@ void sender_judge_synack(struct judgement *j) {
         j->alien = true; /* nobody has sent a SYN that it could answer */
         return;
     }
-    if (x->sent_syn && !x->sent_synack && s->seq == x->iss &&
-        (((x->syn_options & TCPSTATE_OPT_MSS) && !(s->options & TCPSTATE_OPT_MSS)) || (y->captured && !y->sent_syn))) {
-        j->alien = true; /* not as its own stack makes it, or the answer to a SYN that there was not */
+    if ((x->sent_syn || x->sent_synack) && (x->syn_options & TCPSTATE_OPT_MSS) && !(s->options & TCPSTATE_OPT_MSS)) {
+        j->alien = true; /* not as its own stack makes it */
         return;
     }
-    if (x->sent_synack && s->seq != x->iss && (x->syn_options & TCPSTATE_OPT_MSS) && !(s->options & TCPSTATE_OPT_MSS)) {
-        j->alien = true; /* not as its own stack makes it */
+    if (x->sent_syn && !x->sent_synack && s->seq == x->iss && y->captured && !y->sent_syn) {
+        j->alien = true; /* the answer to a SYN that there was not */
         return;
     }
     if (!x->sent_syn && !x->sent_synack && x->captured && j->connection->summary.roles == TCPSTATE_ROLES_GUESS) {
@@ -186,6 +187,18 @@ void sender_judge_synack(struct judgement *j) {
     }
     if (j->fin)
         sender_judge_fin(j);
+}
+
+/* It goes on from a SYN that did not look like its own, and acknowledges the answer: it has sent that SYN. */
+void sender_believe_syn(struct judgement *j) {
+    struct tcpstate_endpoint *x = j->x, *y = j->y;
+
+    if (!x->syn_doubted || j->stale ||
+        (y->sent_synack ? !seq_within(j->segment->ack, y->iss + 1, y->smax) : y->captured) ||
+        !seq_within(j->segment->seq, x->iss + 1, x->iss + 1 + NUMBERS_FAR))
+        return;
+    x->syn_doubted = false;
+    engine_move(j, j->sender, TCPSTATE_EVENT_snd_syn, TCPSTATE_INFERRED);
 }
 
 /* x has sent an ordinary segment, so its handshake is behind it. Infer what was not captured. */
