@@ -524,17 +524,34 @@ static bool has_sent_text(const struct sending *t, uint32_t number) {
     return false;
 }
 
+/* Has its sender acknowledged the same a moment ago? Nobody repeats what was sent before an ACK of it can have come. */
+static bool acks_again_at_once(const struct sending *t) {
+    int64_t least_ns = t->facts->answer_ns[!t->s->direction];
+
+    for (uint32_t i = t->index; i-- > 0 && t->s->time_ns - t->facts->segments[i].time_ns < least_ns;) {
+        const struct tcpstate_segment *q = &t->facts->segments[i];
+        if (q->direction == t->s->direction && (q->flags & TCPSTATE_ACK) && q->ack == t->s->ack)
+            return true;
+    }
+    return false;
+}
+
 /* What may an end of which nothing is captured have sent, that draws an ACK? */
-static int cost_of_unseen_reason(const struct course_end *y) {
+static int cost_of_unseen_reason(const struct sending *t, const struct course_end *x, const struct course_end *y) {
     switch ((enum tcpstate_state)y->state) {
     case TCPSTATE_SYN_RECEIVED:
     case TCPSTATE_FIN_WAIT_1:
     case TCPSTATE_CLOSING:
-    case TCPSTATE_LAST_ACK: return 1; /* its SYN or FIN again */
+    case TCPSTATE_LAST_ACK: return acks_again_at_once(t) ? 3 : 1; /* its SYN or FIN again */
     case TCPSTATE_ESTABLISHED:
-    case TCPSTATE_CLOSE_WAIT: return seq_before(y->snd_una, y->snd_nxt) ? 1 : 3;
-    case TCPSTATE_FIN_WAIT_2:
-    case TCPSTATE_TIME_WAIT: return 3;
+    case TCPSTATE_CLOSE_WAIT: /* in TIME-WAIT all its text draws one: RFC 9293 3.10.7.4 */
+        if (x->state == TCPSTATE_TIME_WAIT || seq_after(y->rcv_nxt, x->snd_nxt))
+            return 1; /* or an ACK of what was never sent: the same, fifth */
+        if (acks_again_at_once(t))
+            return 4;
+        return seq_before(y->snd_una, y->snd_nxt) ? 1 : 3;
+    case TCPSTATE_FIN_WAIT_2: return 3;
+    case TCPSTATE_TIME_WAIT:
     case TCPSTATE_UNKNOWN:
     case TCPSTATE_CLOSED:
     case TCPSTATE_LISTEN:
@@ -630,7 +647,7 @@ static void send_in_connection(struct sending *t, const struct course_end *x, co
             else
                 cost += COST_TIMESTAMP;
         } else if (!e.owes_ack && e.last_ack == s->ack) {
-            cost += !y->unseen ? COST_NO_REASON : s->sack_count > 0 ? 1 : cost_of_unseen_reason(y);
+            cost += !y->unseen ? COST_NO_REASON : s->sack_count > 0 ? 1 : cost_of_unseen_reason(t, x, y);
         }
     } else {
         uint32_t limit = e.fin_sent ? e.fin : end;
@@ -647,7 +664,8 @@ static void send_in_connection(struct sending *t, const struct course_end *x, co
                 e.app_stays = true;
             }
             e.snd_nxt = end;
-        } else if (y->unseen && seq_at_least(y->rcv_nxt, end) && seq_before(y->rcv_nxt, end + (1u << 24))) {
+        } else if (y->unseen && seq_at_least(y->rcv_nxt, end) && seq_before(y->rcv_nxt, end + (1u << 24)) &&
+                   seq_after(end, y->irs)) {
             cost += COST_LOST - 1; /* that end has it already, so the ACK was lost */
         } else if (seq_at_most(end, e.snd_una)) {
             cost += s->length == 1 ? 3 : COST_ODD; /* it has the ACK of this */
@@ -846,8 +864,8 @@ static void send_ordinary(struct sending *t, const struct course_end *x, const s
             return;
         course_move(&e, TCPSTATE_EVENT_rcv_ack_s);
         e.snd_una = seq_max(e.snd_una, e.iss + 1);
-        if (y->unseen && y->state < TCPSTATE_SYN_RECEIVED)
-            return; /* it has not heard of it */
+        if (y->unseen && (y->state < TCPSTATE_SYN_RECEIVED || (y->has_rcv && y->irs != x->iss)))
+            return; /* it has not heard of it, or took another number for that of the SYN,ACK */
         if (s->ack == e.rcv_nxt)
             send_in_connection(t, &e, y, cost + (y->unseen ? 0 : COST_UNSEEN));
         else if (seq_after(s->ack, e.rcv_nxt))
