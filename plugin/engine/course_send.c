@@ -536,6 +536,16 @@ static bool acks_again_at_once(const struct sending *t) {
     return false;
 }
 
+static bool acknowledges_more_later(const struct sending *t) {
+    for (uint32_t i = t->index + 1; i < t->facts->count && i - t->index < 400; i++) {
+        const struct tcpstate_segment *q = &t->facts->segments[i];
+        if (q->direction == t->s->direction && (q->flags & TCPSTATE_ACK) && seq_after(q->ack, t->s->ack) &&
+            seq_distance(q->ack, t->s->ack) < 1 << 24)
+            return true;
+    }
+    return false;
+}
+
 /* What may an end of which nothing is captured have sent, that draws an ACK? */
 static int cost_of_unseen_reason(const struct sending *t, const struct course_end *x, const struct course_end *y) {
     switch ((enum tcpstate_state)y->state) {
@@ -547,8 +557,8 @@ static int cost_of_unseen_reason(const struct sending *t, const struct course_en
     case TCPSTATE_CLOSE_WAIT: /* in TIME-WAIT all its text draws one: RFC 9293 3.10.7.4 */
         if (x->state == TCPSTATE_TIME_WAIT || seq_after(y->rcv_nxt, x->snd_nxt))
             return 1; /* or an ACK of what was never sent: the same, fifth */
-        if (acks_again_at_once(t))
-            return 4;
+        if (acks_again_at_once(t) && (x->sack || !acknowledges_more_later(t)))
+            return 4; /* nor is it of text behind a hole: of that a SACK would tell, or an ACK once the hole is filled */
         return seq_before(y->snd_una, y->snd_nxt) ? 1 : 3;
     case TCPSTATE_FIN_WAIT_2: return 3;
     case TCPSTATE_TIME_WAIT:
@@ -694,7 +704,7 @@ static bool is_boundary(const struct sending *t, uint32_t number) {
 
 /* It was closed by a RST not long ago: what it had sent until then is still under way. */
 static bool was_alive(const struct sending *t, const struct course_end *y) {
-    int64_t since_ms = (int32_t)(course_ms(t->s->time_ns) - y->gone_ms);
+    int64_t since_ms = (int32_t)(course_ms(course_heard_ns(t->facts, t->s)) - y->gone_ms);
 
     return y->state == TCPSTATE_CLOSED && y->gone_ms != 0 &&
            since_ms <= 2 * t->facts->answer_ns[!t->s->direction] / MS_NS + 20;
