@@ -321,8 +321,9 @@ static unsigned embryonic(const struct course_end *end, const struct tcpstate_se
         e->owes_ack = true; /* the SYN again: so is the SYN,ACK */
         return 1;
     }
-    if ((s->flags & TCPSTATE_ACK) && !(s->flags & TCPSTATE_RST) && e->has_snd && !e->fast_open &&
-        s->ack != e->iss + 1) {
+    bool is_older = !e->has_snd && seq_before(s->seq, e->irs); /* so its ACK is of another number than the SYN,ACK's */
+    if ((s->flags & TCPSTATE_ACK) && !(s->flags & TCPSTATE_RST) && !e->fast_open &&
+        (is_older || (e->has_snd && s->ack != e->iss + 1))) {
         answer_with_rst(e, s);
         return 1;
     }

@@ -548,17 +548,44 @@ static bool has_sent_text(const struct sending *t, uint32_t number) {
     return false;
 }
 
+/* Has its sender acknowledged the same a moment ago? Nobody repeats what was sent before an ACK of it can have come. */
+static bool acks_again_at_once(const struct sending *t) {
+    int64_t least_ns = t->facts->answer_ns[!t->s->direction];
+
+    for (uint32_t i = t->index; i-- > 0 && t->s->time_ns - t->facts->segments[i].time_ns < least_ns;) {
+        const struct tcpstate_segment *q = &t->facts->segments[i];
+        if (q->direction == t->s->direction && (q->flags & TCPSTATE_ACK) && q->ack == t->s->ack)
+            return true;
+    }
+    return false;
+}
+
+static bool acknowledges_more_later(const struct sending *t) {
+    for (uint32_t i = t->index + 1; i < t->facts->count && i - t->index < 400; i++) {
+        const struct tcpstate_segment *q = &t->facts->segments[i];
+        if (q->direction == t->s->direction && (q->flags & TCPSTATE_ACK) && seq_after(q->ack, t->s->ack) &&
+            seq_distance(q->ack, t->s->ack) < 1 << 24)
+            return true;
+    }
+    return false;
+}
+
 /* What may an end of which nothing is captured have sent, that draws an ACK? */
-static int cost_of_unseen_reason(const struct course_end *y) {
+static int cost_of_unseen_reason(const struct sending *t, const struct course_end *x, const struct course_end *y) {
     switch ((enum tcpstate_state)y->state) {
     case TCPSTATE_SYN_RECEIVED:
     case TCPSTATE_FIN_WAIT_1:
     case TCPSTATE_CLOSING:
-    case TCPSTATE_LAST_ACK: return 1; /* its SYN or FIN again */
+    case TCPSTATE_LAST_ACK: return acks_again_at_once(t) ? 3 : 1; /* its SYN or FIN again */
     case TCPSTATE_ESTABLISHED:
-    case TCPSTATE_CLOSE_WAIT: return seq_before(y->snd_una, y->snd_nxt) ? 1 : 3;
-    case TCPSTATE_FIN_WAIT_2:
-    case TCPSTATE_TIME_WAIT: return 3;
+    case TCPSTATE_CLOSE_WAIT: /* in TIME-WAIT all its text draws one: RFC 9293 3.10.7.4 */
+        if (x->state == TCPSTATE_TIME_WAIT || seq_after(y->rcv_nxt, x->snd_nxt))
+            return 1; /* or an ACK of what was never sent: the same, fifth */
+        if (acks_again_at_once(t) && (x->sack || !acknowledges_more_later(t)))
+            return 4; /* nor is it of text behind a hole: of that a SACK would tell, or an ACK once the hole is filled */
+        return seq_before(y->snd_una, y->snd_nxt) ? 1 : 3;
+    case TCPSTATE_FIN_WAIT_2: return 3;
+    case TCPSTATE_TIME_WAIT:
     case TCPSTATE_UNKNOWN:
     case TCPSTATE_CLOSED:
     case TCPSTATE_LISTEN:
@@ -654,7 +681,7 @@ static void send_in_connection(struct sending *t, const struct course_end *x, co
             else
                 cost += COST_TIMESTAMP;
         } else if (!e.owes_ack && e.last_ack == s->ack) {
-            cost += !y->unseen ? COST_NO_REASON : s->sack_count > 0 ? 1 : cost_of_unseen_reason(y);
+            cost += !y->unseen ? COST_NO_REASON : s->sack_count > 0 ? 1 : cost_of_unseen_reason(t, x, y);
         }
     } else {
         uint32_t limit = e.fin_sent ? e.fin : end;
@@ -671,7 +698,8 @@ static void send_in_connection(struct sending *t, const struct course_end *x, co
                 e.app_stays = true;
             }
             e.snd_nxt = end;
-        } else if (y->unseen && seq_at_least(y->rcv_nxt, end) && seq_before(y->rcv_nxt, end + (1u << 24))) {
+        } else if (y->unseen && seq_at_least(y->rcv_nxt, end) && seq_before(y->rcv_nxt, end + (1u << 24)) &&
+                   seq_after(end, y->irs)) {
             cost += COST_LOST - 1; /* that end has it already, so the ACK was lost */
         } else if (seq_at_most(end, e.snd_una)) {
             cost += s->length == 1 ? 3 : COST_ODD; /* it has the ACK of this */
@@ -700,7 +728,7 @@ static bool is_boundary(const struct sending *t, uint32_t number) {
 
 /* It was closed by a RST not long ago: what it had sent until then is still under way. */
 static bool was_alive(const struct sending *t, const struct course_end *y) {
-    int64_t since_ms = (int32_t)(course_ms(t->s->time_ns) - y->gone_ms);
+    int64_t since_ms = (int32_t)(course_ms(course_heard_ns(t->facts, t->s)) - y->gone_ms);
 
     return y->state == TCPSTATE_CLOSED && y->gone_ms != 0 &&
            since_ms <= 2 * t->facts->answer_ns[!t->s->direction] / MS_NS + 20;
@@ -870,8 +898,8 @@ static void send_ordinary(struct sending *t, const struct course_end *x, const s
             return;
         course_move(&e, TCPSTATE_EVENT_rcv_ack_s);
         e.snd_una = seq_max(e.snd_una, e.iss + 1);
-        if (y->unseen && y->state < TCPSTATE_SYN_RECEIVED)
-            return; /* it has not heard of it */
+        if (y->unseen && (y->state < TCPSTATE_SYN_RECEIVED || (y->has_rcv && y->irs != x->iss)))
+            return; /* it has not heard of it, or took another number for that of the SYN,ACK */
         if (s->ack == e.rcv_nxt)
             send_in_connection(t, &e, y, cost + (y->unseen ? 0 : COST_UNSEEN));
         else if (seq_after(s->ack, e.rcv_nxt))
