@@ -436,6 +436,7 @@ void tcpstate_segment(struct tcpstate_conversation *conversation, const struct t
             let_time_pass(&j);
     }
     j.bad_checksum = capture_checksum_is_bad(&j);
+    sender_choose_synack(&j);
     incarnation = j.copy || j.bad_checksum ? (conversation->current.exists ? INCARNATION_CURRENT : INCARNATION_NEW)
                                            : incarnation_of(&j);
     j.candidate = incarnation == INCARNATION_CANDIDATE;

@@ -105,9 +105,8 @@ bool explain_isn(const struct explain_facts *f, bool sender, uint32_t *n) {
 
     if (role == TCPSTATE_NO_ROLE || !f->summary)
         return false;
-    role = sender ? role : !role;
-    *n = f->summary->iss[role];
-    return f->summary->has_iss[role];
+    *n = 0;
+    return tcpstate_isn(f->summary, (enum tcpstate_role)(sender ? role : !role), f->segment->frame, n);
 }
 
 /* The peer's FIN, if it was captured before this segment. */

@@ -17,6 +17,35 @@ void summary_open(struct judgement *j) {
     s->handshake_time_ns = s->handshake_server_ns = s->handshake_client_ns = s->close_time_ns = -1;
 }
 
+/* ---- ISNs ------------------------------------------------------------------------------------------------------ */
+
+bool tcpstate_isn(const struct tcpstate_summary *summary, enum tcpstate_role role, uint32_t frame, uint32_t *isn) {
+    unsigned known = summary->isn_count[role];
+
+    while (known > 0 && summary->isns[role][known - 1].frame > frame)
+        known--;
+    if (known == 0)
+        return false;
+    *isn = summary->isns[role][known - 1].number;
+    return true;
+}
+
+/* Another SYN,ACK than the one that was believed may be the true one: what was said before stays as it was said. */
+static void note_isn(struct judgement *j, enum tcpstate_role role) {
+    struct tcpstate_summary *s = &j->connection->summary;
+    const struct tcpstate_endpoint *end = &j->connection->end[role];
+    uint8_t *count = &s->isn_count[role];
+
+    if (!end->has_iss || (*count > 0 && !s->iss_inferred[role] && end->sent_syn))
+        return; /* an opener keeps it, whatever a later SYN,ACK claims */
+    s->iss_inferred[role] = end->iss_inferred;
+    if (*count > 0 && s->isns[role][*count - 1].number == end->iss)
+        return;
+    if (*count < TCPSTATE_ISNS)
+        (*count)++;
+    s->isns[role][*count - 1] = (struct tcpstate_isn){.frame = j->segment->frame, .number = end->iss};
+}
+
 static void step(struct judgement *j, enum tcpstate_step which, bool again) {
     j->report->step = (uint8_t)which;
     j->report->step_again = again;
@@ -458,13 +487,8 @@ void summary_note(struct judgement *j) {
             note_close(j);
             note_outcome(j);
         }
-        for (unsigned role = 0; role < 2; role++) {
-            if (s->has_iss[role] && !s->iss_inferred[role] && c->end[role].sent_syn)
-                continue; /* an opener keeps it, whatever a later SYN,ACK claims: earlier texts speak of it */
-            s->has_iss[role] = c->end[role].has_iss;
-            s->iss_inferred[role] = c->end[role].iss_inferred;
-            s->iss[role] = c->end[role].iss;
-        }
+        for (unsigned role = 0; role < 2; role++)
+            note_isn(j, (enum tcpstate_role)role);
         zeek_note(j);
     }
     report->outcome = s->outcome;

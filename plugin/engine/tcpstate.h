@@ -235,11 +235,17 @@ enum tcpstate_conn_state { /* Zeek's conn_state */
                            TCPSTATE_CONN_STATES
 };
 
+enum { TCPSTATE_ISNS = 4 };
+struct tcpstate_isn {
+    uint32_t frame, number;
+};
+
 /* Frame numbers are 0 and times -1 where there is none. Arrays of two are by enum tcpstate_role. */
 struct tcpstate_summary {
-    uint32_t iss[2];
-    bool has_iss[2]; /* from a captured SYN, or inferred if `iss_inferred` */
-    bool iss_inferred[2];
+    /* each was known from its frame on, the last one is the newest: see tcpstate_isn() */
+    struct tcpstate_isn isns[2][TCPSTATE_ISNS];
+    uint8_t isn_count[2];
+    bool iss_inferred[2];            /* the newest is not from a captured SYN */
     uint8_t roles, client_direction; /* enum tcpstate_roles; `direction` of the client's segments */
     uint8_t outcome, opened_by, closed_by, close_kind, vantage, conn_state;
     uint16_t history_length;
@@ -316,6 +322,8 @@ const char *tcpstate_icmp_rfc(const struct tcpstate_report *report);
 /* Summary of the newest connection, and of the one before it, valid when a report says started_connection and its
  * number is above 0. */
 const struct tcpstate_summary *tcpstate_summary(const struct tcpstate_conversation *conversation);
+/* The ISN of `role` that is known at `frame`, UINT32_MAX: in the end. False: none. */
+bool tcpstate_isn(const struct tcpstate_summary *summary, enum tcpstate_role role, uint32_t frame, uint32_t *isn);
 /* The accepted RST that is known at `frame`, 0 if none. */
 uint32_t tcpstate_rst_frame(const struct tcpstate_summary *summary, uint32_t frame);
 /* The same of the FIN of `role`. */

@@ -76,8 +76,8 @@ static void know_everything(void) {
     report = (struct tcpstate_report){.sender = CLIENT};
     report.end[CLIENT] = (struct tcpstate_end_report){.before = S(ESTABLISHED), .state = S(FIN_WAIT_1)};
     report.end[SERVER] = (struct tcpstate_end_report){.before = S(ESTABLISHED), .state = S(CLOSE_WAIT)};
-    summary = (struct tcpstate_summary){.iss = {1000, 5000},
-                                        .has_iss = {true, true},
+    summary = (struct tcpstate_summary){.isns = {{{.number = 1000}}, {{.number = 5000}}},
+                                        .isn_count = {1, 1},
                                         .fin = {0, 5000},
                                         .fin_frame = {0, 39},
                                         .syn_frame = 1,
@@ -171,7 +171,7 @@ static void test_numbers_wrap(void) {
     segment.length = 0;
     segment.flags = SYN;
     segment.ack = 0;
-    summary.iss[SERVER] = 4294967295u;
+    summary.isns[SERVER][0].number = 4294967295u;
     check_expansion("{seq} {seq+1} {end} {ack-1}[ {acked_isn}]", TCPSTATE_ENGLISH,
                     "4294967295 0 0 4294967295 4294967295");
 }
@@ -583,7 +583,7 @@ static void test_arithmetic(void) {
     CHECK(contains(text, "number 1021") && contains(text, "acknowledge 1022"), "%s", text);
     explain_sample(EXPLAIN_ACK_OF_FIN, text);
     CHECK(contains(text, "5001 = 5000 + 1"), "%s", text);
-    summary.has_iss[SERVER] = false;
+    summary.isn_count[SERVER] = 0;
     summary.fin_frame[SERVER] = 0;
     tcpstate_explain(&segment, &report, &summary, TCPSTATE_ENGLISH, text, sizeof(text));
     CHECK(!contains(text, "5000"), "%s", text);
@@ -646,7 +646,7 @@ static void test_odd_reports(void) {
             for (size_t i = 0; i < sizes[part]; i++)
                 octets[part][i] = (unsigned char)(RANDOM(256u));
         for (unsigned role = 0; role < 2; role++)
-            summary.has_iss[role] = RANDOM(2u);
+            summary.isn_count[role] = (uint8_t)(RANDOM(TCPSTATE_ISNS + 1u));
         report = (struct tcpstate_report){.sender = (uint8_t)(RANDOM(3u)), .step = (uint8_t)(RANDOM(TCPSTATE_STEPS))};
         report.step_again = RANDOM(2u);
         report.was_in_flight = RANDOM(2u);
