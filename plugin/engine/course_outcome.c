@@ -197,7 +197,6 @@ static void tell_facts(const struct ending *e, struct tcpstate_summary *s) {
         uint32_t fin_frame = e->end[role].fin_frame ? e->end[role].fin_frame : e->end[role].false_fin_frame;
         if (fin_frame != 0 || e->end[role].link_is_false)
             s->fin_frame[role] = fin_frame;
-        s->false_fin_frame[role] = 0;
         f->fin_acked[role] = e->end[role].fin_acked;
         if (e->end[role].state != IS(CLOSE_WAIT))
             f->close_wait_frame[role] = 0;

@@ -115,9 +115,8 @@ static bool peer_fin(const struct explain_facts *f, uint32_t *n) {
 
     if (role == TCPSTATE_NO_ROLE || !f->summary)
         return false;
-    uint32_t frame = tcpstate_fin_frame(f->summary, (enum tcpstate_role) !role, f->segment->frame);
-    *n = frame == f->summary->fin_frame[!role] ? f->summary->fin[!role] : f->summary->false_fin[!role];
-    return frame != 0;
+    *n = 0;
+    return tcpstate_fin(f->summary, (enum tcpstate_role) !role, f->segment->frame, n) != 0;
 }
 
 static bool cause(const struct explain_facts *f, uint32_t *n) {

@@ -91,7 +91,7 @@ static void judge_new_isn(struct judgement *j) {
     const struct tcpstate_summary *previous = &j->conversation->previous;
 
     if (!j->report->started_connection || !j->conversation->has_previous ||
-        previous->client_direction != j->segment->direction || previous->isn_count[TCPSTATE_CLIENT] == 0 ||
+        previous->client_direction != j->segment->direction || previous->isns[TCPSTATE_CLIENT].count == 0 ||
         findings_is_previous_isn(j, TCPSTATE_CLIENT))
         return;
     if (previous->outcome == TCPSTATE_OUTCOME_REFUSED || previous->outcome == TCPSTATE_OUTCOME_UNANSWERED)
