@@ -97,6 +97,13 @@ static bool opens(const struct tcpstate_segment *s) {
     return (s->flags & (TCPSTATE_SYN | TCPSTATE_RST)) == TCPSTATE_SYN;
 }
 
+/* Its sender has not got further than the SYN with which the connection begins. */
+static bool is_syn_again(const struct tcpstate_course_row *row, const struct tcpstate_segment *s,
+                         const struct tcpstate_segment *first) {
+    return row->genuine && !row->earlier && opens(s) && !(s->flags & TCPSTATE_ACK) && s->seq == first->seq &&
+           s->direction == first->direction;
+}
+
 static void note_fin(struct fate *x, const struct tcpstate_segment *s) {
     if (!(s->flags & TCPSTATE_FIN) || (s->flags & TCPSTATE_RST) || x->fin_frame != 0 || !(x->states & SENT_FIN))
         return;
@@ -290,6 +297,8 @@ void tcpstate_course_outcome(const struct tcpstate_course_row *rows, const struc
             go_on_in_next(&e, sender, &rows[index], event % 2 == 0, s, &segments[first + count]);
         if (!rows[index].genuine && s->frame == summary->fin_frame[sender])
             e.end[sender].link_is_false = true;
+        if (event % 2 == 0 && is_own && e.end[sender].was_reset && is_syn_again(&rows[index], s, &segments[first]))
+            e.end[sender].states = 0;
         if (event % 2 == 0)
             send(&e, sender, &rows[index], s, is_own);
         else
