@@ -324,7 +324,7 @@ static void show_links(const struct page *page, const struct capture_view *view)
     add_frame(page, hf_handshake_ack_frame, summary->handshake_ack_frame);
     for (int role = TCPSTATE_CLIENT; role <= TCPSTATE_SERVER; role++)
         add_frame(page, hf_end[role].fin_frame,
-                  tcpstate_fin_frame(summary, (enum tcpstate_role)role, view->segment.frame));
+                  tcpstate_fin(summary, (enum tcpstate_role)role, view->segment.frame, &(uint32_t){0}));
     add_frame(page, hf_rst_frame, tcpstate_rst_frame(summary, view->segment.frame));
 }
 

@@ -226,7 +226,7 @@ static void settle_report(struct judgement *j) {
             told->state = TCPSTATE_CLOSING; /* hindsight: its own FIN is on its way to the capture point */
         if (role == j->sender && j->has_shown && !j->copy) {
             told->state = j->shown;
-            told->certainty = TCPSTATE_ASSUMED;
+            told->certainty = j->shown == TCPSTATE_UNKNOWN ? TCPSTATE_NOTHING_TELLS : TCPSTATE_ASSUMED;
             report->was_in_flight = true;
             if (told->before != stored) {
                 told->taken_back = true; /* a FIN that crossed the peer's: CLOSE-WAIT was assumed too early */
@@ -436,6 +436,7 @@ void tcpstate_segment(struct tcpstate_conversation *conversation, const struct t
             let_time_pass(&j);
     }
     j.bad_checksum = capture_checksum_is_bad(&j);
+    sender_choose_synack(&j);
     incarnation = j.copy || j.bad_checksum ? (conversation->current.exists ? INCARNATION_CURRENT : INCARNATION_NEW)
                                            : incarnation_of(&j);
     j.candidate = incarnation == INCARNATION_CANDIDATE;

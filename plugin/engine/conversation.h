@@ -48,6 +48,14 @@ struct tcpstate_undo {
     int64_t time_ns;
 };
 
+/* What a SYN,ACK tells about its sender. */
+struct tcpstate_synack {
+    uint32_t iss, end, ack, index, frame, tsval;
+    int64_t time_ns;
+    uint16_t mss;
+    uint8_t options, shift, ttl;
+};
+
 /* One endpoint in one connection, `x` in the comments; `y` is its peer. */
 struct tcpstate_endpoint {
     uint8_t state, certainty; /* believed, if all that was captured arrived */
@@ -131,6 +139,8 @@ struct tcpstate_endpoint {
     int64_t fin_ack_ns;
     uint32_t first_synack_index;
     uint32_t synack_frame, synack_index, synack_ack;
+    bool has_rival; /* before the one believed it sent a SYN,ACK with another ISN: which is true, an ACK will tell */
+    struct tcpstate_synack rival;
     bool synack_repeated, fin_repeated; /* ... and not acknowledged again since */
     bool was_established, told_step_close_ack;
     int64_t synack_ns, first_syn_ns, last_syn_ns;

@@ -7,7 +7,8 @@
  *   CLOSE-WAIT, CLOSING, LAST-ACK, TIME-WAIT               it took the peer's FIN, and acknowledges it whenever it speaks
  *   FIN-WAIT-2, TIME-WAIT                                  its own FIN was acknowledged
  *
- * and a reset is one that closed its receiver, or one of two that crossed.
+ * and a reset is one that closed its receiver, or one of two that crossed. An end may stay in a connection while the
+ * other has begun the next one.
  */
 #include "course.h"
 
@@ -18,6 +19,7 @@ enum {
     TOOK_FIN = IS(CLOSE_WAIT) | IS(CLOSING) | IS(LAST_ACK) | IS(TIME_WAIT),
     SENT_FIN = IS(FIN_WAIT_1) | IS(FIN_WAIT_2) | IS(CLOSING) | IS(LAST_ACK) | IS(TIME_WAIT),
     HAS_ACK = IS(FIN_WAIT_2) | IS(TIME_WAIT),
+    WAITS_FOR_FIN = IS(FIN_WAIT_1) | IS(FIN_WAIT_2),
     WAS_OPEN = IS(ESTABLISHED) | TOOK_FIN | SENT_FIN
 };
 
@@ -45,11 +47,18 @@ static bool sent_fin(const struct ending *e, unsigned role) {
     return (e->end[role].states & SENT_FIN) != 0 || (took_fin(e, !role) && !e->end[role].denies);
 }
 
+/* Its FIN was acknowledged, and it does not wait for the peer's: what was taken in its place was somebody else's. */
+static bool has_closed(const struct fate *x) { return x->fin_acked && !(x->is_in && (x->state & WAITS_FOR_FIN)); }
+
+static void leave(struct fate *x) {
+    x->is_in = false;
+    x->has_left = true;
+}
+
 /* It opens a connection: this one, once more this one, or another. */
 static void begin(struct ending *e, struct fate *x, bool is_own) {
     if (x->is_in && (!is_own || (x->states & WAS_OPEN))) {
-        x->is_in = false;
-        x->has_left = true;
+        leave(x);
     } else if (x->is_in && x->was_reset) { /* that has changed nothing */
         x->was_reset = false;
         e->reset = e->refused = false;
@@ -88,6 +97,13 @@ static bool opens(const struct tcpstate_segment *s) {
     return (s->flags & (TCPSTATE_SYN | TCPSTATE_RST)) == TCPSTATE_SYN;
 }
 
+/* Its sender has not got further than the SYN with which the connection begins. */
+static bool is_syn_again(const struct tcpstate_course_row *row, const struct tcpstate_segment *s,
+                         const struct tcpstate_segment *first) {
+    return row->genuine && !row->earlier && opens(s) && !(s->flags & TCPSTATE_ACK) && s->seq == first->seq &&
+           s->direction == first->direction;
+}
+
 static void note_fin(struct fate *x, const struct tcpstate_segment *s) {
     if (!(s->flags & TCPSTATE_FIN) || (s->flags & TCPSTATE_RST) || x->fin_frame != 0 || !(x->states & SENT_FIN))
         return;
@@ -110,7 +126,9 @@ static void send(struct ending *e, unsigned sender, const struct tcpstate_course
     }
     if (x->state == 0 && is_own)
         x->is_in = true;
-    enter(e, x, row->sender, is_own);
+    /* A RST that answers was made when its stimulus came, and opens nothing. */
+    if (!(s->flags & TCPSTATE_RST) || x->state == 0 || (1u << row->sender & GONE))
+        enter(e, x, row->sender, is_own);
     if (!x->is_in)
         return;
     if (s->flags & TCPSTATE_RST) {
@@ -186,7 +204,6 @@ static void tell_facts(const struct ending *e, struct tcpstate_summary *s) {
         uint32_t fin_frame = e->end[role].fin_frame ? e->end[role].fin_frame : e->end[role].false_fin_frame;
         if (fin_frame != 0 || e->end[role].link_is_false)
             s->fin_frame[role] = fin_frame;
-        s->false_fin_frame[role] = 0;
         f->fin_acked[role] = e->end[role].fin_acked;
         if (e->end[role].state != IS(CLOSE_WAIT))
             f->close_wait_frame[role] = 0;
@@ -211,6 +228,30 @@ static void change_opener(struct ending *e, struct fate *x, bool enters) {
         note_state(e, x, x->state);
 }
 
+/* Segments of the next connection, which begins with `next`. If that is an ordinary one, the capture has picked the
+ * connection up once more, and whoever sends or is sent one of them goes on in that. If it is a SYN,ACK, an end that
+ * seemed to be open all the time and accepts it was not here. */
+static void go_on_in_next(struct ending *e, unsigned sender, const struct tcpstate_course_row *row, bool is_sent,
+                          const struct tcpstate_segment *s, const struct tcpstate_segment *next) {
+    bool is_again = !(next->flags & (TCPSTATE_SYN | TCPSTATE_RST));
+    bool accepts = (s->flags & TCPSTATE_SYN) && (s->flags & TCPSTATE_ACK) && row->receiver == TCPSTATE_ESTABLISHED &&
+                   e->end[sender].state == IS(SYN_RECEIVED);
+
+    if (is_sent && is_again && row->genuine)
+        leave(&e->end[sender]);
+    else if (!is_sent && (is_again || accepts))
+        leave(&e->end[!sender]);
+}
+
+/* The capture starts in the middle of it. */
+static void pick_up(struct ending *e) {
+    for (unsigned role = 0; role < 2; role++) {
+        e->end[role].is_in = true;
+        if (e->end[role].state != 0)
+            note_state(e, &e->end[role], e->end[role].state);
+    }
+}
+
 /* No reset was taken, but two have crossed, or one has come to an end that was gone without a word. */
 static void judge_aborts(struct ending *e) {
     const struct fate *c = &e->end[TCPSTATE_CLIENT], *s = &e->end[TCPSTATE_SERVER];
@@ -219,36 +260,53 @@ static void judge_aborts(struct ending *e) {
     e->reset = (c->aborted && s->aborted) || ((c->aborted || s->aborted) && both_gone);
 }
 
+/* Somebody else's segment was all that was captured of an end, and was not taken: the end was where its row has it. */
+static void tell_untold(struct ending *e, const struct tcpstate_course_row *row, unsigned sender) {
+    for (unsigned role = 0; role < 2; role++) {
+        uint8_t state = role == sender ? row->sender : row->receiver;
+        if (e->end[role].states == 0 && state != TCPSTATE_UNKNOWN)
+            note_state(e, &e->end[role], 1u << state);
+    }
+}
+
+static unsigned sender_of(const struct tcpstate_segment *s, const struct tcpstate_summary *summary) {
+    return s->direction == summary->client_direction ? TCPSTATE_CLIENT : TCPSTATE_SERVER;
+}
+
 void tcpstate_course_outcome(const struct tcpstate_course_row *rows, const struct tcpstate_segment *segments,
                              uint32_t first, uint32_t count, struct tcpstate_summary *summary) {
     struct ending e = {.reset = false};
-    bool is_picked_up = !opens(&segments[first]), has_begun = false;
+    /* Somebody else's SYN,ACK begins nothing: the ends were where they were. */
+    bool is_picked_up = !opens(&segments[first]) || (!rows[first].genuine && (segments[first].flags & TCPSTATE_ACK));
+    bool has_begun = false;
 
     if (segments[first].traits & TCPSTATE_SELF)
         return;
     for (uint32_t event = 0; event != TCPSTATE_COURSE_LAST; event = rows[event / 2].next[event % 2]) {
         uint32_t index = event / 2;
         const struct tcpstate_segment *s = &segments[index];
-        unsigned sender = s->direction == summary->client_direction ? TCPSTATE_CLIENT : TCPSTATE_SERVER;
+        unsigned sender = sender_of(s, summary);
         bool is_own = index >= first && index < first + count;
         if (is_picked_up && !has_begun && index >= first) {
             has_begun = true;
-            for (unsigned role = 0; role < 2; role++) {
-                e.end[role].is_in = true;
-                if (e.end[role].state != 0)
-                    note_state(&e, &e.end[role], e.end[role].state);
-            }
+            pick_up(&e);
         }
         if (rows[index].genuine && opens(s) && ((index == first && !is_picked_up) || index == first + count))
             change_opener(&e, &e.end[event % 2 == 0 ? sender : !sender], is_own);
+        if (index >= first + count)
+            go_on_in_next(&e, sender, &rows[index], event % 2 == 0, s, &segments[first + count]);
         if (!rows[index].genuine && s->frame == summary->fin_frame[sender])
             e.end[sender].link_is_false = true;
+        if (event % 2 == 0 && is_own && e.end[sender].was_reset && is_syn_again(&rows[index], s, &segments[first]))
+            e.end[sender].states = 0;
         if (event % 2 == 0)
             send(&e, sender, &rows[index], s, is_own);
         else
             take(&e, sender, &rows[index], s, is_own);
-        e.closed = e.closed || (e.end[0].fin_acked && e.end[1].fin_acked);
+        e.closed = e.closed || (has_closed(&e.end[0]) && has_closed(&e.end[1]));
     }
+    if (is_picked_up)
+        tell_untold(&e, &rows[first + count - 1], sender_of(&segments[first + count - 1], summary));
     if (((e.end[0].states | e.end[1].states) & ~(uint32_t)GONE) == 0 && !was_open(summary))
         return; /* the course knows no such connection: somebody else's SYN and its answer */
     if (!e.reset && !e.refused && !e.closed)

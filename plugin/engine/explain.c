@@ -105,9 +105,8 @@ bool explain_isn(const struct explain_facts *f, bool sender, uint32_t *n) {
 
     if (role == TCPSTATE_NO_ROLE || !f->summary)
         return false;
-    role = sender ? role : !role;
-    *n = f->summary->iss[role];
-    return f->summary->has_iss[role];
+    *n = 0;
+    return tcpstate_isn(f->summary, (enum tcpstate_role)(sender ? role : !role), f->segment->frame, n);
 }
 
 /* The peer's FIN, if it was captured before this segment. */
@@ -116,9 +115,8 @@ static bool peer_fin(const struct explain_facts *f, uint32_t *n) {
 
     if (role == TCPSTATE_NO_ROLE || !f->summary)
         return false;
-    uint32_t frame = tcpstate_fin_frame(f->summary, (enum tcpstate_role) !role, f->segment->frame);
-    *n = frame == f->summary->fin_frame[!role] ? f->summary->fin[!role] : f->summary->false_fin[!role];
-    return frame != 0;
+    *n = 0;
+    return tcpstate_fin(f->summary, (enum tcpstate_role) !role, f->segment->frame, n) != 0;
 }
 
 static bool cause(const struct explain_facts *f, uint32_t *n) {

@@ -125,6 +125,13 @@ bool findings_is_keep_alive(const struct judgement *j) {
            j->segment->seq + 1 == x->smax && y->acked == x->smax && !y->evidence_end.window_closed && !j->stale;
 }
 
+bool findings_is_previous_isn(const struct judgement *j, enum tcpstate_role role) {
+    uint32_t isn;
+
+    return j->conversation->has_previous && tcpstate_isn(&j->conversation->previous, role, UINT32_MAX, &isn) &&
+           isn == j->segment->seq;
+}
+
 bool findings_scale_is_known(const struct judgement *j) {
     return j->x->has_iss && !j->x->iss_inferred && j->y->has_iss && !j->y->iss_inferred;
 }

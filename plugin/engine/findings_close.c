@@ -96,6 +96,16 @@ static void judge_fin(struct judgement *j) {
     }
 }
 
+/* A FIN that its nominal sender has denied, or cannot have sent, was somebody else's: nothing is held against it. */
+static void forget_false_fin(struct tcpstate_endpoint *end) {
+    struct tcpstate_evidence_end *e = &end->evidence_end;
+
+    if (!e->has_fin || (end->has_fin && end->fin == e->fin))
+        return;
+    e->has_fin = e->fin_over_edge = e->peer_spoke_since_fin = false;
+    e->fin_count = 0;
+}
+
 /* ---- after a FIN ------------------------------------------------------------------------------------------------ */
 
 static void judge_data_after_fin(struct judgement *j) {
@@ -192,4 +202,6 @@ void findings_close(struct judgement *j) {
         if (!j->stale && j->ordinary)
             y->evidence_end.peer_spoke_since_fin = y->evidence_end.has_fin;
     }
+    forget_false_fin(x);
+    forget_false_fin(y);
 }

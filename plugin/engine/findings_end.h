@@ -29,6 +29,8 @@ bool findings_told_once(const struct tcpstate_endpoint *end, enum tcpstate_findi
 int64_t findings_patience_ns(const struct judgement *j);
 /* RFC 9293 3.8.4: nothing new, at the number before the next, although all was acknowledged; the window is open. */
 bool findings_is_keep_alive(const struct judgement *j);
+/* The number of this SYN was the ISN of `role` in the connection before. */
+bool findings_is_previous_isn(const struct judgement *j, enum tcpstate_role role);
 bool findings_scale_is_known(const struct judgement *j);
 /* Does x answer a segment of y with this RST: RST without ACK, its number that of y's acknowledgment (RFC 9293
  * 3.10.7.1)? `stimulus`: only a segment counts that asks for an answer. The frame, or 0. */

@@ -22,7 +22,8 @@ static void note_start(struct judgement *j) {
         return;
     for (unsigned role = 0; role < 2; role++) {
         unsigned old_role = s->client_direction == old->client_direction ? role : 1 - role;
-        s->end_facts.older_iss[role] = old->iss[old_role];
+        s->end_facts.older_iss[role] = 0;
+        tcpstate_isn(old, (enum tcpstate_role)old_role, UINT32_MAX, &s->end_facts.older_iss[role]);
     }
 }
 

@@ -66,12 +66,11 @@ static void judge_options_and_address(struct judgement *j) {
 /* ---- ISNs ----------------------------------------------------------------------------------------------------- */
 
 /* The ISN of x in the connection before, if a SYN,ACK answered or carried it: a refused one may be used again. */
-static bool is_previous_isn(const struct judgement *j, uint32_t *frame) {
+static bool repeats_previous_isn(const struct judgement *j, uint32_t *frame) {
     const struct tcpstate_summary *previous = &j->conversation->previous;
-    unsigned role = j->segment->direction == previous->client_direction ? TCPSTATE_CLIENT : TCPSTATE_SERVER;
+    enum tcpstate_role role = j->segment->direction == previous->client_direction ? TCPSTATE_CLIENT : TCPSTATE_SERVER;
 
-    if (!j->conversation->has_previous || !previous->has_iss[role] || previous->iss_inferred[role] ||
-        previous->iss[role] != j->segment->seq)
+    if (previous->iss_inferred[role] || !findings_is_previous_isn(j, role))
         return false;
     *frame = role == TCPSTATE_CLIENT ? previous->syn_frame : previous->synack_frame;
     return previous->synack_frame != 0;
@@ -83,7 +82,7 @@ static void judge_isn(struct judgement *j) {
 
     if (j->syn_again || j->synack_again)
         return;
-    if (is_previous_isn(j, &frame) || j->segment->seq == 0)
+    if (repeats_previous_isn(j, &frame) || j->segment->seq == 0)
         findings_tell(j, TCPSTATE_FINDING_isn_repeated, frame, 0, 0);
 }
 
@@ -92,8 +91,8 @@ static void judge_new_isn(struct judgement *j) {
     const struct tcpstate_summary *previous = &j->conversation->previous;
 
     if (!j->report->started_connection || !j->conversation->has_previous ||
-        previous->client_direction != j->segment->direction || !previous->has_iss[TCPSTATE_CLIENT] ||
-        previous->iss[TCPSTATE_CLIENT] == j->segment->seq)
+        previous->client_direction != j->segment->direction || previous->isns[TCPSTATE_CLIENT].count == 0 ||
+        findings_is_previous_isn(j, TCPSTATE_CLIENT))
         return;
     if (previous->outcome == TCPSTATE_OUTCOME_REFUSED || previous->outcome == TCPSTATE_OUTCOME_UNANSWERED)
         findings_tell(j, TCPSTATE_FINDING_syn_new_isn, previous->syn_frame, 0, 0);
@@ -390,8 +389,7 @@ static uint32_t refused_ecn_syn(const struct judgement *j) {
 
     return j->report->started_connection && j->conversation->has_previous &&
                    previous->outcome == TCPSTATE_OUTCOME_REFUSED &&
-                   previous->client_direction == j->segment->direction && previous->has_iss[TCPSTATE_CLIENT] &&
-                   previous->iss[TCPSTATE_CLIENT] == j->segment->seq
+                   previous->client_direction == j->segment->direction && findings_is_previous_isn(j, TCPSTATE_CLIENT)
                ? previous->end_facts.ecn_syn_frame
                : 0;
 }

@@ -56,7 +56,7 @@ static void judge_syn(struct judgement *j) {
     uint32_t seq = j->segment->seq;
     bool in_window = findings_know_options(j) && y->has_redge && y->has_acked && seq_at_least(seq, y->acked) &&
                      seq_before(seq, y->redge);
-    unsigned old = j->segment->direction == previous->client_direction ? TCPSTATE_CLIENT : TCPSTATE_SERVER;
+    enum tcpstate_role old = j->segment->direction == previous->client_direction ? TCPSTATE_CLIENT : TCPSTATE_SERVER;
     /* y is believed closed by its own RST, which x did not take: y may not have sent it */
     bool only_a_rst_of_y = state == TCPSTATE_CLOSED && j->y->undo.cause == TCPSTATE_UNDO_RST_SENT &&
                            state_is_synchronized((enum tcpstate_state)j->x->state);
@@ -64,7 +64,7 @@ static void judge_syn(struct judgement *j) {
     if (!j->candidate || state == TCPSTATE_TIME_WAIT || (state < TCPSTATE_ESTABLISHED && !only_a_rst_of_y))
         return;
     provoke(j);
-    if (j->conversation->has_previous && previous->has_iss[old] && previous->iss[old] == seq)
+    if (findings_is_previous_isn(j, old))
         return;
     findings_tell_weak(j, j->conversation->candidate.genuine || only_a_rst_of_y,
                        in_window ? TCPSTATE_FINDING_syn_in_window : TCPSTATE_FINDING_syn_in_connection, 0, 0, 0);

@@ -125,10 +125,13 @@ static bool is_of_old_connection(const struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x;
     const struct tcpstate_segment *s = j->segment;
     unsigned mine = old_role(j), other = 1 - mine;
+    uint32_t isn, other_isn;
 
-    return c->has_previous && !j->syn && !j->rst && j->ack && !j->report->started_connection && old->has_iss[mine] &&
-           old->has_iss[other] && x->has_iss && seq_within(s->seq, old->iss[mine], c->previous_smax[s->direction]) &&
-           seq_within(s->ack, old->iss[other], c->previous_smax[1 - s->direction]) &&
+    return c->has_previous && !j->syn && !j->rst && j->ack && !j->report->started_connection &&
+           tcpstate_isn(old, (enum tcpstate_role)mine, UINT32_MAX, &isn) &&
+           tcpstate_isn(old, (enum tcpstate_role)other, UINT32_MAX, &other_isn) && x->has_iss &&
+           seq_within(s->seq, isn, c->previous_smax[s->direction]) &&
+           seq_within(s->ack, other_isn, c->previous_smax[1 - s->direction]) &&
            !(x->has_smax && seq_within(s->seq, x->iss, x->smax));
 }
 

@@ -163,7 +163,7 @@ void knowledge_forget_fin(struct judgement *j, struct tcpstate_endpoint *end, en
                           enum tcpstate_certainty certainty) {
     hindsight_note(j, end->fin_index, end->fin_frame, TCPSTATE_VERDICT_NOT_SENT);
     j->conversation->standing.kind = 0;
-    end->has_fin = end->fin_inferred = end->fin_acked = false;
+    end->has_fin = end->fin_inferred = end->fin_acked = end->told_step_close_ack = false;
     engine_restore(j, role, end->peer_fin_taken ? TCPSTATE_CLOSE_WAIT : TCPSTATE_ESTABLISHED, certainty);
 }
 

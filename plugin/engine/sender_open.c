@@ -60,6 +60,58 @@ void sender_judge_syn(struct judgement *j) {
     engine_move(j, j->sender, TCPSTATE_EVENT_snd_syn_again, TCPSTATE_PROVED);
 }
 
+/* ---- SYN,ACK -------------------------------------------------------------------------------------------------- */
+
+static struct tcpstate_synack believed_synack(const struct tcpstate_endpoint *x) {
+    return (struct tcpstate_synack){.iss = x->iss,
+                                    .end = x->smax,
+                                    .ack = x->synack_ack,
+                                    .index = x->synack_index,
+                                    .frame = x->synack_frame,
+                                    .tsval = x->ts_newest,
+                                    .time_ns = x->synack_ns,
+                                    .mss = x->syn_mss,
+                                    .options = x->syn_options,
+                                    .shift = x->shift,
+                                    .ttl = x->syn_ttl};
+}
+
+static void believe_synack(struct tcpstate_endpoint *x, const struct tcpstate_synack *synack) {
+    x->iss = synack->iss;
+    x->smax = synack->end;
+    x->synack_ack = synack->ack;
+    x->synack_index = x->first_synack_index = synack->index;
+    x->synack_frame = synack->frame;
+    x->ts_newest = synack->tsval;
+    x->synack_ns = synack->time_ns;
+    x->syn_mss = synack->mss;
+    x->syn_options = synack->options;
+    x->sent_ts = (synack->options & TCPSTATE_OPT_TIMESTAMPS) != 0;
+    x->has_shift = (synack->options & TCPSTATE_OPT_WINDOW_SCALE) != 0;
+    x->shift = synack->shift;
+    x->syn_ttl = synack->ttl;
+}
+
+static void choose_synack(struct tcpstate_endpoint *end, uint32_t number, uint32_t reach) {
+    struct tcpstate_synack believed = believed_synack(end);
+
+    if (!end->has_rival || end->state != TCPSTATE_SYN_RECEIVED ||
+        seq_within(number, believed.iss + 1, believed.end + reach) ||
+        !seq_within(number, end->rival.iss + 1, end->rival.end + reach))
+        return;
+    believe_synack(end, &end->rival);
+    end->rival = believed;
+}
+
+/* Of two SYN,ACKs with different ISNs the peer takes the one that arrives first (RFC 9293 3.10.7.3 fourth), and its ACK
+ * names the number; or their sender goes on from it. */
+void sender_choose_synack(struct judgement *j) {
+    if (!j->ordinary || !j->ack || j->copy || j->bad_checksum)
+        return;
+    choose_synack(j->y, j->segment->ack, 0);
+    choose_synack(j->x, j->segment->seq, NUMBERS_FAR);
+}
+
 void sender_judge_synack(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
     const struct tcpstate_segment *s = j->segment;
@@ -154,6 +206,10 @@ void sender_judge_synack(struct judgement *j) {
             engine_move(j, j->sender, TCPSTATE_EVENT_rcv_syn, TCPSTATE_INFERRED);
         engine_move(j, j->sender, TCPSTATE_EVENT_snd_synack, TCPSTATE_PROVED);
     }
+    x->has_rival = x->sent_synack && x->state == TCPSTATE_SYN_RECEIVED && !x->synack_acked && x->iss != s->seq &&
+                   x->synack_ack == s->ack;
+    if (x->has_rival)
+        x->rival = believed_synack(x);
     if (x->sent_synack && x->iss != s->seq) /* a new life: an old SYN has met a listener */
         x->spoke = x->has_fin = x->fin_acked = x->peer_fin_taken = x->synack_acked = false;
     x->sent_synack = true;

@@ -17,6 +17,49 @@ void summary_open(struct judgement *j) {
     s->handshake_time_ns = s->handshake_server_ns = s->handshake_client_ns = s->close_time_ns = -1;
 }
 
+/* ---- numbers that were believed ------------------------------------------------------------------------------- */
+
+/* Since which frame the number is believed that was the newest at `frame`; 0: none. */
+static uint32_t believed_at(const struct tcpstate_numbers *numbers, uint32_t frame, uint32_t *number) {
+    unsigned known = numbers->count;
+
+    while (known > 0 && numbers->at[known - 1].frame > frame)
+        known--;
+    if (known == 0)
+        return 0;
+    *number = numbers->at[known - 1].number;
+    return numbers->at[known - 1].frame;
+}
+
+static void believe(struct tcpstate_numbers *numbers, uint32_t frame, uint32_t number) {
+    if (numbers->count < TCPSTATE_NUMBERS)
+        numbers->count++;
+    numbers->at[numbers->count - 1].frame = frame;
+    numbers->at[numbers->count - 1].number = number;
+}
+
+bool tcpstate_isn(const struct tcpstate_summary *summary, enum tcpstate_role role, uint32_t frame, uint32_t *isn) {
+    return believed_at(&summary->isns[role], frame, isn) != 0;
+}
+
+uint32_t tcpstate_fin(const struct tcpstate_summary *summary, enum tcpstate_role role, uint32_t frame, uint32_t *fin) {
+    return believed_at(&summary->fins[role], frame, fin);
+}
+
+/* Another SYN,ACK than the one that was believed may be the true one: what was said before stays as it was said. */
+static void note_isn(struct judgement *j, enum tcpstate_role role) {
+    struct tcpstate_summary *s = &j->connection->summary;
+    const struct tcpstate_endpoint *end = &j->connection->end[role];
+    uint32_t known;
+    bool is_known = tcpstate_isn(s, role, UINT32_MAX, &known);
+
+    if (!end->has_iss || (is_known && !s->iss_inferred[role] && end->sent_syn))
+        return; /* an opener keeps it, whatever a later SYN,ACK claims */
+    s->iss_inferred[role] = end->iss_inferred;
+    if (!is_known || known != end->iss)
+        believe(&s->isns[role], j->segment->frame, end->iss);
+}
+
 static void step(struct judgement *j, enum tcpstate_step which, bool again) {
     j->report->step = (uint8_t)which;
     j->report->step_again = again;
@@ -137,12 +180,8 @@ static void note_handshake(struct judgement *j) {
 static void link_fin(struct judgement *j) {
     struct tcpstate_summary *s = &j->connection->summary;
 
-    if (s->false_fin_frame[j->sender] == 0) {
-        s->false_fin_frame[j->sender] = s->fin_frame[j->sender];
-        s->false_fin[j->sender] = s->fin[j->sender];
-    }
     s->fin_frame[j->sender] = j->segment->frame;
-    s->fin[j->sender] = j->x->fin;
+    believe(&s->fins[j->sender], j->segment->frame, j->x->fin);
     s->fin_inferred[j->sender] = false;
 }
 
@@ -244,7 +283,6 @@ static void note_close(struct judgement *j) {
         const struct tcpstate_endpoint *end = &c->end[role];
         if (end->has_fin && end->fin_inferred && !c->summary.fin_inferred[role]) {
             c->summary.fin_inferred[role] = true;
-            c->summary.fin[role] = end->fin;
             if (!c->any_fin) {
                 c->any_fin = true;
                 c->first_fin_role = (uint8_t)role;
@@ -312,14 +350,6 @@ uint32_t tcpstate_rst_frame(const struct tcpstate_summary *summary, uint32_t fra
 
     if (summary->rst_void_frame != 0 && frame >= summary->rst_void_frame)
         linked = summary->rst_next_frame;
-    return linked <= frame ? linked : 0;
-}
-
-uint32_t tcpstate_fin_frame(const struct tcpstate_summary *summary, enum tcpstate_role role, uint32_t frame) {
-    uint32_t linked = summary->fin_frame[role];
-
-    if (linked > frame)
-        linked = summary->false_fin_frame[role];
     return linked <= frame ? linked : 0;
 }
 
@@ -458,13 +488,8 @@ void summary_note(struct judgement *j) {
             note_close(j);
             note_outcome(j);
         }
-        for (unsigned role = 0; role < 2; role++) {
-            if (s->has_iss[role] && !s->iss_inferred[role] && c->end[role].sent_syn)
-                continue; /* an opener keeps it, whatever a later SYN,ACK claims: earlier texts speak of it */
-            s->has_iss[role] = c->end[role].has_iss;
-            s->iss_inferred[role] = c->end[role].iss_inferred;
-            s->iss[role] = c->end[role].iss;
-        }
+        for (unsigned role = 0; role < 2; role++)
+            note_isn(j, (enum tcpstate_role)role);
         zeek_note(j);
     }
     report->outcome = s->outcome;

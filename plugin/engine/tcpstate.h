@@ -235,11 +235,19 @@ enum tcpstate_conn_state { /* Zeek's conn_state */
                            TCPSTATE_CONN_STATES
 };
 
+enum { TCPSTATE_NUMBERS = 4 };
+/* Sequence numbers that were believed, the newest last: each from its frame on. Of more than fit, the last is replaced. */
+struct tcpstate_numbers {
+    uint8_t count;
+    struct {
+        uint32_t frame, number;
+    } at[TCPSTATE_NUMBERS];
+};
+
 /* Frame numbers are 0 and times -1 where there is none. Arrays of two are by enum tcpstate_role. */
 struct tcpstate_summary {
-    uint32_t iss[2];
-    bool has_iss[2]; /* from a captured SYN, or inferred if `iss_inferred` */
-    bool iss_inferred[2];
+    struct tcpstate_numbers isns[2]; /* see tcpstate_isn() */
+    bool iss_inferred[2];            /* the newest is not from a captured SYN */
     uint8_t roles, client_direction; /* enum tcpstate_roles; `direction` of the client's segments */
     uint8_t outcome, opened_by, closed_by, close_kind, vantage, conn_state;
     uint16_t history_length;
@@ -247,9 +255,7 @@ struct tcpstate_summary {
     uint32_t first_frame, last_frame, syn_frame, synack_frame, handshake_ack_frame, fin_frame[2];
     /* the first accepted RST; from rst_void_frame on another one is known to be: see tcpstate_rst_frame() */
     uint32_t rst_frame, rst_void_frame, rst_next_frame;
-    /* a FIN before that of fin_frame, which was not sent after all: see tcpstate_fin_frame() */
-    uint32_t false_fin_frame[2], false_fin[2];
-    uint32_t fin[2]; /* sequence number of the FIN, where fin_frame or fin_inferred */
+    struct tcpstate_numbers fins[2]; /* captured; those before the last were not sent after all: see tcpstate_fin() */
     bool fin_inferred[2];
     uint32_t segments[2];
     uint64_t octets[2]; /* data octets sent, without repetitions */
@@ -316,10 +322,12 @@ const char *tcpstate_icmp_rfc(const struct tcpstate_report *report);
 /* Summary of the newest connection, and of the one before it, valid when a report says started_connection and its
  * number is above 0. */
 const struct tcpstate_summary *tcpstate_summary(const struct tcpstate_conversation *conversation);
+/* The ISN of `role` that is known at `frame`, UINT32_MAX: in the end. False: none. */
+bool tcpstate_isn(const struct tcpstate_summary *summary, enum tcpstate_role role, uint32_t frame, uint32_t *isn);
 /* The accepted RST that is known at `frame`, 0 if none. */
 uint32_t tcpstate_rst_frame(const struct tcpstate_summary *summary, uint32_t frame);
-/* The same of the FIN of `role`. */
-uint32_t tcpstate_fin_frame(const struct tcpstate_summary *summary, enum tcpstate_role role, uint32_t frame);
+/* The FIN of `role` that is known at `frame`: its frame, 0 if none, and its number. */
+uint32_t tcpstate_fin(const struct tcpstate_summary *summary, enum tcpstate_role role, uint32_t frame, uint32_t *fin);
 const struct tcpstate_summary *tcpstate_previous_summary(const struct tcpstate_conversation *conversation);
 
 /* The findings that only the end can tell (TCPSTATE_FINAL), of a connection whose capture ended at `end_ns` (when the

@@ -376,6 +376,7 @@ static void print_row(const struct row *row, bool settled) {
     const struct tcpstate_report *report = &row->report;
     /* A later pass knows the rest of the capture, and has the last word on the outcome. */
     const struct tcpstate_summary *summary = settled ? &connections[row->connection].summary : &row->summary;
+    uint32_t fin;
     const struct tcpstate_summary *in_the_end = &connections[row->connection].settled;
     uint32_t last_cause = 0;
     char text[2048];
@@ -410,8 +411,8 @@ static void print_row(const struct row *row, bool settled) {
     link_back(row, "syn_frame", summary->syn_frame);
     link_back(row, "synack_frame", summary->synack_frame);
     link_back(row, "handshake_ack_frame", summary->handshake_ack_frame);
-    link_back(row, "client.fin_frame", tcpstate_fin_frame(summary, TCPSTATE_CLIENT, row->segment.frame));
-    link_back(row, "server.fin_frame", tcpstate_fin_frame(summary, TCPSTATE_SERVER, row->segment.frame));
+    link_back(row, "client.fin_frame", tcpstate_fin(summary, TCPSTATE_CLIENT, row->segment.frame, &fin));
+    link_back(row, "server.fin_frame", tcpstate_fin(summary, TCPSTATE_SERVER, row->segment.frame, &fin));
     link_back(row, "rst_frame", tcpstate_rst_frame(summary, row->segment.frame));
     if (report->completes_handshake) {
         seconds("handshake.time", summary->handshake_time_ns);

@@ -76,10 +76,8 @@ static void know_everything(void) {
     report = (struct tcpstate_report){.sender = CLIENT};
     report.end[CLIENT] = (struct tcpstate_end_report){.before = S(ESTABLISHED), .state = S(FIN_WAIT_1)};
     report.end[SERVER] = (struct tcpstate_end_report){.before = S(ESTABLISHED), .state = S(CLOSE_WAIT)};
-    summary = (struct tcpstate_summary){.iss = {1000, 5000},
-                                        .has_iss = {true, true},
-                                        .fin = {0, 5000},
-                                        .fin_frame = {0, 39},
+    summary = (struct tcpstate_summary){.isns = {{1, {{1, 1000}}}, {1, {{2, 5000}}}},
+                                        .fins = {[SERVER] = {1, {{39, 5000}}}},
                                         .syn_frame = 1,
                                         .synack_frame = 2};
     finding = (struct tcpstate_finding){.cause_frame = 33, .value = {111, 222}, .via_frame = {34, 35, 36}};
@@ -171,7 +169,7 @@ static void test_numbers_wrap(void) {
     segment.length = 0;
     segment.flags = SYN;
     segment.ack = 0;
-    summary.iss[SERVER] = 4294967295u;
+    summary.isns[SERVER].at[0].number = 4294967295u;
     check_expansion("{seq} {seq+1} {end} {ack-1}[ {acked_isn}]", TCPSTATE_ENGLISH,
                     "4294967295 0 0 4294967295 4294967295");
 }
@@ -203,7 +201,7 @@ static void test_acknowledged_numbers(void) {
     segment.ack = 5002;
     check_expansion("[{acked_isn}][{acked_fin}].", TCPSTATE_ENGLISH, ".");
     know_everything();
-    summary.fin_frame[SERVER] = 41;
+    summary.fins[SERVER].at[0].frame = 41;
     check_expansion("[{acked_fin}].", TCPSTATE_ENGLISH, ".");
 }
 
@@ -583,8 +581,8 @@ static void test_arithmetic(void) {
     CHECK(contains(text, "number 1021") && contains(text, "acknowledge 1022"), "%s", text);
     explain_sample(EXPLAIN_ACK_OF_FIN, text);
     CHECK(contains(text, "5001 = 5000 + 1"), "%s", text);
-    summary.has_iss[SERVER] = false;
-    summary.fin_frame[SERVER] = 0;
+    summary.isns[SERVER].count = 0;
+    summary.fins[SERVER].count = 0;
     tcpstate_explain(&segment, &report, &summary, TCPSTATE_ENGLISH, text, sizeof(text));
     CHECK(!contains(text, "5000"), "%s", text);
 }
@@ -646,7 +644,7 @@ static void test_odd_reports(void) {
             for (size_t i = 0; i < sizes[part]; i++)
                 octets[part][i] = (unsigned char)(RANDOM(256u));
         for (unsigned role = 0; role < 2; role++)
-            summary.has_iss[role] = RANDOM(2u);
+            summary.isns[role].count = summary.fins[role].count = (uint8_t)(RANDOM(TCPSTATE_NUMBERS + 1u));
         report = (struct tcpstate_report){.sender = (uint8_t)(RANDOM(3u)), .step = (uint8_t)(RANDOM(TCPSTATE_STEPS))};
         report.step_again = RANDOM(2u);
         report.was_in_flight = RANDOM(2u);

@@ -3,7 +3,7 @@
 import subprocess
 from dataclasses import dataclass, field
 
-from . import story
+from . import outcome, story
 
 
 @dataclass(slots=True)
@@ -34,6 +34,8 @@ class Result:
     misses: list = field(default_factory=list)
     expert: list = field(default_factory=list)
     story: object = None
+    contradictions: dict = field(default_factory=dict)
+    closers: int = 0
     pass_differences: list = field(default_factory=list)
     failure: str = ""
     left_out: dict = field(default_factory=dict)
@@ -99,6 +101,8 @@ def judge(capture, frames, expert, once, also):
             else:
                 result.left_out[why] = result.left_out.get(why, 0) + 1
     result.story = story.read(capture, frames)
+    result.contradictions = outcome.contradictions(name, frames, truth)
+    result.closers = outcome.closers(frames)
     if once is not None:
         for number, cells in frames.items():
             for end in ("client", "server"):

@@ -12,11 +12,12 @@ from .batch import read_pcap
 from .packet import ACK, FIN, RST, SYN, parse_tcp
 
 SILENT_END = ("reset", "refused")
-# What decides what: the links of the plugin, the first segment of a connection, and the first ACK of each FIN.
+# What decides what: the links of the plugin, the first segment of a connection, the first ACK of each FIN, and text that
+# ends at the number of a FIN: if that was taken, the FIN was not.
 DECIDES = {
     "existed": {"first", "syn", "synack", "end of the one before"},
     "opened": {"first", "syn", "synack"},
-    "ended": {"first", "synack", "fin", "ack of fin", "rst"},
+    "ended": {"first", "synack", "fin", "ack of fin", "text", "rst"},
 }
 
 
@@ -92,6 +93,8 @@ def _keys(tcp):
     elif flags & ACK:
         yield "ack without fin", ends, tcp.ack
     yield "ack", ends, tcp.ack
+    if tcp.end != tcp.seq and not flags & (SYN | FIN):
+        yield "text", ends, tcp.end
 
 
 def read(capture, frames):
@@ -131,6 +134,8 @@ def _connection(shown, own, segments):
         if kind == "fin":
             answers = (tcp for tcp in own if _ends(tcp) == _back(linked) and tcp.flags & ACK and tcp.ack == linked.end)
             found.deciding += [("ack of fin", tcp) for tcp in list(answers)[:1]]
+            found.deciding += [("text", tcp) for tcp in own if _ends(tcp) == _ends(linked) and tcp.end == linked.end
+                               and not tcp.flags & (SYN | FIN | RST) and tcp.end != tcp.seq]
     return found
 
 
@@ -142,7 +147,7 @@ def _is_unknown(kind, tcp, here, other, outcome):
     """Was the segment never at the other end, and does nothing there tell of it?"""
     first = next(_keys(tcp))                            # the most telling
     wanted = {"syn": "syn", "synack": "synack", "fin": "fin", "rst": "rst",
-              "ack of fin": "ack" if tcp.flags & FIN else "ack without fin"}.get(kind, first[0])
+              "ack of fin": "ack" if tcp.flags & FIN else "ack without fin", "text": "text"}.get(kind, first[0])
     for key in _keys(tcp):
         # Resets that look alike are counted: each may end a connection.
         enough = here.keys[key] if kind == "end of the one before" and tcp.flags & RST else 1

@@ -10,7 +10,7 @@ from . import batch
 
 NOBODY = 65534
 FINDINGS = ["tcpstate.violation", "tcpstate.anomaly", "tcpstate.artifact"]
-FIELDS = ["frame.number", "tcpstate.connection"] + [
+FIELDS = ["frame.number", "tcpstate.connection", "tcpstate.sender.name", "tcpstate.roles.name"] + [
     f"tcpstate.{end}{what}" for end in ("client", "server")
     for what in ("", ".state.name", ".certainty.name", ".settled.name")] + [
     "tcpstate.contradicted_in", *FINDINGS, "tcpstate.outcome.name", "tcpstate.close.kind.name",
