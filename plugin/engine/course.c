@@ -444,6 +444,7 @@ static bool was_dead(const struct tcpstate_course *c, uint32_t rst) {
 static bool can_precede(const struct course_facts *facts, const struct tcpstate_segment *s,
                         const struct tcpstate_segment *rst, uint32_t index) {
     unsigned d = s->direction;
+    /* Not the whole round trip, which is not known so well, but some time even where a forged RST has made it short. */
     int64_t from_ns = rst->time_ns - facts->answer_ns[d] / 4 * 3 - 20 * MS_NS;
 
     if (facts->has_clock[d] && (s->options & TCPSTATE_OPT_TIMESTAMPS) &&
@@ -497,8 +498,8 @@ static bool was_sent_before(const struct tcpstate_course *c, const struct hypoth
             continue;
         if (other->flags & TCPSTATE_RST) { /* what a dead socket sends says nothing about its numbers */
             bool tells = (other->flags & TCPSTATE_ACK) != 0; /* its socket was alive */
-            if (!tells && (c->facts.unseen[!s->direction] || was_dead(c, e)) &&
-                s->time_ns - other->time_ns < 400 * MS_NS && can_precede(&c->facts, s, other, index))
+            if (!tells && s->time_ns - other->time_ns < 400 * MS_NS &&
+                (c->facts.unseen[!s->direction] || was_dead(c, e)) && can_precede(&c->facts, s, other, index))
                 from_the_dead = true; /* nothing else comes from a dead one */
             if (tells && other->seq != 0 && seq_after(s->ack, other->ack))
                 return false; /* it knows more than the RST did */

@@ -314,6 +314,14 @@ static bool repeats_rst(const struct sending *t) {
     return false;
 }
 
+static void lose_connection(struct course_end *e) {
+    e->state = TCPSTATE_CLOSED;
+    e->range_count = 0;
+    e->sack_right = e->peer_fin = 0;
+    e->has_peer_fin = e->owes_ack = e->app_gone = e->app_stays = false;
+    memset(e->ranges, 0, sizeof e->ranges);
+}
+
 /* A RST that answers what was not captured, as all of that end. */
 static void send_rst_to_unseen(struct sending *t, const struct course_end *x, const struct course_end *y) {
     const struct tcpstate_segment *s = t->s;
@@ -368,11 +376,7 @@ static void send_rst_to_uncaptured(struct sending *t, const struct course_end *x
     note_sent(&e, s);
     if (opens && !t->ack && s->seq != x->snd_nxt)
         add(t, &e, y, cost);
-    e.state = TCPSTATE_CLOSED;
-    e.range_count = 0;
-    e.sack_right = e.peer_fin = 0;
-    e.has_peer_fin = e.owes_ack = e.app_gone = e.app_stays = false;
-    memset(e.ranges, 0, sizeof e.ranges);
+    lose_connection(&e);
     add(t, &e, y, cost + (silence > COST_SILENT ? silence : COST_SILENT));
 }
 
@@ -441,12 +445,8 @@ static void send_rst(struct sending *t, const struct course_end *x, const struct
         cost += cost_of_echo(t, x);
     if (x->has_snd && s->seq != x->snd_nxt)
         cost += seq_before(s->seq, x->snd_una) || seq_after(s->seq, x->snd_nxt) ? COST_TIMESTAMP : COST_ODD;
-    e.state = TCPSTATE_CLOSED;
-    e.range_count = 0;
-    e.sack_right = e.peer_fin = 0;
-    e.has_peer_fin = e.owes_ack = e.app_gone = e.app_stays = false;
+    lose_connection(&e);
     e.keeps_on = y->unseen;
-    memset(e.ranges, 0, sizeof e.ranges);
     note_sent(&e, s);
     add(t, &e, &peer, cost);
 }

@@ -106,7 +106,7 @@ static void judge_rst(struct judgement *j) {
         judge_rst_above(j);
     else if (c->closed)
         findings_tell(j, TCPSTATE_FINDING_rst_after_close, 0, 0, 0);
-    else if (j->rst_accepted && j->receiver_had != TCPSTATE_SYN_RECEIVED)
+    else if (j->rst_accepted && j->receiver_had != TCPSTATE_SYN_RECEIVED && !j->alien) /* else x has aborted nothing */
         judge_rst_taken(j);
 }
 

@@ -77,15 +77,13 @@ static bool may_answer(const struct judgement *j) {
     return !j->ack && older;
 }
 
-/* As no stack makes it. A RST without ACK answers where there is no connection, which has no window to tell and no option
- * to fill (RFC 9293 3.10.7.1); one of a connection carries the timestamp that both ends have agreed on (RFC 7323 3.2). */
+/* With a window, so of a connection; but without the timestamp that both ends have agreed on, which a RST of it should
+ * carry (RFC 7323 3.2). An answer where there is no connection has no window to tell. No common stack makes such a one. */
 static bool unlike_any_stack(const struct judgement *j) {
     const struct tcpstate_segment *s = j->segment;
-    bool has_timestamp = (s->options & TCPSTATE_OPT_TIMESTAMPS) != 0;
 
-    if (!j->ack)
-        return s->window != 0 || has_timestamp;
-    return s->window != 0 && !has_timestamp && capture_timestamps_agreed(j) && !(s->traits & TCPSTATE_TRUNCATED_HEADER);
+    return s->window != 0 && !(s->options & TCPSTATE_OPT_TIMESTAMPS) && capture_timestamps_agreed(j) &&
+           !(s->traits & TCPSTATE_TRUNCATED_HEADER);
 }
 
 void sender_judge_rst(struct judgement *j) {
@@ -97,10 +95,6 @@ void sender_judge_rst(struct judgement *j) {
 
     if (unlike_any_stack(j)) {
         j->alien = true;
-        if (x->state == TCPSTATE_UNKNOWN && y->state == TCPSTATE_UNKNOWN && !x->has_fin && !y->has_fin) {
-            engine_move(j, j->sender, TCPSTATE_EVENT_pickup, TCPSTATE_INFERRED); /* in a connection of these two */
-            engine_move(j, j->receiver, TCPSTATE_EVENT_pickup, TCPSTATE_INFERRED);
-        }
         return;
     }
     if (candidate->pending && candidate->challenged && candidate->direction == s->direction && !j->ack &&

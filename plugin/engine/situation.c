@@ -59,6 +59,12 @@ static void derive_flags(struct view *v) {
     v->first_ack_of_syn_only = true;
 }
 
+/* The RST closes its receiver, but its nominal sender goes on. */
+static bool sent_by_another(const struct view *v) {
+    return !SENT(v, snd_rst) && !SENT(v, snd_rst_reply) && v->receiver->state == TCPSTATE_CLOSED &&
+           v->sender->before == v->sender->state && v->sender->state >= TCPSTATE_ESTABLISHED;
+}
+
 static enum explain_situation choose_rst(const struct view *v) {
     enum tcpstate_state before = (enum tcpstate_state)v->receiver->before;
     bool accepted = RECEIVED(v, rcv_rst);
@@ -95,7 +101,10 @@ static enum explain_situation choose_rst(const struct view *v) {
     case TCPSTATE_FIN_WAIT_2:
     case TCPSTATE_CLOSE_WAIT:
     case TCPSTATE_CLOSING:
-    case TCPSTATE_LAST_ACK: return accepted ? EXPLAIN_RST_ACCEPTED : EXPLAIN_RST_IGNORED;
+    case TCPSTATE_LAST_ACK:
+        if (!accepted)
+            return EXPLAIN_RST_IGNORED;
+        return sent_by_another(v) ? EXPLAIN_RST_BY_ANOTHER : EXPLAIN_RST_ACCEPTED;
     case TCPSTATE_STATES: break;
     }
     return EXPLAIN_RST_IGNORED;
