@@ -116,6 +116,9 @@ static enum explain_situation choose_syn(const struct view *v) {
 
     if (v->report->step == TCPSTATE_STEP_SIM_OPEN_2 && !again)
         return EXPLAIN_SYN_CROSSED;
+    if (v->report->step == TCPSTATE_STEP_HANDSHAKE_1 && !again && v->sender->state == v->sender->before &&
+        !SENT(v, snd_syn) && v->sender->state == TCPSTATE_CLOSED)
+        return EXPLAIN_SYN_BY_ANOTHER;
     if (FOUND(v, time_wait_reuse) || (to_time_wait && RECEIVED(v, rcv_syn) && explain_is_moved(v->receiver)))
         return EXPLAIN_SYN_REOPENS;
     if (FOUND(v, time_wait_reuse_suspect) || (to_time_wait && !explain_is_moved(v->receiver)))
