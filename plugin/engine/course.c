@@ -252,9 +252,30 @@ static void try_send(struct tcpstate_course *c, const struct hypothesis *h, uint
     send_now(c, &deaf, index);
 }
 
+static const struct event *event_at(const struct tcpstate_course *c, uint32_t event) {
+    return event & SCRATCH_BIT ? &c->scratch[event & ~SCRATCH_BIT] : &c->events[event];
+}
+
 static uint32_t strain_ms(int64_t from_ns, int64_t to_ns) {
     int64_t ms = (from_ns - to_ns) / MS_NS;
     return ms < 0 ? 0 : ms < 1000 ? (uint32_t)ms : 1000;
+}
+
+/* An end gives up without a word at any time alike, so most likely in the longest of the spans between what is known of
+ * it: the strain of its having done so since the event before, when what `at` is captured as reaches it closed. */
+static uint32_t strain_of_silence(const struct tcpstate_course *c, const struct hypothesis *h, unsigned d,
+                                  uint32_t at) {
+    int64_t span_ms = 0;
+
+    for (uint32_t e = h->event, seen = 0; e != NO_EVENT && seen < 50; e = event_at(c, e)->parent, seen++) {
+        const struct event *event = event_at(c, e);
+        const struct tcpstate_segment *s = &c->facts.segments[event->index];
+        if ((event->kind == TAKEN) != (s->direction == d)) {
+            span_ms = (c->facts.segments[at].time_ns - s->time_ns) / MS_NS;
+            break;
+        }
+    }
+    return 1000 / (uint32_t)(10 + (span_ms > 0 ? span_ms : 0));
 }
 
 static bool is_pure_ack(const struct tcpstate_segment *s) {
@@ -361,6 +382,8 @@ static void explore(struct tcpstate_course *c, struct hypothesis h, uint32_t ind
                 other.end[d] = variants[i].end;
                 other.end[d].losing = false;
                 other.cost += variants[i].cost;
+                if (other.end[d].state == TCPSTATE_CLOSED && !(q->flags & TCPSTATE_RST))
+                    other.strain_ms += strain_of_silence(c, &h, d, at);
                 if (!note(c, &other, TAKEN, at, other.end[d].state))
                     return;
                 explore(c, other, index, variants[i].cost == 0 ? branches : branches - 1, depth + NESTED, hasty);
@@ -394,10 +417,6 @@ static uint32_t original_of(const struct course_facts *facts, uint32_t index) {
             return i;
     }
     return index;
-}
-
-static const struct event *event_at(const struct tcpstate_course *c, uint32_t event) {
-    return event & SCRATCH_BIT ? &c->scratch[event & ~SCRATCH_BIT] : &c->events[event];
 }
 
 /* Did the sender of `s` know, when it sent it, that its FIN of the number `fin` was acknowledged? It echoes the
@@ -491,6 +510,8 @@ static bool was_sent_before(const struct tcpstate_course *c, const struct hypoth
     }
     if ((s->flags & (TCPSTATE_SYN | TCPSTATE_RST)) || !(s->flags & TCPSTATE_ACK))
         return false;
+    if (x->fin_sent && s->length > 0 && seq_after(s->seq + s->length, x->fin))
+        return false; /* nothing comes after a FIN, so that was none */
     for (uint32_t e = h->event; e != NO_EVENT; e = event_at(c, e)->parent) {
         const struct event *event = event_at(c, e);
         const struct tcpstate_segment *other = &c->facts.segments[event->index];

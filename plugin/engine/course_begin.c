@@ -234,6 +234,12 @@ static struct course_end make_open(uint32_t iss, uint32_t rcv_nxt, const struct 
     return e;
 }
 
+/* Is it the ACK with which an end in SYN-RECEIVED answers what it does not want, after a SYN,ACK that was not captured? */
+static bool answers_syn(const struct tcpstate_segment *s, const struct tcpstate_segment *syn) {
+    return s->length == 0 && s->ack == syn->seq + 1 &&
+           (!(s->options & syn->options & TCPSTATE_OPT_TIMESTAMPS) || s->tsecr == syn->tsval);
+}
+
 unsigned course_begin(struct course_facts *facts, struct course_seed seeds[COURSE_SEEDS]) {
     const struct tcpstate_segment *first = &facts->segments[0];
     const struct tcpstate_segment *answer = first_of(facts, !first->direction), *syn = early_syn(facts);
@@ -249,7 +255,7 @@ unsigned course_begin(struct course_facts *facts, struct course_seed seeds[COURS
     if (opens || !has_numbers(first))
         count = add_seed(seeds, count, first->direction, &closed, &listens, 0);
     if (is_bare_syn(first) && (!facts->mss || (first->options & TCPSTATE_OPT_MSS)) &&
-        (answer == NULL || (answer->flags & (TCPSTATE_SYN | TCPSTATE_RST))))
+        (answer == NULL || (answer->flags & (TCPSTATE_SYN | TCPSTATE_RST)) || answers_syn(answer, first)))
         return count;
     facts->starts_late = !is_bare_syn(first);
     if (count == 0 && syn != NULL)

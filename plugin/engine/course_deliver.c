@@ -50,6 +50,7 @@ static void forget(struct course_end *end) {
 
 static void close_by(struct course_end *end, enum tcpstate_event event) {
     course_move(end, event);
+    end->active_open = false; /* it may try the same SYN again, and be another connection */
     forget(end);
 }
 

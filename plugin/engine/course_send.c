@@ -158,7 +158,10 @@ static void send_syn(struct sending *t, const struct course_end *x, const struct
     switch ((enum tcpstate_state)x->state) {
     case TCPSTATE_UNKNOWN:
     case TCPSTATE_CLOSED:
-    case TCPSTATE_LISTEN: break;
+    case TCPSTATE_LISTEN:
+        if (x->has_snd && x->active_open && s->seq == x->iss)
+            cost += COST_ODD; /* RFC 9293 3.4.1: another number for another connection; refused, some try the same */
+        break;
     case TCPSTATE_TIME_WAIT: cost += 2; break;
     case TCPSTATE_FIN_WAIT_2:
     case TCPSTATE_LAST_ACK:
@@ -427,12 +430,12 @@ static void send_rst(struct sending *t, const struct course_end *x, const struct
     case TCPSTATE_SYN_SENT:
     case TCPSTATE_TIME_WAIT: cost += COST_ODD; break;
     case TCPSTATE_SYN_RECEIVED: cost += x->active_open ? 0 : COST_ODD; break;
-    case TCPSTATE_ESTABLISHED:
     case TCPSTATE_FIN_WAIT_1:
     case TCPSTATE_FIN_WAIT_2:
-    case TCPSTATE_CLOSE_WAIT:
     case TCPSTATE_CLOSING:
-    case TCPSTATE_LAST_ACK:
+    case TCPSTATE_LAST_ACK: cost++; break; /* most that close do not abort as well */
+    case TCPSTATE_ESTABLISHED:
+    case TCPSTATE_CLOSE_WAIT:
     case TCPSTATE_STATES: break;
     }
     if (!t->ack) /* ... and without a connection there would be nothing to fill options */
