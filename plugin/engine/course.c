@@ -288,6 +288,20 @@ static bool may_move(const struct course_end *end, const struct tcpstate_segment
            (end->fin_sent && seq_at_most(end->snd_una, end->fin) && ack->ack == end->fin + 1);
 }
 
+/* Does `ack` tell by its SACK of later text, but not of that of `q`? */
+static bool lacks(const struct tcpstate_segment *ack, const struct tcpstate_segment *q) {
+    bool later = false;
+
+    if (q->length == 0 || seq_at_least(ack->ack, course_end_of(q)))
+        return false;
+    for (unsigned i = 0; i < ack->sack_count; i++) {
+        if (seq_before(ack->sack[i].left, course_end_of(q)) && seq_after(ack->sack[i].right, q->seq))
+            return false;
+        later = later || seq_at_least(ack->sack[i].left, course_end_of(q));
+    }
+    return later;
+}
+
 /* Lets what was captured towards x arrive, one segment after the other, and sees each time whether x may have sent
  * segment `index` then. */
 static void explore(struct tcpstate_course *c, struct hypothesis h, uint32_t index, unsigned branches, unsigned depth,
@@ -363,7 +377,8 @@ static void explore(struct tcpstate_course *c, struct hypothesis h, uint32_t ind
             continue;
         }
         count = course_deliver(&h.end[d], q, next, variants);
-        if (branches > 0 && (count > 1 || changes(&variants[0].end, &h.end[d]))) {
+        bool told = !unseen && !(s->flags & TCPSTATE_RST) && lacks(s, q);
+        if ((branches > 0 || told) && (count > 1 || changes(&variants[0].end, &h.end[d]))) {
             bool acknowledged = !unseen && (s->flags & TCPSTATE_ACK) && !(s->flags & TCPSTATE_RST) && q->length > 0 &&
                                 seq_at_least(s->ack, course_end_of(q)) && seq_after(s->ack, h.end[d].rcv_nxt) &&
                                 h.end[d].has_rcv;
@@ -375,7 +390,10 @@ static void explore(struct tcpstate_course *c, struct hypothesis h, uint32_t ind
                 lost.end[d].late[0] = at + 1;
                 if (!note(c, &lost, LOST, at, h.end[d].state))
                     return;
-                explore(c, lost, index, h.end[d].losing ? branches : branches - 1, depth + NESTED, hasty);
+                explore(c, lost, index, told || h.end[d].losing ? branches : branches - 1, depth + NESTED, hasty);
+                if (told && (s->sack_count < 3 || branches == 0))
+                    return; /* RFC 2018 3: with timestamps there is room for three ranges, so it may have more */
+                branches -= told;
             }
             for (unsigned i = 1; i < count; i++) {
                 struct hypothesis other = h;
