@@ -763,12 +763,13 @@ static void choose(struct tcpstate_course *c, uint32_t index) {
 
 /* ---- the search -------------------------------------------------------------------------------------------------- */
 
-/* Who forges a RST fills in a window, as in any segment; what answers for no connection has none to fill in. */
+/* Who forges a RST fills in a window, as in any segment; what answers for no connection has none to fill in. And what
+ * has arrived out of order only the receiver knows. */
 static int cost_of_forgery(const struct tcpstate_segment *s) {
     bool answers = (s->flags & TCPSTATE_RST) && s->window == 0 && !(s->options & TCPSTATE_OPT_TIMESTAMPS) &&
                    (!(s->flags & TCPSTATE_ACK) || s->seq == 0);
 
-    return COST_FORGED + (answers ? 3 : 0);
+    return COST_FORGED + (answers ? 3 : 0) + (s->sack_count > 1 ? 6 : 0);
 }
 
 /* False if it would take too much room or time. */

@@ -6,8 +6,12 @@
 #include "course.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-enum { SAMPLES = 256 };
+enum {
+    SAMPLES = 256,
+    ENOUGH = 4 /* answers that tell exactly what they answer */
+};
 static const int64_t MS_NS = 1000000;
 static const int64_t USUAL_NS = 20000000;     /* ... if nothing tells */
 static const int64_t LONGEST_NS = 1000000000; /* longer round trips are retransmissions */
@@ -64,10 +68,10 @@ static void find_answer_time(struct course_facts *facts, unsigned direction) {
         int64_t time_ns;
         bool again;
     } asked[16] = {{0, 0, 0, false}};
-    int64_t samples[SAMPLES], last_ns = INT64_MIN, ambiguous_ns = 0;
-    unsigned count = 0, next = 0;
+    int64_t samples[2 * SAMPLES], resets[SAMPLES], last_ns = INT64_MIN, ambiguous_ns = 0;
+    unsigned count = 0, reset_count = 0, next = 0;
 
-    for (uint32_t i = 0; i < facts->count && count < SAMPLES; i++) {
+    for (uint32_t i = 0; i < facts->count && count < SAMPLES && reset_count < SAMPLES; i++) {
         const struct tcpstate_segment *s = &facts->segments[i];
         bool rst = (s->flags & TCPSTATE_RST) != 0, ack = (s->flags & TCPSTATE_ACK) != 0;
         if (s->direction != direction) {
@@ -90,7 +94,9 @@ static void find_answer_time(struct course_facts *facts, unsigned direction) {
             if (asked[k].time_ns == 0 || asked[k].time_ns < last_ns)
                 continue;
             if (rst ? !ack && asked[k].ack == s->seq : ack && asked[k].end == s->ack) {
-                if (!asked[k].again)
+                if (!asked[k].again && rst)
+                    resets[reset_count++] = s->time_ns - asked[k].time_ns;
+                else if (!asked[k].again)
                     samples[count++] = s->time_ns - asked[k].time_ns;
                 else if (ambiguous_ns == 0 || s->time_ns - asked[k].time_ns < ambiguous_ns)
                     ambiguous_ns = s->time_ns - asked[k].time_ns;
@@ -100,6 +106,10 @@ static void find_answer_time(struct course_facts *facts, unsigned direction) {
         }
         if (rst)
             last_ns = s->time_ns; /* those that were asked before had their answer */
+    }
+    if (count < ENOUGH) { /* a RST answers one of many with the same number, and which is not known */
+        memcpy(&samples[count], resets, reset_count * sizeof resets[0]);
+        count += reset_count;
     }
     if (count == 0)
         samples[count++] = ambiguous_ns;

@@ -3,7 +3,7 @@
  * The likeliest course of a conversation, held against stories of which the end is known: what was forged, what arrived,
  * in which states both ends were, and when that could be known. Numbers are relative to the ISNs.
  */
-#include "tcpstate.h"
+#include "course.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -274,6 +274,62 @@ static void test_states_by_role(void) {
 }
 
 /* Whatever is captured, each segment has two states in the end. */
+/* A host that keeps only the numbers and timestamps of a closed connection goes on from them: the SYN out of FIN-WAIT-2
+ * echoes the peer's last TSval, and is its own. Another echo is nobody's. */
+static void test_syn_with_echo(bool newest) {
+    handshake();
+    captured(100, 0, F | A, 1, 0, 1);
+    captured(20, 1, A, 1, 0, 2);
+    captured(500, 0, S, 65539, 0, 0);
+    captured(20, 1, A, 1, 0, 2);
+    for (uint32_t i = 0; i < count; i++) {
+        segments[i].options |= TCPSTATE_OPT_TIMESTAMPS;
+        segments[i].tsval = (segments[i].direction == 0 ? 1000u : 7000u) + (uint32_t)(segments[i].time_ns / 1000000);
+        segments[i].tsecr = i == 0 ? 0 : segments[i - 1].tsval;
+    }
+    segments[5].tsecr -= newest ? 0 : 50;
+    segments[6].tsecr = segments[3].tsval;
+    check(run(), "a SYN with an echo does not keep it from being told");
+    check(rows[5].genuine == newest, "the echo tells whose SYN it is");
+}
+
+/* B loses its connection, and its resets answer more segments than it can be told which. How soon it answers is known
+ * from its ACKs: what it says within that time was not drawn by what came just before. */
+static void test_resets_of_a_long_flight(void) {
+    handshake();
+    segments[1].flags = S; /* it opens as well, and tells no time */
+    for (uint32_t i = 0; i < 5; i++) {
+        captured(200, 0, P | A, 1 + 100 * i, 100, 1);
+        captured(70, 1, A, 1, 0, 101 + 100 * i);
+    }
+    for (uint32_t i = 0; i < 20; i++)
+        captured(i == 0 ? 200 : 4, 0, A, 501 + 100 * i, 100, 1);
+    for (uint32_t i = 0; i < 20; i++)
+        captured(i == 0 ? 3 : 4, 1, R, 1, 0, 0);
+    struct course_facts facts = {.segments = segments, .count = count};
+    course_find_facts(&facts, &settings);
+    check(facts.answer_ns[1] == INT64_C(70000000), "the ACKs tell how soon it answers, not the resets");
+}
+
+/* Every third segment of a flight is lost, and the one ACK that comes back tells which by its SACK. */
+static void test_many_lost_told_by_sack(void) {
+    handshake();
+    segments[0].options |= TCPSTATE_OPT_SACK_PERMITTED;
+    segments[1].options |= TCPSTATE_OPT_SACK_PERMITTED;
+    for (uint32_t i = 0; i < 12; i++)
+        captured(i == 0 ? 100 : 0, 0, A, 1 + 100 * i, 100, 1);
+    struct tcpstate_segment *s = captured(20, 1, A, 1, 0, 101);
+    s->sack_count = 4;
+    for (unsigned i = 0; i < 4; i++)
+        s->sack[i] = (struct tcpstate_sack){isn[0] + 1101 - 300 * i, isn[0] + (i == 0 ? 1201 : 1301 - 300 * i)};
+    for (uint32_t i = 1; i < 12; i += 3)
+        captured(i == 1 ? 300 : 0, 0, A, 1 + 100 * i, 100, 1);
+    captured(20, 1, A, 1, 0, 1201);
+    check(run(), "many lost segments do not keep it from being told");
+    for (uint32_t i = 0; i < count; i++)
+        check(rows[i].genuine, "nobody else has sent anything");
+}
+
 static void test_noise(void) {
     uint32_t dice = 12345;
     bool all = true;
@@ -333,6 +389,10 @@ int main(void) {
     test_nothing_is_told();
     test_doubt();
     test_states_by_role();
+    test_syn_with_echo(true);
+    test_syn_with_echo(false);
+    test_resets_of_a_long_flight();
+    test_many_lost_told_by_sack();
     test_noise();
     printf("%u checks, %u failed\n", checks, failures);
     return failures != 0;
