@@ -216,6 +216,9 @@ bool plausible_rst(const struct judgement *j) {
                 return true;
         return false;
     }
+    if (x->state == TCPSTATE_SYN_SENT && x->has_iss && x->has_smax && j->ack && seq != 0 &&
+        !seq_within(seq, x->iss, x->smax))
+        return false; /* it has no other number yet, RFC 9293 3.10.5 */
     if (!x->captured || !x->has_smax ||
         (!state_is_synchronized((enum tcpstate_state)x->state) && x->state != TCPSTATE_SYN_RECEIVED))
         return true;
