@@ -97,8 +97,11 @@ void sender_judge_rst(struct judgement *j) {
         j->alien = true;
         return;
     }
-    if (candidate->pending && candidate->challenged && candidate->direction == s->direction && !j->ack &&
-        s->seq == candidate->challenge_ack && (candidate->genuine || candidate->challenged_purely)) {
+    bool again = candidate->pending && candidate->direction == s->direction && !j->ack;
+    bool refuses_synack = x->state == TCPSTATE_ESTABLISHED && !x->spoke && x->has_iss && s->seq == x->iss + 1;
+    if (again && ((candidate->challenged && s->seq == candidate->challenge_ack &&
+                   (candidate->genuine || candidate->challenged_purely)) ||
+                  refuses_synack)) {
         j->half_open_reset = true; /* figure 9 line 5: the old TCB of x was gone, x is in SYN-SENT with the new SYN */
         engine_move(j, j->sender, TCPSTATE_EVENT_snd_rst, TCPSTATE_INFERRED);
         engine_move(j, j->sender, TCPSTATE_EVENT_snd_syn, TCPSTATE_PROVED);
