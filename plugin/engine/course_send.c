@@ -176,8 +176,8 @@ static void send_syn(struct sending *t, const struct course_end *x, const struct
     if (t->facts->mss && !(s->options & TCPSTATE_OPT_MSS))
         cost += x->syn_had_mss ? COST_FORGED : COST_ODD;
     if ((s->options & TCPSTATE_OPT_TIMESTAMPS) && s->tsecr != 0 &&
-        !(x->fin_sent && x->has_ts_recent && s->tsecr == x->ts_recent)) /* Linux goes on out of TIME-WAIT with that */
-        cost += COST_TIMESTAMP;                                         /* RFC 7323 3.2: there is nothing to echo yet */
+        !(x->fin_sent && s->seq - x->snd_nxt == 65537 && s->tsecr == x->ts_recent)) /* so Linux leaves TIME-WAIT */
+        cost += COST_TIMESTAMP; /* RFC 7323 3.2: there is nothing to echo yet */
     if (t->fin)
         cost += COST_MISMATCH;
     if (x->listens)

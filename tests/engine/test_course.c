@@ -280,7 +280,7 @@ static void test_syn_with_echo(bool newest) {
     handshake();
     captured(100, 0, F | A, 1, 0, 1);
     captured(20, 1, A, 1, 0, 2);
-    captured(500, 0, S, 65539, 0, 0);
+    captured(500, 0, S, 65539, 0, 0); /* as Linux does it */
     captured(20, 1, A, 1, 0, 2);
     for (uint32_t i = 0; i < count; i++) {
         segments[i].options |= TCPSTATE_OPT_TIMESTAMPS;

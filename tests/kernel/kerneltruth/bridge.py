@@ -75,7 +75,7 @@ class Endpoint:
         self.iss = None
         self.fin_end = None         # the number after our FIN, once it was emitted
         self.close_was_hidden = False
-        self.peer_fins = set()      # the numbers after the FINs that arrived here, real or forged
+        self.peer_fins = {}         # the number after each FIN that arrived here, real or forged, and when it first did
         self.cookie = False
         self.scripted = False       # no kernel behind it: its state is nobody's
         self.snd_nxt = self.rcv_nxt = self.window = 0
@@ -316,7 +316,7 @@ class Net:
         copy.delivered_ns = self.now_ns()
         before = endpoint.now.state if endpoint else None
         if endpoint and segment.tcp.flags & FIN:
-            endpoint.peer_fins.add(segment.tcp.end)
+            endpoint.peer_fins.setdefault(segment.tcp.end, self.tick)
         os.write(self.hosts[side].tun, segment.raw)
         self.settle(self.read(), cause=copy)
         copy.delivered_tick = self.tick

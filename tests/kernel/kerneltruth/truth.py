@@ -238,7 +238,9 @@ def _captured(view, frame, endpoint, peer, cause):
         again = any(f.index <= frame.index and f.segment.tick >= segment.tick and not f.segment.forged
                     and f.segment.tcp.flags & (SYN | FIN) & tcp.flags and f.segment.tcp.end == tcp.end
                     for f in _sent(view, endpoint))
-        return again or _acknowledged(view, frame, peer, tcp.end, segment.tick)
+        # An ACK of a later number that was sent before the FIN arrived covers forged text, and proves nothing.
+        arrived = peer.peer_fins.get(tcp.end) if tcp.flags & FIN else segment.tick
+        return again or (arrived is not None and _acknowledged(view, frame, peer, tcp.end, arrived))
     return _acknowledged(view, frame, endpoint, tcp.end, cause.delivered_tick)
 
 
