@@ -295,7 +295,7 @@ unsigned course_begin(struct course_facts *facts, struct course_seed seeds[COURS
         for (unsigned k = 0; k < counts[1]; k++)
             if (fit(&lines[0][i], &lines[1][k])) {
                 const struct line *pair[2] = {&lines[0][i], &lines[1][k]};
-                count = add_pairs(facts, pair, lines[0][i].cost + lines[1][k].cost + (count > 0 ? 3 : 0), false, seeds,
+                count = add_pairs(facts, pair, lines[0][i].cost + lines[1][k].cost + (count > 0 ? 2 : 0), false, seeds,
                                   count);
             }
     if (counts[0] > 0 && counts[1] > 0 && fit(&lines[0][0], &lines[1][0]) &&
