@@ -35,14 +35,20 @@ static struct course_sent *add(struct sending *t, const struct course_end *sende
     return v;
 }
 
-/* RFC 7323 5.4: a timestamp clock does not tick more than once in a millisecond. */
+/* RFC 7323 5.4: a timestamp clock does not tick more than once in a millisecond. The peer's echo tells that the older
+ * one is its own. */
 static bool ticks_too_fast(const struct sending *t, const struct course_end *x) {
     const struct tcpstate_segment *s = t->s;
+    bool is_echoed = false;
 
     for (uint32_t i = t->index; x->has_tsval && i-- > 0;) {
         const struct tcpstate_segment *q = &t->facts->segments[i];
-        if (q->direction == s->direction && (q->options & TCPSTATE_OPT_TIMESTAMPS) && q->tsval == x->tsval)
-            return seq_distance(s->tsval, q->tsval) > (s->time_ns - q->time_ns) / MS_NS + 1000;
+        if (!(q->options & TCPSTATE_OPT_TIMESTAMPS))
+            continue;
+        if (q->direction != s->direction)
+            is_echoed = is_echoed || q->tsecr == x->tsval;
+        else if (q->tsval == x->tsval)
+            return is_echoed && seq_distance(s->tsval, q->tsval) > (s->time_ns - q->time_ns) / MS_NS + 1000;
     }
     return false;
 }
