@@ -22,6 +22,8 @@ enum {
     ALIKE = 2, /* ... that differ only in what is under way */
     SAME = 4,  /* ... of each pair of states, before others have room */
     BEAM = 60, /* hypotheses from one segment to the next */
+    EARLY =
+        16, /* ... after so many: where a capture starts late, the first segments tell which of its seeds is right */
     CANDIDATES = 1024,
     SLOTS = 4096,    /* of the table that finds equal candidates, a power of 2 */
     SCRATCH = 32768, /* events that no surviving hypothesis went through yet */
@@ -55,7 +57,7 @@ struct hypothesis {
 struct tcpstate_course {
     struct course_facts facts;
     struct hypothesis beam[COURSE_SEEDS]; /* BEAM, but for the first segment */
-    uint32_t cores[BEAM];
+    uint32_t cores[COURSE_SEEDS];
     bool is_kept[CANDIDATES];
     struct hypothesis candidates[CANDIDATES];
     uint32_t slots[SLOTS]; /* candidate + 1 */
@@ -726,13 +728,13 @@ static void tell(const struct tcpstate_course *c, uint32_t event, struct tcpstat
 }
 
 static void choose(struct tcpstate_course *c, uint32_t index) {
-    unsigned kept = 0;
+    unsigned kept = 0, room = c->facts.starts_late && index < EARLY ? COURSE_SEEDS : BEAM;
 
     qsort(c->candidates, c->candidate_count, sizeof c->candidates[0], compare_cost);
     memset(c->is_kept, 0, sizeof c->is_kept);
-    for (unsigned same = SAME; same <= BEAM; same += BEAM - SAME) { /* first some of every kind */
+    for (unsigned same = SAME; same <= room; same += room - SAME) { /* first some of every kind */
         unsigned in_states[TCPSTATE_STATES][TCPSTATE_STATES] = {{0}};
-        for (unsigned i = 0; i < c->candidate_count && kept < BEAM; i++) {
+        for (unsigned i = 0; i < c->candidate_count && kept < room; i++) {
             const struct hypothesis *h = &c->candidates[i];
             if (h->cost > c->candidates[0].cost + MARGIN)
                 break;

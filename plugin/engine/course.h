@@ -70,6 +70,7 @@ struct course_end {
     uint32_t again_left, again_right; /* of what has arrived once more, to be told by a D-SACK */
     uint32_t next;                    /* segments to it before this index have arrived, or never will */
     uint32_t late[COURSE_LATE];       /* ... but these may still: index + 1, 0 is none */
+    uint32_t first_seq;               /* what it sent before this was not captured */
     uint32_t free_to;                 /* what was under way to it when the capture started ends here */
     uint32_t syn_data;                /* octets that came with the peer's SYN, taken only if the SYN,ACK says so */
     uint8_t state, before_fin;
@@ -81,7 +82,7 @@ struct course_end {
     bool app_gone, app_stays;      /* what becomes of data that comes after its FIN; neither: not known */
     bool timestamps, sack, has_ts_recent, has_tsval, has_shift;
     bool owes_ack; /* something has come that must be acknowledged */
-    bool syn_had_mss, has_again, has_free;
+    bool syn_had_mss, has_again, has_free, has_first_seq;
     bool losing;                      /* what was captured last has not reached it */
     bool ignores;                     /* it does not take the ACK of its SYN,ACK: a full queue */
     bool owes_text_ack, owes_at_once; /* since owed_since_ms */

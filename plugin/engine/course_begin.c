@@ -153,6 +153,8 @@ static void join(struct course_end *end, const struct course_end *peer, const st
     }
     if (end->has_ts_recent && of_peer->has_echo && seq_before(of_peer->tsval, end->ts_recent))
         end->ts_recent = of_peer->tsval; /* it echoes what came later */
+    end->has_first_seq = true;
+    end->first_seq = end->snd_una;
     if (seq_before(of_peer->ack, end->snd_una))
         end->snd_una = of_peer->ack; /* all that it may send again */
     end->iss = end->snd_una - (1u << 28);
@@ -240,6 +242,33 @@ static bool answers_syn(const struct tcpstate_segment *s, const struct tcpstate_
            (!(s->options & syn->options & TCPSTATE_OPT_TIMESTAMPS) || s->tsecr == syn->tsval);
 }
 
+/* A SYN,ACK that comes again, since the ACK of it has not arrived: its peer sends from the numbers that both tell. */
+static unsigned add_repeated_synack(const struct course_facts *facts, struct line lines[2][LINES],
+                                    const unsigned counts[2], struct course_seed *seeds, unsigned count) {
+    for (uint32_t i = 1; i < facts->count && i < 2 * LOOKED; i++) {
+        const struct tcpstate_segment *s = &facts->segments[i];
+        unsigned d = s->direction;
+        if (is_bare_syn(s))
+            return count;
+        if ((s->flags & (TCPSTATE_SYN | TCPSTATE_ACK | TCPSTATE_RST | TCPSTATE_FIN)) != (TCPSTATE_SYN | TCPSTATE_ACK) ||
+            course_is_void(facts, s))
+            continue;
+        for (unsigned k = 0; k < counts[!d]; k++) {
+            const struct line *line = &lines[!d][k];
+            if (line->seq != s->ack || line->ack != s->seq + 1)
+                continue;
+            struct course_end server = make_open(s->seq, s->ack, facts);
+            struct course_end client = make_end(facts, line, TCPSTATE_ESTABLISHED);
+            server.active_open = false;
+            server.listens = client.active_open = true;
+            client.iss = server.irs;
+            client.irs = s->seq;
+            return add_seed(seeds, count, d, &server, &client, 6 + line->cost);
+        }
+    }
+    return count;
+}
+
 unsigned course_begin(struct course_facts *facts, struct course_seed seeds[COURSE_SEEDS]) {
     const struct tcpstate_segment *first = &facts->segments[0];
     const struct tcpstate_segment *answer = first_of(facts, !first->direction), *syn = early_syn(facts);
@@ -267,11 +296,12 @@ unsigned course_begin(struct course_facts *facts, struct course_seed seeds[COURS
     }
     for (unsigned d = 0; d < 2; d++)
         counts[d] = find_lines(facts, d, lines[d]);
+    count = add_repeated_synack(facts, lines, counts, seeds, count);
     for (unsigned i = 0; i < counts[0]; i++)
         for (unsigned k = 0; k < counts[1]; k++)
             if (fit(&lines[0][i], &lines[1][k])) {
                 const struct line *pair[2] = {&lines[0][i], &lines[1][k]};
-                count = add_pairs(facts, pair, lines[0][i].cost + lines[1][k].cost + (count > 0 ? 3 : 0), false, seeds,
+                count = add_pairs(facts, pair, lines[0][i].cost + lines[1][k].cost + (count > 0 ? 2 : 0), false, seeds,
                                   count);
             }
     if (counts[0] > 0 && counts[1] > 0 && fit(&lines[0][0], &lines[1][0]) &&

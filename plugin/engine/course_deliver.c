@@ -44,7 +44,8 @@ static void forget(struct course_end *end) {
     end->has_peer_fin = end->owes_ack = end->has_again = false;
     end->again_left = end->again_right = 0;
     end->peer_fin = 0;
-    end->app_gone = end->app_stays = end->fast_open = end->ignores = false;
+    end->app_gone = end->app_stays = end->fast_open = end->ignores = end->has_first_seq = false;
+    end->first_seq = 0;
     end->syn_data = 0;
 }
 
@@ -528,6 +529,13 @@ int course_cost_of_silence(enum tcpstate_state state) {
     return 0;
 }
 
+/* An ACK of what it sent before the capture started, if it sent any: else RFC 5961 5.2 answers it, and takes nothing. */
+static bool may_be_too_old(const struct course_end *end, const struct tcpstate_segment *s) {
+    return end->has_first_seq && end->state >= TCPSTATE_ESTABLISHED && (s->flags & TCPSTATE_ACK) &&
+           !(s->flags & (TCPSTATE_RST | TCPSTATE_SYN)) && seq_before(s->ack, end->snd_una) &&
+           seq_before(s->ack, end->first_seq);
+}
+
 static unsigned react(const struct course_end *end, const struct tcpstate_segment *s,
                       const struct tcpstate_segment *next, struct course_variant variants[COURSE_VARIANTS]) {
     unsigned count = 0;
@@ -557,6 +565,12 @@ static unsigned react(const struct course_end *end, const struct tcpstate_segmen
     case TCPSTATE_CLOSING:
     case TCPSTATE_LAST_ACK:
     case TCPSTATE_STATES: count = synchronized(end, s, variants); break;
+    }
+    if (count < COURSE_VARIANTS && may_be_too_old(end, s)) {
+        struct course_variant *v = &variants[count++];
+        v->end = *end;
+        v->end.owes_ack = true;
+        v->cost = 1;
     }
     if (count < COURSE_VARIANTS && answers_as_closed(s, next)) {
         struct course_variant *v = &variants[count++];

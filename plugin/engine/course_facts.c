@@ -66,8 +66,8 @@ static void find_answer_time(struct course_facts *facts, unsigned direction) {
     struct {
         uint32_t end, ack;
         int64_t time_ns;
-        bool again;
-    } asked[16] = {{0, 0, 0, false}};
+        bool again, same; /* with the same acknowledgment: even a RST does not tell which one it answers */
+    } asked[16] = {{0, 0, 0, false, false}};
     int64_t samples[2 * SAMPLES], resets[SAMPLES], last_ns = INT64_MIN, ambiguous_ns = 0;
     unsigned count = 0, reset_count = 0, next = 0;
 
@@ -77,13 +77,15 @@ static void find_answer_time(struct course_facts *facts, unsigned direction) {
         if (s->direction != direction) {
             if (course_end_of(s) == s->seq || rst)
                 continue;
-            bool again = false;
+            bool again = false, same = false;
             for (unsigned k = 0; k < 16; k++)
                 if (asked[k].time_ns != 0 && asked[k].end == course_end_of(s)) {
                     again = true;
+                    same = same || asked[k].same || asked[k].ack == s->ack;
                     asked[k].time_ns = 0;
                 }
             asked[next % 16].again = again;
+            asked[next % 16].same = same;
             asked[next % 16].end = course_end_of(s);
             asked[next % 16].ack = s->ack;
             asked[next++ % 16].time_ns = s->time_ns;
@@ -94,9 +96,9 @@ static void find_answer_time(struct course_facts *facts, unsigned direction) {
             if (asked[k].time_ns == 0 || asked[k].time_ns < last_ns)
                 continue;
             if (rst ? !ack && asked[k].ack == s->seq : ack && asked[k].end == s->ack) {
-                if (!asked[k].again && rst)
+                if (rst && !asked[k].same)
                     resets[reset_count++] = s->time_ns - asked[k].time_ns;
-                else if (!asked[k].again)
+                else if (!rst && !asked[k].again)
                     samples[count++] = s->time_ns - asked[k].time_ns;
                 else if (ambiguous_ns == 0 || s->time_ns - asked[k].time_ns < ambiguous_ns)
                     ambiguous_ns = s->time_ns - asked[k].time_ns;

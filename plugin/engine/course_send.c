@@ -10,6 +10,7 @@
 #include <string.h>
 
 static const int64_t MS_NS = 1000000;
+enum { DEFAULT_MSS = 536 };
 
 struct sending {
     const struct course_facts *facts;
@@ -34,6 +35,24 @@ static struct course_sent *add(struct sending *t, const struct course_end *sende
     return v;
 }
 
+/* RFC 7323 5.4: a timestamp clock does not tick more than once in a millisecond. The peer's echo tells that the older
+ * one is its own. */
+static bool ticks_too_fast(const struct sending *t, const struct course_end *x) {
+    const struct tcpstate_segment *s = t->s;
+    bool is_echoed = false;
+
+    for (uint32_t i = t->index; x->has_tsval && i-- > 0;) {
+        const struct tcpstate_segment *q = &t->facts->segments[i];
+        if (!(q->options & TCPSTATE_OPT_TIMESTAMPS))
+            continue;
+        if (q->direction != s->direction)
+            is_echoed = is_echoed || q->tsecr == x->tsval;
+        else if (q->tsval == x->tsval)
+            return is_echoed && seq_distance(s->tsval, q->tsval) > (s->time_ns - q->time_ns) / MS_NS + 1000;
+    }
+    return false;
+}
+
 /* Its clock: never back, and at the pace of its other segments. */
 static int cost_of_clock(const struct sending *t, const struct course_end *x) {
     const struct tcpstate_segment *s = t->s;
@@ -42,6 +61,8 @@ static int cost_of_clock(const struct sending *t, const struct course_end *x) {
     if (!(s->options & TCPSTATE_OPT_TIMESTAMPS))
         return 0;
     if (x->has_tsval && seq_before(s->tsval, x->tsval))
+        return COST_TIMESTAMP;
+    if (!t->facts->has_clock[d] && ticks_too_fast(t, x))
         return COST_TIMESTAMP;
     if (t->facts->has_clock[d]) {
         int64_t off = (int32_t)(s->tsval - (uint32_t)(s->time_ns / MS_NS + t->facts->clock_ms[d]));
@@ -112,13 +133,25 @@ static int cost_of_unseen_question(const struct sending *t, int otherwise) {
 /* What was to be answered and was not, before this segment. */
 static int cost_of_replies(unsigned count) { return (int)count * COST_NO_REPLY; }
 
+/* ... unlike those of the common stacks: RFC 9293 3.7.1, and a window, which is not scaled there, for a segment at least. */
+static int cost_of_syn_options(const struct sending *t, const struct course_end *x, int without_mss) {
+    const struct tcpstate_segment *s = t->s;
+    int cost = s->window > 0 && s->window < DEFAULT_MSS ? COST_WINDOW : 0;
+
+    if (s->options & TCPSTATE_OPT_MSS)
+        return cost;
+    if (t->facts->mss)
+        return cost + (x->syn_had_mss ? COST_FORGED : without_mss);
+    return cost + (!(s->flags & TCPSTATE_ACK) && (s->options & TCPSTATE_OPT_TIMESTAMPS) ? 2 : 0);
+}
+
 static void open_anew(struct course_end *e, struct course_sent *v, const struct tcpstate_segment *s) {
     memset(e->ranges, 0, sizeof e->ranges);
     e->range_count = 0;
     e->sack_right = e->peer_fin = e->fin = e->syn_data = 0;
     e->has_peer_fin = e->fin_sent = e->has_rcv = e->app_gone = e->app_stays = e->owes_ack = e->fast_open = false;
-    e->has_free = e->keeps_on = false;
-    e->free_to = e->fin_ms = e->fin_due_ms = e->synack_ms = 0;
+    e->has_free = e->keeps_on = e->has_first_seq = false;
+    e->first_seq = e->free_to = e->fin_ms = e->fin_due_ms = e->synack_ms = 0;
     e->synacks = 0;
     e->rcv_nxt = e->irs = e->last_ack = e->right_edge = 0;
     e->has_ts_recent = false;
@@ -173,8 +206,7 @@ static void send_syn(struct sending *t, const struct course_end *x, const struct
     case TCPSTATE_CLOSE_WAIT:
     case TCPSTATE_STATES: cost += COST_SILENT + 3; break;
     }
-    if (t->facts->mss && !(s->options & TCPSTATE_OPT_MSS))
-        cost += x->syn_had_mss ? COST_FORGED : COST_ODD;
+    cost += cost_of_syn_options(t, x, COST_ODD);
     if ((s->options & TCPSTATE_OPT_TIMESTAMPS) && s->tsecr != 0 &&
         !(x->fin_sent && s->seq - x->snd_nxt == 65537 && s->tsecr == x->ts_recent)) /* so Linux leaves TIME-WAIT */
         cost += COST_TIMESTAMP; /* RFC 7323 3.2: there is nothing to echo yet */
@@ -248,8 +280,7 @@ static void send_synack(struct sending *t, const struct course_end *x, const str
     } else {
         return;
     }
-    if (t->facts->mss && !(s->options & TCPSTATE_OPT_MSS))
-        cost += x->syn_had_mss ? COST_FORGED : COST_TIMESTAMP;
+    cost += cost_of_syn_options(t, x, COST_TIMESTAMP);
     if (e.timestamps && (s->options & TCPSTATE_OPT_TIMESTAMPS) && e.has_ts_recent && s->tsecr != e.ts_recent)
         cost += seq_after(s->tsecr, e.ts_recent) ? COST_TIMESTAMP : COST_ECHO; /* newer: it has not heard that yet */
     if (t->fin && !e.fast_open)
@@ -423,6 +454,8 @@ static void send_rst(struct sending *t, const struct course_end *x, const struct
     case TCPSTATE_LISTEN:
         if (t->ack && s->seq != 0)
             return; /* no socket, no numbers */
+        if (s->window != 0)
+            cost += COST_WINDOW;
         note_sent(&e, s);
         add(t, &e, y,
             cost - COST_ABORT +
