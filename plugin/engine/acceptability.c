@@ -64,6 +64,8 @@ bool acceptable_rst(struct judgement *j) {
 
     if (!y->has_rnxt)
         return true;
+    if (y->state == TCPSTATE_TIME_WAIT && y->spares_time_wait)
+        return false; /* RFC 1337 fix F1, as it has shown */
     /* Linux checks the timestamp of every segment to an embryonic connection, resets too; RFC 7323 5.2 spares them. */
     if (y->state == TCPSTATE_SYN_RECEIVED && !y->active_open && y->has_ts_recent &&
         (j->segment->options & TCPSTATE_OPT_TIMESTAMPS) && seq_before(j->segment->tsval, y->ts_recent))

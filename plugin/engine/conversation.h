@@ -108,13 +108,14 @@ struct tcpstate_endpoint {
     uint32_t wire_fin, wire_fin_frame, wire_fin_index;
     uint32_t una; /* highest acceptable ACK from y, assumed delivered */
     bool has_una, fin_acked;
-    bool answered_closed; /* CLOSED, it has answered with a RST */
-    uint8_t revivals;     /* segments since that say otherwise */
-    bool sends_octets;    /* what looked like its FIN was one octet of text */
-    bool maybe_fin;       /* y acknowledged one number beyond smax: a FIN or an octet, at `maybe` */
-    bool maybe_text;      /* ... and text that was captured just before ended there */
-    bool maybe_own;       /* ... and it has sent an octet of its own there since */
-    uint8_t maybe_stuck;  /* ... and text beyond, which y does not take: so often */
+    bool answered_closed;  /* CLOSED, it has answered with a RST */
+    bool spares_time_wait; /* a RST that should have ended its TIME-WAIT did not: RFC 1337 fix F1 */
+    uint8_t revivals;      /* segments since that say otherwise */
+    bool sends_octets;     /* what looked like its FIN was one octet of text */
+    bool maybe_fin;        /* y acknowledged one number beyond smax: a FIN or an octet, at `maybe` */
+    bool maybe_text;       /* ... and text that was captured just before ended there */
+    bool maybe_own;        /* ... and it has sent an octet of its own there since */
+    uint8_t maybe_stuck;   /* ... and text beyond, which y does not take: so often */
     int64_t maybe_beyond_ns;
     bool maybe_denied; /* ... and its own SND.NXT says that it sent neither: it was somebody else's */
     uint32_t maybe, maybe_frame, maybe_index;

@@ -87,13 +87,14 @@ struct course_end {
     bool ignores;                     /* it does not take the ACK of its SYN,ACK: a full queue */
     bool owes_text_ack, owes_at_once; /* since owed_since_ms */
     uint32_t owed_since_ms;
-    bool keeps_on;       /* it has repeated its FIN, or reset: the other end may be gone */
-    bool sends_octets;   /* one at a time: such an ACK need not be of its FIN */
-    bool unseen;         /* nothing that it sends was captured */
-    uint32_t fin_ms;     /* when its FIN was captured last */
-    uint32_t fin_due_ms; /* ... by then it comes again unless it is acknowledged, 0: that tells nothing any more */
-    uint32_t synack_ms;  /* ... its SYN,ACK */
-    uint32_t gone_ms;    /* when a RST has closed it */
+    bool keeps_on;         /* it has repeated its FIN, or reset: the other end may be gone */
+    bool sends_octets;     /* one at a time: such an ACK need not be of its FIN */
+    bool unseen;           /* nothing that it sends was captured */
+    bool spares_time_wait; /* no RST ends its TIME-WAIT, as RFC 1337 asks for */
+    uint32_t fin_ms;       /* when its FIN was captured last */
+    uint32_t fin_due_ms;   /* ... by then it comes again unless it is acknowledged, 0: that tells nothing any more */
+    uint32_t synack_ms;    /* ... its SYN,ACK */
+    uint32_t gone_ms;      /* when a RST has closed it */
 };
 
 struct course_variant {

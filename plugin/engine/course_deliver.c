@@ -376,9 +376,10 @@ static unsigned time_wait(const struct course_end *end, const struct tcpstate_se
     *e = *end;
     v[0].cost = 0;
     if (s->flags & TCPSTATE_RST) {
-        if (paws || s->seq != e->rcv_nxt)
+        if (paws || s->seq != e->rcv_nxt || end->spares_time_wait)
             return 1;
-        v[1].end = *end;
+        v[1].end = *end; /* RFC 1337 fix F1 */
+        v[1].end.spares_time_wait = true;
         v[1].cost = COST_ODD;
         close_by(e, TCPSTATE_EVENT_rcv_rst);
         return 2;

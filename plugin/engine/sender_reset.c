@@ -288,6 +288,8 @@ bool sender_revive(struct judgement *j) {
         hindsight_note(j, x->undo.index, x->undo.frame, TCPSTATE_VERDICT_NOT_SENT);
     else
         hindsight_note(j, x->undo.index, x->undo.frame, TCPSTATE_VERDICT_NOT_TAKEN);
+    if (x->undo.cause == TCPSTATE_UNDO_RST_TAKEN && x->undo.state == TCPSTATE_TIME_WAIT)
+        x->spares_time_wait = true;
     engine_restore(j, j->sender, (enum tcpstate_state)x->undo.state, TCPSTATE_ASSUMED);
     if (x->state == TCPSTATE_UNKNOWN) {
         engine_move(j, j->sender, TCPSTATE_EVENT_pickup, TCPSTATE_INFERRED);
