@@ -638,6 +638,26 @@ static int64_t longest_wait_ns(const struct sending *t) {
 }
 
 /* An ordinary segment of x in a synchronized state, with x->rcv_nxt what it acknowledges. */
+/* Does it fill the hole just below its sender's FIN sooner than that can have learned of a loss? Then it was sent before. */
+static bool was_overtaken_by_fin(const struct sending *t, const struct course_end *x) {
+    const struct tcpstate_segment *s = t->s;
+    bool precedes = false;
+
+    if (t->facts->unseen[!s->direction])
+        return false;
+    for (uint32_t i = t->index;
+         i-- > 0 && s->time_ns - t->facts->segments[i].time_ns < 200 * MS_NS;) { /* RFC 6298 2.4 */
+        const struct tcpstate_segment *q = &t->facts->segments[i];
+        if (q->direction != s->direction ||
+            (q->length > 0 && seq_at_most(q->seq, s->seq) && seq_after(course_end_of(q), s->seq)))
+            return false;
+        precedes = precedes || q->seq == course_end_of(s);
+        if ((q->flags & TCPSTATE_FIN) && course_end_of(q) == x->fin + 1)
+            return precedes && (!(s->options & TCPSTATE_OPT_TIMESTAMPS) || seq_at_most(s->tsval, q->tsval));
+    }
+    return false;
+}
+
 static void send_in_connection(struct sending *t, const struct course_end *x, const struct course_end *y, int cost) {
     const struct tcpstate_segment *s = t->s;
     uint32_t end = course_end_of(s);
@@ -743,7 +763,7 @@ static void send_in_connection(struct sending *t, const struct course_end *x, co
         }
         if (e.fin_sent && e.before_fin != 0 && seq_before(s->seq, e.fin)) {
             bool older = (s->options & TCPSTATE_OPT_TIMESTAMPS) && e.has_tsval && seq_before(s->tsval, e.tsval);
-            if (older)
+            if (older || was_overtaken_by_fin(t, &e))
                 shown = e.before_fin;
         }
     }

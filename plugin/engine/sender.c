@@ -231,6 +231,26 @@ static void judge_claim(struct judgement *j) {
     }
 }
 
+/* Was this text sent before the FIN of x that was captured before it? It fills the hole just below, and it is too soon for
+ * x to have learned of a loss, or to repeat what it did not learn of (RFC 6298 2.4). */
+static bool was_overtaken_by_fin(const struct judgement *j) {
+    const struct tcpstate_endpoint *x = j->x;
+    const struct tcpstate_segment *s = j->segment;
+
+    if (!x->has_fin || x->fin_inferred || x->fin_acked || j->fin || s->length == 0 || seq_after(j->end, x->fin))
+        return false;
+    if ((s->options & TCPSTATE_OPT_TIMESTAMPS) && x->sent_ts && seq_after(s->tsval, x->fin_tsval))
+        return false;
+    bool precedes = j->end == x->fin; /* ... the FIN, or what was overtaken as well */
+    for (unsigned i = 0; i < x->range_count; i++) {
+        if (seq_at_most(x->ranges[i].left, s->seq) && seq_after(x->ranges[i].right, s->seq))
+            return false; /* it was captured before */
+        precedes = precedes || (x->ranges[i].left == j->end && x->ranges[i].time_ns >= x->fin_ns);
+    }
+    return precedes && !(x->has_una && seq_before(s->seq, x->una)) && j->y->last_sent_ns < x->fin_ns &&
+           s->time_ns - x->fin_ns < REPETITION_NS;
+}
+
 static void judge_ordinary(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
     const struct tcpstate_segment *s = j->segment;
@@ -320,7 +340,8 @@ static void judge_ordinary(struct judgement *j) {
         findings_tell(j, TCPSTATE_FINDING_fin_inferred, 0, x->fin, 0);
     }
     /* sent before its own FIN, captured after it */
-    if (j->stale && x->has_fin && !j->fin && x->sent_ts && seq_before(s->tsval, x->fin_tsval))
+    if ((j->stale && x->has_fin && !j->fin && x->sent_ts && seq_before(s->tsval, x->fin_tsval)) ||
+        was_overtaken_by_fin(j))
         engine_show(j, (enum tcpstate_state)x->state_before_fin);
     /* simultaneous close: its ACK was under way when the peer's ACK of its FIN was captured, figure 13 line 3 */
     if (j->fin_ack_first && x->has_fin && x->fin_acked && x->state == TCPSTATE_TIME_WAIT && !j->has_shown &&

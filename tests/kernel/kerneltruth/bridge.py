@@ -234,8 +234,11 @@ class Net:
                 why = cause
             restates = before if (state, flag) == (before.state, before.flag) else None
             endpoint.changes.append(Change(tick, state, why, flag, restates))
+        announced = False
         for segment in own:
-            segment.change = self._at_emission(endpoint, segment.tcp, before, endpoint.now)
+            announced |= segment is announcing
+            queued_ahead = announcing and announcing.tcp.flags & FIN and not announced    # it left before the FIN
+            segment.change = before if queued_ahead else self._at_emission(endpoint, segment.tcp, before, endpoint.now)
 
     @staticmethod
     def _announcing(own, state, before, had_fin):
