@@ -581,7 +581,8 @@ static bool was_sent_before(const struct tcpstate_course *c, const struct hypoth
                (!clocks || !(other->flags & TCPSTATE_ACK) || s->tsval == other->tsval ||
                 seq_at_least(s->tsecr, other->tsecr)) &&
                seq_at_most(s->seq, x->snd_nxt) &&
-               (!(s->flags & TCPSTATE_FIN) || fin_is_known || (from_the_dead && !x->fin_sent)) &&
+               (!(s->flags & TCPSTATE_FIN) || fin_is_known ||
+                (from_the_dead && !x->fin_sent && s->seq == x->snd_nxt)) &&
                (!(other->flags & TCPSTATE_ACK) || seq_distance(s->ack, other->ack) < 1 << 24);
     }
     *state = TCPSTATE_ESTABLISHED; /* before the capture started */

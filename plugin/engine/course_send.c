@@ -653,7 +653,8 @@ static bool was_overtaken_by_fin(const struct sending *t, const struct course_en
             return false;
         precedes = precedes || q->seq == course_end_of(s);
         if ((q->flags & TCPSTATE_FIN) && course_end_of(q) == x->fin + 1)
-            return precedes && (!(s->options & TCPSTATE_OPT_TIMESTAMPS) || seq_at_most(s->tsval, q->tsval));
+            return precedes && seq_at_most(s->ack, q->ack) &&
+                   (!(s->options & TCPSTATE_OPT_TIMESTAMPS) || seq_at_most(s->tsval, q->tsval));
     }
     return false;
 }

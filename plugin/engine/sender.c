@@ -237,7 +237,8 @@ static bool was_overtaken_by_fin(const struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x;
     const struct tcpstate_segment *s = j->segment;
 
-    if (!x->has_fin || x->fin_inferred || x->fin_acked || j->fin || s->length == 0 || seq_after(j->end, x->fin))
+    if (!x->has_fin || x->fin_inferred || x->fin_acked || j->fin || s->length == 0 || seq_after(j->end, x->fin) ||
+        seq_after(s->ack, x->fin_ack))
         return false;
     if ((s->options & TCPSTATE_OPT_TIMESTAMPS) && x->sent_ts && seq_after(s->tsval, x->fin_tsval))
         return false;
