@@ -688,7 +688,8 @@ static void send_in_connection(struct sending *t, const struct course_end *x, co
             f.snd_nxt = s->seq;
             course_move(&f, TCPSTATE_EVENT_snd_fin);
             note_sent(&f, s);
-            cost_of_fin = cost + cost_of_unseen(t, &e, s->seq, s->direction);
+            cost_of_fin =
+                cost + cost_of_unseen(t, &e, s->seq, s->direction) + 1; /* no FIN is claimed where an octet would do */
             add(t, &f, y, cost_of_fin + (e.last_ack == s->ack || e.state == TCPSTATE_CLOSE_WAIT ? COST_NO_REASON : 0));
             if (e.state == TCPSTATE_CLOSE_WAIT) { /* ... sent before the peer's came: figure 13 */
                 f.state = TCPSTATE_CLOSING;
