@@ -94,7 +94,7 @@ static enum explain_situation choose_rst(const struct view *v) {
             return EXPLAIN_RST_IGNORED;
         return v->receiver->state == TCPSTATE_LISTEN ? EXPLAIN_RST_BACK_TO_LISTEN : EXPLAIN_RST_SYN_RECEIVED;
     case TCPSTATE_TIME_WAIT:
-        return v->receiver->state == TCPSTATE_CLOSED ? EXPLAIN_RST_ENDS_TIME_WAIT : EXPLAIN_RST_IGNORED;
+        return v->receiver->state == TCPSTATE_CLOSED ? EXPLAIN_RST_ENDS_TIME_WAIT : EXPLAIN_RST_SPARES_TIME_WAIT;
     case TCPSTATE_UNKNOWN:
     case TCPSTATE_ESTABLISHED:
     case TCPSTATE_FIN_WAIT_1:
