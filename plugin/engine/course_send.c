@@ -4,25 +4,15 @@
  * timestamps against its clock and against what it has received, its flags against its state. What does not fit costs;
  * where one unseen segment would explain it, that is presumed, at a price.
  */
-#include "course.h"
+#include "course_sending.h"
 #include "transition.h"
 
 #include <string.h>
 
 static const int64_t MS_NS = 1000000;
-enum { DEFAULT_MSS = 536 };
 
-struct sending {
-    const struct course_facts *facts;
-    const struct tcpstate_segment *s;
-    uint32_t index;
-    struct course_sent *variants;
-    unsigned count;
-    bool syn, ack, fin, rst;
-};
-
-static struct course_sent *add(struct sending *t, const struct course_end *sender, const struct course_end *receiver,
-                               int cost) {
+struct course_sent *sending_add(struct sending *t, const struct course_end *sender, const struct course_end *receiver,
+                                int cost) {
     struct course_sent *v;
 
     if (t->count == COURSE_VARIANTS)
@@ -41,7 +31,7 @@ static bool ticks_too_fast(const struct sending *t, const struct course_end *x) 
     const struct tcpstate_segment *s = t->s;
     bool is_echoed = false;
 
-    for (uint32_t i = t->index; x->has_tsval && i-- > 0;) {
+    for (uint32_t i = t->index, seen = 0; x->has_tsval && i-- > 0 && seen < 400; seen++) {
         const struct tcpstate_segment *q = &t->facts->segments[i];
         if (!(q->options & TCPSTATE_OPT_TIMESTAMPS))
             continue;
@@ -54,7 +44,7 @@ static bool ticks_too_fast(const struct sending *t, const struct course_end *x) 
 }
 
 /* Its clock: never back, and at the pace of its other segments. */
-static int cost_of_clock(const struct sending *t, const struct course_end *x) {
+int sending_cost_of_clock(const struct sending *t, const struct course_end *x) {
     const struct tcpstate_segment *s = t->s;
     unsigned d = s->direction;
 
@@ -78,7 +68,7 @@ static int cost_of_clock(const struct sending *t, const struct course_end *x) {
     return 0;
 }
 
-static int cost_of_echo(const struct sending *t, const struct course_end *x) {
+int sending_cost_of_echo(const struct sending *t, const struct course_end *x) {
     const struct tcpstate_segment *s = t->s;
 
     if (!x->timestamps)
@@ -90,7 +80,7 @@ static int cost_of_echo(const struct sending *t, const struct course_end *x) {
     return 0;
 }
 
-static void note_sent(struct course_end *x, const struct tcpstate_segment *s) {
+void sending_note(struct course_end *x, const struct tcpstate_segment *s) {
     x->reply_count = 0;
     memset(x->replies, 0, sizeof x->replies);
     x->has_again = false;
@@ -114,16 +104,8 @@ static void note_sent(struct course_end *x, const struct tcpstate_segment *s) {
     }
 }
 
-static void read_syn_options(struct course_end *x, const struct tcpstate_segment *s) {
-    x->timestamps = (s->options & TCPSTATE_OPT_TIMESTAMPS) != 0;
-    x->sack = (s->options & TCPSTATE_OPT_SACK_PERMITTED) != 0;
-    x->has_shift = true;
-    x->shift = (s->options & TCPSTATE_OPT_WINDOW_SCALE) ? (uint8_t)(s->window_shift > 14 ? 14 : s->window_shift) : 0;
-    x->syn_had_mss = (s->options & TCPSTATE_OPT_MSS) != 0;
-}
-
 /* What it answers was not captured: the capture may have started after it. */
-static int cost_of_unseen_question(const struct sending *t, int otherwise) {
+int sending_cost_of_question(const struct sending *t, int otherwise) {
     int64_t since_ns = t->s->time_ns - t->facts->segments[0].time_ns;
     int64_t answer_ns = t->facts->answer_ns[t->s->direction];
 
@@ -131,362 +113,7 @@ static int cost_of_unseen_question(const struct sending *t, int otherwise) {
 }
 
 /* What was to be answered and was not, before this segment. */
-static int cost_of_replies(unsigned count) { return (int)count * COST_NO_REPLY; }
-
-/* ... unlike those of the common stacks: RFC 9293 3.7.1, and a window, which is not scaled there, for a segment at least. */
-static int cost_of_syn_options(const struct sending *t, const struct course_end *x, int without_mss) {
-    const struct tcpstate_segment *s = t->s;
-    int cost = s->window > 0 && s->window < DEFAULT_MSS ? COST_WINDOW : 0;
-
-    if (s->options & TCPSTATE_OPT_MSS)
-        return cost;
-    if (t->facts->mss)
-        return cost + (x->syn_had_mss ? COST_FORGED : without_mss);
-    return cost + (!(s->flags & TCPSTATE_ACK) && (s->options & TCPSTATE_OPT_TIMESTAMPS) ? 2 : 0);
-}
-
-static void open_anew(struct course_end *e, struct course_sent *v, const struct tcpstate_segment *s) {
-    memset(e->ranges, 0, sizeof e->ranges);
-    e->range_count = 0;
-    e->sack_right = e->peer_fin = e->fin = e->syn_data = 0;
-    e->has_peer_fin = e->fin_sent = e->has_rcv = e->app_gone = e->app_stays = e->owes_ack = e->fast_open = false;
-    e->has_free = e->keeps_on = e->has_first_seq = false;
-    e->first_seq = e->free_to = e->fin_ms = e->fin_due_ms = e->synack_ms = 0;
-    e->synacks = 0;
-    e->rcv_nxt = e->irs = e->last_ack = e->right_edge = 0;
-    e->has_ts_recent = false;
-    e->ts_recent = 0;
-    e->state = TCPSTATE_CLOSED;
-    course_move(e, TCPSTATE_EVENT_snd_syn);
-    e->active_open = true;
-    e->iss = e->snd_una = s->seq;
-    e->snd_nxt = s->seq + 1 + s->length;
-    e->has_snd = true;
-    read_syn_options(e, s);
-    note_sent(e, s);
-    v->shown = e->state;
-}
-
-static void send_syn(struct sending *t, const struct course_end *x, const struct course_end *y) {
-    const struct tcpstate_segment *s = t->s;
-    int cost = cost_of_clock(t, x) + cost_of_replies(x->reply_count);
-    struct course_sent *v;
-    int looks_old = 0;
-    bool again = x->state == TCPSTATE_SYN_SENT && s->seq == x->iss;
-
-    if (again) {
-        v = add(t, x, y, cost + (y->unseen && y->state == TCPSTATE_SYN_RECEIVED ? COST_LOST - 2 : 0));
-        if (v != NULL)
-            note_sent(&v->sender, s);
-        return;
-    }
-    if (x->state == TCPSTATE_SYN_RECEIVED && x->active_open && s->seq == x->iss) {
-        v = add(t, x, y, cost + COST_STALE);
-        if (v != NULL) {
-            v->shown = TCPSTATE_SYN_SENT;
-            note_sent(&v->sender, s);
-        }
-        return;
-    }
-    switch ((enum tcpstate_state)x->state) {
-    case TCPSTATE_UNKNOWN:
-    case TCPSTATE_CLOSED:
-    case TCPSTATE_LISTEN:
-        if (x->has_snd && x->active_open && s->seq == x->iss)
-            cost += COST_ODD; /* RFC 9293 3.4.1: another number for another connection; refused, some try the same */
-        break;
-    case TCPSTATE_TIME_WAIT: cost += 2; break;
-    case TCPSTATE_FIN_WAIT_2:
-    case TCPSTATE_LAST_ACK:
-    case TCPSTATE_CLOSING: cost += COST_SILENT; break;
-    case TCPSTATE_SYN_SENT: cost += course_cost_of_silence(TCPSTATE_SYN_SENT); break;
-    case TCPSTATE_FIN_WAIT_1:
-    case TCPSTATE_SYN_RECEIVED:
-    case TCPSTATE_ESTABLISHED:
-    case TCPSTATE_CLOSE_WAIT:
-    case TCPSTATE_STATES: cost += COST_SILENT + 3; break;
-    }
-    cost += cost_of_syn_options(t, x, COST_ODD);
-    if ((s->options & TCPSTATE_OPT_TIMESTAMPS) && s->tsecr != 0 &&
-        !(x->fin_sent && s->seq - x->snd_nxt == 65537 && s->tsecr == x->ts_recent)) /* so Linux leaves TIME-WAIT */
-        cost += COST_TIMESTAMP; /* RFC 7323 3.2: there is nothing to echo yet */
-    if (t->fin)
-        cost += COST_MISMATCH;
-    if (x->listens)
-        cost += 2;
-    if (x->state >= TCPSTATE_SYN_RECEIVED && x->has_snd && seq_at_least(s->seq + 65536, x->snd_nxt) &&
-        seq_before(s->seq, x->snd_nxt + 65536))
-        looks_old = COST_ODD; /* RFC 9293 3.4.1: its own number would lie elsewhere */
-    cost += looks_old;
-    if (y->unseen && x->state >= TCPSTATE_SYN_RECEIVED) { /* or a RST of the other end has ended that */
-        struct course_end gone = *y;
-        gone.state = TCPSTATE_CLOSED;
-        v = add(t, x, &gone, COST_UNSEEN - 1 + looks_old + cost_of_clock(t, x));
-        if (v != NULL)
-            open_anew(&v->sender, v, s);
-    }
-    v = add(t, x, y, cost);
-    if (v != NULL)
-        open_anew(&v->sender, v, s);
-}
-
-static void send_synack(struct sending *t, const struct course_end *x, const struct course_end *y) {
-    const struct tcpstate_segment *s = t->s;
-    int cost = cost_of_clock(t, x) + cost_of_replies(x->reply_count);
-    struct course_end opener = *y, e = *x;
-    bool reset = y->unseen && x->state >= TCPSTATE_SYN_RECEIVED && x->state != TCPSTATE_TIME_WAIT &&
-                 (!x->has_snd || x->iss != s->seq); /* ... by what was not captured */
-    bool unseen = x->state != TCPSTATE_SYN_RECEIVED || reset;
-    int cost_of_syn = 0; /* of one that was not captured */
-
-    if (x->state == TCPSTATE_CLOSED || x->state == TCPSTATE_LISTEN || x->state == TCPSTATE_TIME_WAIT ||
-        x->state == TCPSTATE_UNKNOWN || reset) { /* its SYN was not captured */
-        cost_of_syn = reset ? COST_UNSEEN - 1 : y->unseen ? 1 : COST_UNSEEN;
-        if (y->state == TCPSTATE_SYN_SENT && y->iss + 1 == s->ack)
-            cost_of_syn += COST_NO_REPLY; /* ... or was not thought to have opened anything */
-        else if (!(y->state == TCPSTATE_CLOSED || y->state == TCPSTATE_LISTEN || y->state == TCPSTATE_UNKNOWN ||
-                   y->state == TCPSTATE_TIME_WAIT || reset))
-            cost_of_syn += COST_SILENT;
-        memset(e.ranges, 0, sizeof e.ranges);
-        e.range_count = 0;
-        e.sack_right = e.fin = e.peer_fin = e.syn_data = 0;
-        e.has_peer_fin = e.fin_sent = e.app_gone = e.app_stays = e.active_open = e.has_snd = false;
-        e.state = TCPSTATE_SYN_RECEIVED;
-        e.listens = true;
-        e.irs = s->ack - 1;
-        e.rcv_nxt = s->ack;
-        e.has_rcv = true;
-        e.last_ack = s->ack;
-        e.timestamps = (s->options & TCPSTATE_OPT_TIMESTAMPS) != 0;
-        e.sack = (s->options & TCPSTATE_OPT_SACK_PERMITTED) != 0;
-        e.has_ts_recent = e.timestamps;
-        e.ts_recent = s->tsecr;
-        if (y->state != TCPSTATE_SYN_SENT) {
-            opener.state = TCPSTATE_SYN_SENT;
-            opener.active_open = true;
-            opener.iss = opener.snd_una = s->ack - 1;
-            opener.snd_nxt = s->ack;
-            opener.has_snd = true;
-            opener.has_rcv = opener.fin_sent = false;
-            opener.timestamps = e.timestamps;
-            opener.sack = e.sack;
-            opener.fin = 0;
-        }
-    } else if (x->state == TCPSTATE_SYN_RECEIVED) {
-        if (s->ack != x->rcv_nxt && !(x->syn_data > 0 && !x->has_snd && s->ack == x->rcv_nxt + x->syn_data))
-            cost += COST_MISMATCH;
-        if (x->has_snd && s->seq != x->iss)
-            cost += COST_MISMATCH;
-    } else {
-        return;
-    }
-    cost += cost_of_syn_options(t, x, COST_TIMESTAMP);
-    if (e.timestamps && (s->options & TCPSTATE_OPT_TIMESTAMPS) && e.has_ts_recent && s->tsecr != e.ts_recent)
-        cost += seq_after(s->tsecr, e.ts_recent) ? COST_TIMESTAMP : COST_ECHO; /* newer: it has not heard that yet */
-    if (t->fin && !e.fast_open)
-        cost += COST_MISMATCH;
-    if (!e.has_snd) {
-        e.iss = e.snd_una = s->seq;
-        e.snd_nxt = s->seq + 1;
-        e.has_snd = true;
-        if (s->ack != e.rcv_nxt) {
-            e.fast_open = true;
-            e.rcv_nxt = s->ack;
-        }
-        e.syn_data = 0;
-        e.timestamps = e.timestamps && (s->options & TCPSTATE_OPT_TIMESTAMPS);
-        e.sack = e.sack && (s->options & TCPSTATE_OPT_SACK_PERMITTED);
-        e.syn_had_mss = (s->options & TCPSTATE_OPT_MSS) != 0;
-        e.has_shift = true;
-        e.shift = (s->options & TCPSTATE_OPT_WINDOW_SCALE) ? (uint8_t)(s->window_shift > 14 ? 14 : s->window_shift) : 0;
-    }
-    if (s->length > 0 && seq_after(s->seq + 1 + s->length, e.snd_nxt))
-        e.snd_nxt = s->seq + 1 + s->length;
-    e.synacks =
-        (uint8_t)(x->state == TCPSTATE_SYN_RECEIVED && x->synack_ms != 0 && x->synacks < 6 ? x->synacks + 1 : 0);
-    e.synack_ms = course_ms(s->time_ns);
-    note_sent(&e, s);
-    if (unseen && y->state != TCPSTATE_SYN_SENT) { /* the SYN was an old one, RFC 9293 figure 8, or somebody else's */
-        bool old = y->has_snd && y->iss + 1 == s->ack;
-        add(t, &e, y, cost + COST_UNSEEN + (old ? 0 : 2) + (x->listens ? 0 : 3));
-        cost_of_syn += (old ? 3 : 0) + (t->facts->is_at[!s->direction] ? COST_AT_END : 0);
-    }
-    add(t, &e, &opener, cost + cost_of_syn);
-}
-
-/* Something that it answers in the same words was captured not long ago: it, or a copy, has come late. */
-static bool answers_late(const struct sending *t) {
-    const struct tcpstate_segment *s = t->s;
-
-    for (uint32_t i = t->index, seen = 0; i-- > 0 && seen < 64; seen++) {
-        const struct tcpstate_segment *q = &t->facts->segments[i];
-        if (s->time_ns - q->time_ns > 1000 * MS_NS)
-            return false;
-        if (q->direction == s->direction || (q->flags & TCPSTATE_RST))
-            continue;
-        if (q->flags & TCPSTATE_ACK ? !t->ack && s->seq == q->ack : t->ack && s->seq == 0 && s->ack == course_end_of(q))
-            return true;
-    }
-    return false;
-}
-
-/* A RST without ACK answers a segment that acknowledges this number: of an end of which nothing is captured. */
-static int cost_of_unseen_ack(const struct course_end *y, uint32_t number) {
-    if (y->state < TCPSTATE_SYN_RECEIVED)
-        return y->has_rcv && number == y->rcv_nxt ? COST_LATE + 2 : COST_UNSEEN;
-    if (number == y->rcv_nxt)
-        return 0;
-    return seq_before(number, y->rcv_nxt) && y->rcv_nxt - number < 1u << 20 ? COST_LATE + 3 : COST_TIMESTAMP;
-}
-
-/* The same number as the RST before: what it answers has come again. */
-static bool repeats_rst(const struct sending *t) {
-    for (uint32_t i = t->index; i-- > 0;) {
-        const struct tcpstate_segment *q = &t->facts->segments[i];
-        if (q->direction == t->s->direction)
-            return (q->flags & TCPSTATE_RST) && !(q->flags & TCPSTATE_ACK) && q->seq == t->s->seq;
-    }
-    return false;
-}
-
-static void lose_connection(struct course_end *e) {
-    e->state = TCPSTATE_CLOSED;
-    e->range_count = 0;
-    e->sack_right = e->peer_fin = 0;
-    e->has_peer_fin = e->owes_ack = e->app_gone = e->app_stays = false;
-    memset(e->ranges, 0, sizeof e->ranges);
-}
-
-/* A RST that answers what was not captured, as all of that end. */
-static void send_rst_to_unseen(struct sending *t, const struct course_end *x, const struct course_end *y) {
-    const struct tcpstate_segment *s = t->s;
-    struct course_end e = *x, peer = *y;
-    bool closed = x->state == TCPSTATE_CLOSED || x->state == TCPSTATE_LISTEN || x->state == TCPSTATE_UNKNOWN;
-    int cost = closed ? 0 : course_cost_of_silence((enum tcpstate_state)x->state);
-
-    if (s->window != 0)
-        cost += COST_WINDOW;
-    note_sent(&e, s);
-    if (t->ack) { /* ... a SYN */
-        if (s->seq != 0)
-            return;
-        e.state = TCPSTATE_CLOSED;
-        add(t, &e, y, cost + COST_FORGED - 4); /* of somebody else */
-        peer.active_open = peer.has_snd = true;
-        peer.has_rcv = peer.fin_sent = peer.has_peer_fin = peer.listens = false;
-        peer.state = TCPSTATE_SYN_SENT;
-        peer.iss = peer.snd_una = s->ack - 1;
-        peer.snd_nxt = s->ack;
-        add(t, &e, &peer, cost + (y->state < TCPSTATE_SYN_RECEIVED ? 0 : COST_SILENT));
-        return;
-    }
-    if (s->options & TCPSTATE_OPT_TIMESTAMPS)
-        cost += 3;
-    cost += closed && repeats_rst(t) ? 1 : cost_of_unseen_ack(y, s->seq);
-    if ((x->state == TCPSTATE_SYN_SENT || (x->state == TCPSTATE_SYN_RECEIVED && !x->active_open)) &&
-        s->seq != x->snd_nxt)
-        add(t, &e, y, cost - course_cost_of_silence((enum tcpstate_state)x->state)); /* the ACK was wrong: it stays */
-    if ((x->state == TCPSTATE_FIN_WAIT_1 || x->state == TCPSTATE_FIN_WAIT_2) &&
-        (y->state == TCPSTATE_ESTABLISHED || y->state == TCPSTATE_CLOSE_WAIT))
-        cost -= course_cost_of_silence((enum tcpstate_state)x->state) - 1; /* text came, for nobody */
-    e.state = TCPSTATE_CLOSED;
-    e.owes_ack = e.has_peer_fin = false;
-    e.peer_fin = 0;
-    e.keeps_on = true;
-    add(t, &e, y, cost);
-}
-
-/* A RST as one without a connection sends it, to a segment that was not captured: x has lost its own without a word, or
- * is still opening, and the ACK was wrong. */
-static void send_rst_to_uncaptured(struct sending *t, const struct course_end *x, const struct course_end *y) {
-    const struct tcpstate_segment *s = t->s;
-    struct course_end e = *x;
-    int silence = course_cost_of_silence((enum tcpstate_state)x->state);
-    int cost = cost_of_replies(x->reply_count) + COST_UNSEEN + COST_NO_REPLY;
-    bool opens = x->state == TCPSTATE_SYN_SENT || (x->state == TCPSTATE_SYN_RECEIVED && !x->active_open);
-
-    if (x->state < TCPSTATE_SYN_SENT || s->window != 0 || (s->options & TCPSTATE_OPT_TIMESTAMPS) ||
-        (t->ack && s->seq != 0))
-        return;
-    note_sent(&e, s);
-    if (opens && !t->ack && s->seq != x->snd_nxt)
-        add(t, &e, y, cost);
-    lose_connection(&e);
-    add(t, &e, y, cost + (silence > COST_SILENT ? silence : COST_SILENT));
-}
-
-static void send_rst(struct sending *t, const struct course_end *x, const struct course_end *y) {
-    const struct tcpstate_segment *s = t->s;
-    struct course_end e = *x, peer = *y;
-    int cost;
-
-    if (y->unseen && (!t->ack || s->seq == 0))
-        send_rst_to_unseen(t, x, y);
-    if (y->unseen && !t->ack)
-        return;
-
-    for (unsigned i = 0; i < x->reply_count; i++) {
-        bool fits = x->replies[i].kind == COURSE_REPLY_RST ? !t->ack && s->seq == x->replies[i].seq
-                                                           : t->ack && s->seq == 0 && s->ack == x->replies[i].ack;
-        int64_t waited_ms = (int32_t)(course_ms(s->time_ns) - x->replies[i].asked_ms);
-        if (!fits || waited_ms > 2 * t->facts->answer_ns[s->direction] / MS_NS + 40)
-            continue; /* such an answer comes at once */
-        cost = cost_of_replies(i);
-        if (!t->ack && (s->options & TCPSTATE_OPT_TIMESTAMPS))
-            cost += COST_ODD; /* without a connection there is nothing to fill options */
-        if (s->window != 0)
-            cost += COST_WINDOW;
-        if (waited_ms > t->facts->answer_ns[s->direction] * 3 / 2 / MS_NS + 5)
-            cost++;
-        e.reply_count = (uint8_t)(x->reply_count - i - 1);
-        memmove(&e.replies[0], &x->replies[i + 1], e.reply_count * sizeof e.replies[0]);
-        memset(&e.replies[e.reply_count], 0, (COURSE_REPLIES - e.reply_count) * sizeof e.replies[0]);
-        struct course_sent *v = add(t, &e, y, cost);
-        if (v != NULL)
-            v->shown = (uint8_t)x->replies[i].state;
-        return;
-    }
-    send_rst_to_uncaptured(t, x, y);
-    cost = cost_of_replies(x->reply_count) + COST_ABORT + cost_of_clock(t, x);
-    switch ((enum tcpstate_state)x->state) {
-    case TCPSTATE_UNKNOWN:
-    case TCPSTATE_CLOSED:
-    case TCPSTATE_LISTEN:
-        if (t->ack && s->seq != 0)
-            return; /* no socket, no numbers */
-        if (s->window != 0)
-            cost += COST_WINDOW;
-        note_sent(&e, s);
-        add(t, &e, y,
-            cost - COST_ABORT +
-                (answers_late(t) ? COST_LATE + 2 : cost_of_unseen_question(t, COST_UNSEEN + COST_NO_REPLY)));
-        return;
-    case TCPSTATE_SYN_SENT:
-    case TCPSTATE_TIME_WAIT: cost += COST_ODD; break;
-    case TCPSTATE_SYN_RECEIVED: cost += x->active_open ? 0 : COST_ODD; break;
-    case TCPSTATE_FIN_WAIT_1:
-    case TCPSTATE_FIN_WAIT_2:
-    case TCPSTATE_CLOSING:
-    case TCPSTATE_LAST_ACK: cost++; break; /* most that close do not abort as well */
-    case TCPSTATE_ESTABLISHED:
-    case TCPSTATE_CLOSE_WAIT:
-    case TCPSTATE_STATES: break;
-    }
-    if (!t->ack) /* ... and without a connection there would be nothing to fill options */
-        cost += (s->options & TCPSTATE_OPT_TIMESTAMPS) ? 2 * COST_ODD : COST_ODD;
-    else if (y->unseen && x->has_rcv && seq_after(s->ack, x->rcv_nxt) && !y->fin_sent)
-        peer.snd_nxt = s->ack;
-    else if (x->has_rcv && s->ack != x->rcv_nxt)
-        cost += COST_TIMESTAMP + (y->has_snd && seq_after(s->ack, y->snd_nxt) ? COST_UNSEEN : 0);
-    else
-        cost += cost_of_echo(t, x);
-    if (x->has_snd && s->seq != x->snd_nxt)
-        cost += seq_before(s->seq, x->snd_una) || seq_after(s->seq, x->snd_nxt) ? COST_TIMESTAMP : COST_ODD;
-    lose_connection(&e);
-    e.keeps_on = y->unseen;
-    note_sent(&e, s);
-    add(t, &e, &peer, cost);
-}
+int sending_cost_of_replies(unsigned count) { return (int)count * COST_NO_REPLY; }
 
 /* The more segments, the less likely that none of them was captured. */
 static int cost_of_unseen(const struct sending *t, const struct course_end *x, uint32_t upto, unsigned direction) {
@@ -687,13 +314,14 @@ static void send_in_connection(struct sending *t, const struct course_end *x, co
             f.fin = e.snd_nxt;
             f.snd_nxt = s->seq;
             course_move(&f, TCPSTATE_EVENT_snd_fin);
-            note_sent(&f, s);
+            sending_note(&f, s);
             cost_of_fin =
                 cost + cost_of_unseen(t, &e, s->seq, s->direction) + 1; /* no FIN is claimed where an octet would do */
-            add(t, &f, y, cost_of_fin + (e.last_ack == s->ack || e.state == TCPSTATE_CLOSE_WAIT ? COST_NO_REASON : 0));
+            sending_add(t, &f, y,
+                        cost_of_fin + (e.last_ack == s->ack || e.state == TCPSTATE_CLOSE_WAIT ? COST_NO_REASON : 0));
             if (e.state == TCPSTATE_CLOSE_WAIT) { /* ... sent before the peer's came: figure 13 */
                 f.state = TCPSTATE_CLOSING;
-                add(t, &f, y, cost_of_fin);
+                sending_add(t, &f, y, cost_of_fin);
             }
         }
         cost += send_unseen(t, &e, s->seq);
@@ -769,8 +397,8 @@ static void send_in_connection(struct sending *t, const struct course_end *x, co
                 shown = e.before_fin;
         }
     }
-    note_sent(&e, s);
-    v = add(t, &e, y, cost);
+    sending_note(&e, s);
+    v = sending_add(t, &e, y, cost);
     if (v != NULL)
         v->shown = shown;
 }
@@ -903,7 +531,7 @@ static void send_ordinary(struct sending *t, const struct course_end *x, const s
 
     if (!t->ack || x->state == TCPSTATE_CLOSED || x->state == TCPSTATE_LISTEN || x->state == TCPSTATE_UNKNOWN)
         return;
-    cost = cost_of_clock(t, x) + cost_of_replies(x->reply_count);
+    cost = sending_cost_of_clock(t, x) + sending_cost_of_replies(x->reply_count);
     if (x->state == TCPSTATE_SYN_SENT) { /* the SYN,ACK was not captured */
         struct course_end e = *x, peer = *y;
         if (s->seq != x->snd_nxt && s->seq != x->iss + 1)
@@ -944,7 +572,7 @@ static void send_ordinary(struct sending *t, const struct course_end *x, const s
         } else if (peer.state != TCPSTATE_SYN_RECEIVED) {
             cost += COST_SILENT;
         }
-        send_in_connection(t, &e, &peer, cost + (y->unseen ? 0 : cost_of_unseen_question(t, COST_UNSEEN)));
+        send_in_connection(t, &e, &peer, cost + (y->unseen ? 0 : sending_cost_of_question(t, COST_UNSEEN)));
         return;
     }
     if (x->state == TCPSTATE_SYN_RECEIVED) {
@@ -965,7 +593,7 @@ static void send_ordinary(struct sending *t, const struct course_end *x, const s
             send_knowing_unseen(t, &e, y, cost + 2);
         return;
     }
-    cost += cost_of_echo(t, x);
+    cost += sending_cost_of_echo(t, x);
     if (s->ack == x->rcv_nxt) {
         send_in_connection(t, x, y, cost);
     } else if (seq_after(s->ack, x->rcv_nxt)) {
@@ -991,11 +619,11 @@ unsigned course_send(const struct course_facts *facts, const struct course_end *
         sender = &filled;
     }
     if (t.rst)
-        send_rst(&t, sender, receiver);
+        sending_rst(&t, sender, receiver);
     else if (t.syn && t.ack)
-        send_synack(&t, sender, receiver);
+        sending_synack(&t, sender, receiver);
     else if (t.syn)
-        send_syn(&t, sender, receiver);
+        sending_syn(&t, sender, receiver);
     else
         send_ordinary(&t, sender, receiver);
     return t.count;

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * RST: which segment it answers, from an endpoint without a connection or in the wrong state, or that it aborts one.
+ */
+#include "course_sending.h"
+#include "transition.h"
+
+#include <string.h>
+
+static const int64_t MS_NS = 1000000;
+
+/* Something that it answers in the same words was captured not long ago: it, or a copy, has come late. */
+static bool answers_late(const struct sending *t) {
+    const struct tcpstate_segment *s = t->s;
+
+    for (uint32_t i = t->index, seen = 0; i-- > 0 && seen < 64; seen++) {
+        const struct tcpstate_segment *q = &t->facts->segments[i];
+        if (s->time_ns - q->time_ns > 1000 * MS_NS)
+            return false;
+        if (q->direction == s->direction || (q->flags & TCPSTATE_RST))
+            continue;
+        if (q->flags & TCPSTATE_ACK ? !t->ack && s->seq == q->ack : t->ack && s->seq == 0 && s->ack == course_end_of(q))
+            return true;
+    }
+    return false;
+}
+
+/* A RST without ACK answers a segment that acknowledges this number: of an end of which nothing is captured. */
+static int cost_of_unseen_ack(const struct course_end *y, uint32_t number) {
+    if (y->state < TCPSTATE_SYN_RECEIVED)
+        return y->has_rcv && number == y->rcv_nxt ? COST_LATE + 2 : COST_UNSEEN;
+    if (number == y->rcv_nxt)
+        return 0;
+    return seq_before(number, y->rcv_nxt) && y->rcv_nxt - number < 1u << 20 ? COST_LATE + 3 : COST_TIMESTAMP;
+}
+
+/* The same number as the RST before: what it answers has come again. */
+static bool repeats_rst(const struct sending *t) {
+    for (uint32_t i = t->index; i-- > 0;) {
+        const struct tcpstate_segment *q = &t->facts->segments[i];
+        if (q->direction == t->s->direction)
+            return (q->flags & TCPSTATE_RST) && !(q->flags & TCPSTATE_ACK) && q->seq == t->s->seq;
+    }
+    return false;
+}
+
+static void lose_connection(struct course_end *e) {
+    e->state = TCPSTATE_CLOSED;
+    e->range_count = 0;
+    e->sack_right = e->peer_fin = 0;
+    e->has_peer_fin = e->owes_ack = e->app_gone = e->app_stays = false;
+    memset(e->ranges, 0, sizeof e->ranges);
+}
+
+/* A RST that answers what was not captured, as all of that end. */
+static void send_rst_to_unseen(struct sending *t, const struct course_end *x, const struct course_end *y) {
+    const struct tcpstate_segment *s = t->s;
+    struct course_end e = *x, peer = *y;
+    bool closed = x->state == TCPSTATE_CLOSED || x->state == TCPSTATE_LISTEN || x->state == TCPSTATE_UNKNOWN;
+    int cost = closed ? 0 : course_cost_of_silence((enum tcpstate_state)x->state);
+
+    if (s->window != 0)
+        cost += COST_WINDOW;
+    sending_note(&e, s);
+    if (t->ack) { /* ... a SYN */
+        if (s->seq != 0)
+            return;
+        e.state = TCPSTATE_CLOSED;
+        sending_add(t, &e, y, cost + COST_FORGED - 4); /* of somebody else */
+        peer.active_open = peer.has_snd = true;
+        peer.has_rcv = peer.fin_sent = peer.has_peer_fin = peer.listens = false;
+        peer.state = TCPSTATE_SYN_SENT;
+        peer.iss = peer.snd_una = s->ack - 1;
+        peer.snd_nxt = s->ack;
+        sending_add(t, &e, &peer, cost + (y->state < TCPSTATE_SYN_RECEIVED ? 0 : COST_SILENT));
+        return;
+    }
+    if (s->options & TCPSTATE_OPT_TIMESTAMPS)
+        cost += 3;
+    cost += closed && repeats_rst(t) ? 1 : cost_of_unseen_ack(y, s->seq);
+    if ((x->state == TCPSTATE_SYN_SENT || (x->state == TCPSTATE_SYN_RECEIVED && !x->active_open)) &&
+        s->seq != x->snd_nxt)
+        sending_add(t, &e, y,
+                    cost - course_cost_of_silence((enum tcpstate_state)x->state)); /* the ACK was wrong: it stays */
+    if ((x->state == TCPSTATE_FIN_WAIT_1 || x->state == TCPSTATE_FIN_WAIT_2) &&
+        (y->state == TCPSTATE_ESTABLISHED || y->state == TCPSTATE_CLOSE_WAIT))
+        cost -= course_cost_of_silence((enum tcpstate_state)x->state) - 1; /* text came, for nobody */
+    e.state = TCPSTATE_CLOSED;
+    e.owes_ack = e.has_peer_fin = false;
+    e.peer_fin = 0;
+    e.keeps_on = true;
+    sending_add(t, &e, y, cost);
+}
+
+/* A RST as one without a connection sends it, to a segment that was not captured: x has lost its own without a word, or
+ * is still opening, and the ACK was wrong. */
+static void send_rst_to_uncaptured(struct sending *t, const struct course_end *x, const struct course_end *y) {
+    const struct tcpstate_segment *s = t->s;
+    struct course_end e = *x;
+    int silence = course_cost_of_silence((enum tcpstate_state)x->state);
+    int cost = sending_cost_of_replies(x->reply_count) + COST_UNSEEN + COST_NO_REPLY;
+    bool opens = x->state == TCPSTATE_SYN_SENT || (x->state == TCPSTATE_SYN_RECEIVED && !x->active_open);
+
+    if (x->state < TCPSTATE_SYN_SENT || s->window != 0 || (s->options & TCPSTATE_OPT_TIMESTAMPS) ||
+        (t->ack && s->seq != 0))
+        return;
+    sending_note(&e, s);
+    if (opens && !t->ack && s->seq != x->snd_nxt)
+        sending_add(t, &e, y, cost);
+    lose_connection(&e);
+    sending_add(t, &e, y, cost + (silence > COST_SILENT ? silence : COST_SILENT));
+}
+
+void sending_rst(struct sending *t, const struct course_end *x, const struct course_end *y) {
+    const struct tcpstate_segment *s = t->s;
+    struct course_end e = *x, peer = *y;
+    int cost;
+
+    if (y->unseen && (!t->ack || s->seq == 0))
+        send_rst_to_unseen(t, x, y);
+    if (y->unseen && !t->ack)
+        return;
+
+    for (unsigned i = 0; i < x->reply_count; i++) {
+        bool fits = x->replies[i].kind == COURSE_REPLY_RST ? !t->ack && s->seq == x->replies[i].seq
+                                                           : t->ack && s->seq == 0 && s->ack == x->replies[i].ack;
+        int64_t waited_ms = (int32_t)(course_ms(s->time_ns) - x->replies[i].asked_ms);
+        if (!fits || waited_ms > 2 * t->facts->answer_ns[s->direction] / MS_NS + 40)
+            continue; /* such an answer comes at once */
+        cost = sending_cost_of_replies(i);
+        if (!t->ack && (s->options & TCPSTATE_OPT_TIMESTAMPS))
+            cost += COST_ODD; /* without a connection there is nothing to fill options */
+        if (s->window != 0)
+            cost += COST_WINDOW;
+        if (waited_ms > t->facts->answer_ns[s->direction] * 3 / 2 / MS_NS + 5)
+            cost++;
+        e.reply_count = (uint8_t)(x->reply_count - i - 1);
+        memmove(&e.replies[0], &x->replies[i + 1], e.reply_count * sizeof e.replies[0]);
+        memset(&e.replies[e.reply_count], 0, (COURSE_REPLIES - e.reply_count) * sizeof e.replies[0]);
+        struct course_sent *v = sending_add(t, &e, y, cost);
+        if (v != NULL)
+            v->shown = (uint8_t)x->replies[i].state;
+        return;
+    }
+    send_rst_to_uncaptured(t, x, y);
+    cost = sending_cost_of_replies(x->reply_count) + COST_ABORT + sending_cost_of_clock(t, x);
+    switch ((enum tcpstate_state)x->state) {
+    case TCPSTATE_UNKNOWN:
+    case TCPSTATE_CLOSED:
+    case TCPSTATE_LISTEN:
+        if (t->ack && s->seq != 0)
+            return; /* no socket, no numbers */
+        if (s->window != 0)
+            cost += COST_WINDOW;
+        sending_note(&e, s);
+        sending_add(t, &e, y,
+                    cost - COST_ABORT +
+                        (answers_late(t) ? COST_LATE + 2 : sending_cost_of_question(t, COST_UNSEEN + COST_NO_REPLY)));
+        return;
+    case TCPSTATE_SYN_SENT:
+    case TCPSTATE_TIME_WAIT: cost += COST_ODD; break;
+    case TCPSTATE_SYN_RECEIVED: cost += x->active_open ? 0 : COST_ODD; break;
+    case TCPSTATE_FIN_WAIT_1:
+    case TCPSTATE_FIN_WAIT_2:
+    case TCPSTATE_CLOSING:
+    case TCPSTATE_LAST_ACK: cost++; break; /* most that close do not abort as well */
+    case TCPSTATE_ESTABLISHED:
+    case TCPSTATE_CLOSE_WAIT:
+    case TCPSTATE_STATES: break;
+    }
+    if (!t->ack) /* ... and without a connection there would be nothing to fill options */
+        cost += (s->options & TCPSTATE_OPT_TIMESTAMPS) ? 2 * COST_ODD : COST_ODD;
+    else if (y->unseen && x->has_rcv && seq_after(s->ack, x->rcv_nxt) && !y->fin_sent)
+        peer.snd_nxt = s->ack;
+    else if (x->has_rcv && s->ack != x->rcv_nxt)
+        cost += COST_TIMESTAMP + (y->has_snd && seq_after(s->ack, y->snd_nxt) ? COST_UNSEEN : 0);
+    else
+        cost += sending_cost_of_echo(t, x);
+    if (x->has_snd && s->seq != x->snd_nxt)
+        cost += seq_before(s->seq, x->snd_una) || seq_after(s->seq, x->snd_nxt) ? COST_TIMESTAMP : COST_ODD;
+    lose_connection(&e);
+    e.keeps_on = y->unseen;
+    sending_note(&e, s);
+    sending_add(t, &e, &peer, cost);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * One transmission held against the endpoint that is said to have made it: what the files of course_send() share.
+ * course_send.c judges what is sent within a connection, course_send_open.c what opens one, course_send_rst.c what ends it.
+ */
+#ifndef TCPSTATE_COURSE_SENDING_H
+#define TCPSTATE_COURSE_SENDING_H
+
+#include "course.h"
+
+struct sending {
+    const struct course_facts *facts;
+    const struct tcpstate_segment *s;
+    uint32_t index;
+    struct course_sent *variants;
+    unsigned count;
+    bool syn, ack, fin, rst;
+};
+
+/* Another way in which both ends may have come out of it, at a price; NULL if there is no more room. */
+struct course_sent *sending_add(struct sending *t, const struct course_end *sender, const struct course_end *receiver,
+                                int cost);
+/* x has sent it: its clock and what it last acknowledged. */
+void sending_note(struct course_end *x, const struct tcpstate_segment *s);
+
+/* What does not fit: the clock of x, what it echoes, answers that it owed before, and a question nobody captured. */
+int sending_cost_of_clock(const struct sending *t, const struct course_end *x);
+int sending_cost_of_echo(const struct sending *t, const struct course_end *x);
+int sending_cost_of_replies(unsigned count);
+int sending_cost_of_question(const struct sending *t, int otherwise);
+
+/* RFC 9293 3.10.1, 3.10.7.2 */
+void sending_syn(struct sending *t, const struct course_end *x, const struct course_end *y);
+void sending_synack(struct sending *t, const struct course_end *x, const struct course_end *y);
+/* RFC 9293 3.5.2, 3.10.5 */
+void sending_rst(struct sending *t, const struct course_end *x, const struct course_end *y);
+
+#endif
