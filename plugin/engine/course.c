@@ -19,11 +19,10 @@
 #include <string.h>
 
 enum {
-    ALIKE = 2, /* ... that differ only in what is under way */
-    SAME = 4,  /* ... of each pair of states, before others have room */
-    BEAM = 60, /* hypotheses from one segment to the next */
-    EARLY =
-        16, /* ... after so many: where a capture starts late, the first segments tell which of its seeds is right */
+    ALIKE = 2,  /* ... that differ only in what is under way */
+    SAME = 4,   /* ... of each pair of states, before others have room */
+    BEAM = 60,  /* hypotheses from one segment to the next */
+    EARLY = 16, /* ... but all seeds for so many, where a capture starts late */
     CANDIDATES = 1024,
     SLOTS = 4096,    /* of the table that finds equal candidates, a power of 2 */
     SCRATCH = 32768, /* events that no surviving hypothesis went through yet */
@@ -277,7 +276,7 @@ static uint32_t strain_of_silence(const struct tcpstate_course *c, const struct 
             break;
         }
     }
-    return 1000 / (uint32_t)(10 + (span_ms > 0 ? span_ms : 0));
+    return (uint32_t)(1000 / (10 + (span_ms > 0 ? span_ms : 0)));
 }
 
 static bool is_pure_ack(const struct tcpstate_segment *s) {

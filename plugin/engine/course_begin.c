@@ -263,7 +263,7 @@ static unsigned add_repeated_synack(const struct course_facts *facts, struct lin
             server.listens = client.active_open = true;
             client.iss = server.irs;
             client.irs = s->seq;
-            return add_seed(seeds, count, d, &server, &client, 6 + line->cost);
+            return add_seed(seeds, count, d, &server, &client, COST_UNSEEN + line->cost);
         }
     }
     return count;

@@ -17,8 +17,6 @@ enum { IDLE_SECONDS = 60, SEGMENTS_OF_WHO_LIVES_ON = 3 };
 static void judge_rst_above(struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
     uint32_t seq = j->segment->seq;
-    if (seq == y->rnxt)
-        return; /* exact, in a TIME-WAIT that no RST ends */
     bool unseen = !x->has_smax || (seq_after(seq, x->smax) && seq - x->smax <= LARGEST_SEGMENT);
     bool in_hole = x->has_smax && seq_at_most(seq, x->smax); /* what x sent before was lost, not forged */
     bool beyond = findings_scale_is_known(j) && y->has_redge && seq_at_least(seq, y->redge) && !in_hole;

@@ -253,7 +253,7 @@ static void in_other_states(struct judgement *j) {
             take_rst(j);
         else if (y->has_rnxt && seq_before(s->seq, y->rnxt))
             j->rst_too_low = true;
-        else
+        else if (s->seq != y->rnxt) /* exact, yet not taken: nobody answers that */
             j->rst_challenged = true;
         if (!j->rst_accepted && (!y->has_redge || !seq_after(s->seq, y->redge)) &&
             (!y->has_acked || seq_at_least(s->seq, y->acked))) {

@@ -102,9 +102,11 @@ void sender_judge_rst(struct judgement *j) {
     if (again && ((candidate->challenged && s->seq == candidate->challenge_ack &&
                    (candidate->genuine || candidate->challenged_purely)) ||
                   refuses_synack)) {
-        j->half_open_reset = true; /* figure 9 line 5: the old TCB of x was gone, x is in SYN-SENT with the new SYN */
+        /* figure 9 line 5: the old TCB of x was gone, x is in SYN-SENT with the new SYN; of a SYN,ACK that it never
+         * acknowledged everybody on the path knows the number as well */
+        j->half_open_reset = true;
         engine_move(j, j->sender, TCPSTATE_EVENT_snd_rst, TCPSTATE_INFERRED);
-        engine_move(j, j->sender, TCPSTATE_EVENT_snd_syn, TCPSTATE_PROVED);
+        engine_move(j, j->sender, TCPSTATE_EVENT_snd_syn, refuses_synack ? TCPSTATE_ASSUMED : TCPSTATE_PROVED);
         return;
     }
     /* another SYN ends SYN-RECEIVED, RFC 9293 3.10.7.4 fourth; Linux says so by a RST */

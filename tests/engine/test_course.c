@@ -330,6 +330,15 @@ static void test_many_lost_told_by_sack(void) {
         check(rows[i].genuine, "nobody else has sent anything");
 }
 
+/* A host that is silent for 2^32 milliseconds, less the 10 that its strain is reckoned from, and gone then. */
+static void test_gone_after_seven_weeks(void) {
+    handshake();
+    captured(INT64_C(4294967286), 0, P | A, 1, 100, 1);
+    captured(20, 1, R, 1, 0, 0);
+    check(run(), "a long silence does not keep it from being told");
+    check(states(4, TCPSTATE_ESTABLISHED, TCPSTATE_CLOSED), "the RST tells that there was no connection any more");
+}
+
 static void test_noise(void) {
     uint32_t dice = 12345;
     bool all = true;
@@ -393,6 +402,7 @@ int main(void) {
     test_syn_with_echo(false);
     test_resets_of_a_long_flight();
     test_many_lost_told_by_sack();
+    test_gone_after_seven_weeks();
     test_noise();
     printf("%u checks, %u failed\n", checks, failures);
     return failures != 0;
