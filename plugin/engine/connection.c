@@ -317,6 +317,15 @@ static enum tcpstate_phase phase_of(const struct judgement *j) {
     return TCPSTATE_PHASE_OPEN;
 }
 
+/* RFC 2883: x has received the one octet twice that y sent last, and once. The path has copied it, or the first one was
+ * somebody else's FIN, which ends what x takes. */
+static bool has_octet_twice(const struct judgement *j) {
+    const struct tcpstate_segment *s = j->segment;
+
+    return s->sack_count > 0 && s->sack[0].right == s->ack && s->sack[0].left == s->ack - 1 && j->y->has_smax &&
+           s->ack == j->y->smax && s->ack == j->y->text_end && j->y->last_sent_ns == j->y->text_ns;
+}
+
 /* May `state`, shown by a transmission of its owner, be called proved? Some states look alike from outside. */
 static bool transmission_proves(const struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
@@ -336,7 +345,7 @@ static bool transmission_proves(const struct judgement *j) {
     if (j->rst)
         return !j->rst_reply && x->state == TCPSTATE_CLOSED && x->undo.cause == TCPSTATE_UNDO_RST_SENT &&
                x->undo.frame == j->segment->frame && x->spoke && j->ack && !j->connection->disputed;
-    if (!j->ack || j->ack_unsent)
+    if (!j->ack || j->ack_unsent || has_octet_twice(j))
         return false;
     if (!y->captured || (y->has_smax && seq_after(j->segment->ack, y->smax)))
         return false; /* nobody knows what y has sent */
@@ -384,7 +393,8 @@ static void note_doubts(struct judgement *j) {
 
     c->end_seen = c->end_seen || j->fin || j->rst;
     c->disputed = c->disputed || j->alien || j->numberless || j->ack_unsent || j->revived || j->candidate ||
-                  (j->fin && !j->x->has_fin) || (j->rst && !j->rst_accepted) || (!j->ack && !j->syn && !j->rst);
+                  has_octet_twice(j) || (j->fin && !j->x->has_fin) || (j->rst && !j->rst_accepted) ||
+                  (!j->ack && !j->syn && !j->rst);
 }
 
 static void grade(struct judgement *j) {

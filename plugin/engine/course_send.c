@@ -68,6 +68,16 @@ int sending_cost_of_clock(const struct sending *t, const struct course_end *x) {
     return 0;
 }
 
+/* Does it echo what the peer's clock will tell only later? Then a segment of somebody else has reached it. */
+static bool echoes_other(const struct sending *t, const struct course_end *x) {
+    const struct tcpstate_segment *s = t->s;
+    unsigned from = !s->direction;
+
+    return x->timestamps && (s->options & TCPSTATE_OPT_TIMESTAMPS) && (s->flags & TCPSTATE_ACK) &&
+           t->facts->has_clock[from] && (!x->has_ts_recent || s->tsecr != x->ts_recent) &&
+           (int32_t)(s->tsecr - (uint32_t)(s->time_ns / MS_NS + t->facts->clock_ms[from])) > 1000;
+}
+
 int sending_cost_of_echo(const struct sending *t, const struct course_end *x) {
     const struct tcpstate_segment *s = t->s;
 
@@ -75,6 +85,8 @@ int sending_cost_of_echo(const struct sending *t, const struct course_end *x) {
         return (s->options & TCPSTATE_OPT_TIMESTAMPS) ? COST_ODD : 0;
     if (!(s->options & TCPSTATE_OPT_TIMESTAMPS))
         return COST_MISMATCH;
+    if (echoes_other(t, x))
+        return COST_FORGED;
     if (x->has_ts_recent && s->tsecr != x->ts_recent)
         return t->facts->unseen[!s->direction] && seq_after(s->tsecr, x->ts_recent) ? 0 : COST_ECHO;
     return 0;
@@ -434,6 +446,15 @@ static int cost_of_unseen_text(const struct sending *t, const struct course_end 
     return cost;
 }
 
+/* Does it tell that somebody else's segment has reached it with the number below its ACK, which the peer has used for
+ * an octet too: by what it has received twice (RFC 2883), or by an echo? */
+static bool tells_of_other(const struct sending *t, const struct course_end *x, const struct course_end *y) {
+    const struct tcpstate_segment *s = t->s;
+    bool again = s->sack_count > 0 && s->sack[0].right == s->ack && s->sack[0].left == s->ack - 1;
+
+    return !y->unseen && !y->fin_sent && s->ack == x->rcv_nxt + 1 && (again || echoes_other(t, x));
+}
+
 /* Segments of the peer that x has received and nobody has captured, up to the number that it acknowledges. */
 static void send_knowing_unseen(struct sending *t, const struct course_end *x, const struct course_end *y, int cost) {
     const struct tcpstate_segment *s = t->s;
@@ -468,15 +489,16 @@ static void send_knowing_unseen(struct sending *t, const struct course_end *x, c
         send_in_connection(t, &f, &g, cost + cost_of_unseen(t, y, s->ack, !s->direction) + text_too);
     }
     bool cut = seq_at_most(s->ack, y->snd_nxt) && !is_boundary(t, s->ack);
-    if (cut || seq_after(s->ack, y->snd_nxt) || (y->fin_sent && s->ack == y->fin + 1)) {
+    if (cut || seq_after(s->ack, y->snd_nxt) || (y->fin_sent && s->ack == y->fin + 1) || tells_of_other(t, x, y)) {
         /* ... or of somebody else, who spoke in the peer's name */
         struct course_end f = e;
         f.rcv_nxt = s->ack;
         f.owes_ack = true;
         bool one = s->ack == x->rcv_nxt + 1;
-        send_in_connection(t, &f, y, cost + COST_FORGED + (one ? 2 : 0));
+        int forged = cost + (echoes_other(t, x) ? 0 : COST_FORGED); /* ... or the echo has been paid for */
+        send_in_connection(t, &f, y, forged + (one ? 2 : 0));
         course_move(&f, TCPSTATE_EVENT_rcv_fin);
-        send_in_connection(t, &f, y, cost + COST_FORGED + (one ? 0 : 2));
+        send_in_connection(t, &f, y, forged + (one ? 0 : 2));
     }
     if (seq_after(s->ack, y->snd_nxt)) {
         if (y->fin_sent)
