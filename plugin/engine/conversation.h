@@ -303,6 +303,7 @@ struct tcpstate_conversation {
     struct tcpstate_connection current;
     struct tcpstate_summary previous;
     uint32_t previous_smax[2], previous_rnxt[2]; /* by direction, of the connection before */
+    uint8_t previous_state[2];                   /* ... before a RST closed it */
     bool has_previous;
     bool listens[2]; /* by direction: it has answered a SYN that it did not ask for */
     struct tcpstate_candidate candidate;

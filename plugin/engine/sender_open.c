@@ -325,6 +325,17 @@ void sender_judge_handshake(struct judgement *j) {
     }
 }
 
+/* A segment of the connection before, that x sent when neither the RST that ended it nor the new SYN had reached it. */
+static bool was_sent_before_syn(const struct judgement *j) {
+    const struct tcpstate_conversation *c = j->conversation;
+    const struct tcpstate_segment *s = j->segment;
+    int32_t distance = seq_distance(s->seq, c->previous_smax[s->direction]);
+
+    return c->has_previous && s->ack == c->previous_rnxt[s->direction] && distance < NUMBERS_FAR &&
+           distance > -NUMBERS_FAR && state_is_synchronized((enum tcpstate_state)c->previous_state[s->direction]) &&
+           !engine_later_than(j, j->y->first_syn_ns);
+}
+
 /* x answers a SYN with an ACK that does not fit it: it still has an older connection (figure 9, or TIME-WAIT), which was
  * not captured. */
 bool sender_judge_older_connection(struct judgement *j) {
@@ -335,6 +346,11 @@ bool sender_judge_older_connection(struct judgement *j) {
         return false;
     if (seq_within(j->segment->ack, y->iss + 1, y->smax))
         return false;
+    if (was_sent_before_syn(j)) {
+        engine_show(j, (enum tcpstate_state)j->conversation->previous_state[j->segment->direction]);
+        j->numberless = true;
+        return true;
+    }
     engine_restore(j, j->sender, TCPSTATE_UNKNOWN, TCPSTATE_NOTHING_TELLS);
     engine_move(j, j->sender, TCPSTATE_EVENT_pickup, TCPSTATE_INFERRED);
     x->has_acked = x->has_rnxt = true;
