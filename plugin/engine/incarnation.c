@@ -172,8 +172,8 @@ static bool continues_stray(const struct judgement *j) {
 
     if (!conversation->has_stray)
         return false;
-    if (conversation->stray_direction == s->direction)
-        return s->seq == conversation->stray_end && s->length > 0;
+    if (conversation->stray_direction == s->direction) /* a new ISN is elsewhere: RFC 9293 3.4.1 */
+        return s->seq == conversation->stray_end && s->length > 0 && !(j->x->has_smax && near_to(s->seq, j->x->smax));
     return s->ack == conversation->stray_end || s->seq == conversation->stray_ack;
 }
 

@@ -331,8 +331,9 @@ static bool was_sent_before_syn(const struct judgement *j) {
     const struct tcpstate_segment *s = j->segment;
     int32_t distance = seq_distance(s->seq, c->previous_smax[s->direction]);
 
-    return c->has_previous && s->ack == c->previous_rnxt[s->direction] && distance < NUMBERS_FAR &&
-           distance > -NUMBERS_FAR && state_is_synchronized((enum tcpstate_state)c->previous_state[s->direction]) &&
+    return c->has_previous && (s->length > 0 || j->fin) && s->ack == c->previous_rnxt[s->direction] &&
+           distance < NUMBERS_FAR && distance > -NUMBERS_FAR &&
+           state_is_synchronized((enum tcpstate_state)c->previous_state[s->direction]) &&
            !engine_later_than(j, j->y->first_syn_ns);
 }
 
