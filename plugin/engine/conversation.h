@@ -203,6 +203,7 @@ struct tcpstate_candidate {
     bool pending;
     uint8_t direction;
     bool genuine;           /* it has the options that the sender's own SYN had */
+    bool false_isn;         /* ... not even the MSS, and its ISN goes back, which no clock does: RFC 9293 3.4.1 */
     bool challenged;        /* the other end answered with an ACK: challenge_ack */
     bool challenged_purely; /* ... by an ACK without text */
     uint32_t challenge_ack;

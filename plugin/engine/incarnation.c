@@ -294,6 +294,8 @@ void incarnation_note_candidate(struct judgement *j) {
     memcpy(&candidate->segment_head, s, offsetof(struct tcpstate_segment, sack));
     candidate->segment_head.sack_count = 0;
     candidate->genuine = looks_genuine(x, s);
+    candidate->false_isn =
+        lacks_own_mss(x, s) && x->has_smax && near_to(s->seq, x->smax) && seq_before(s->seq, x->smax);
 }
 
 /* What an endpoint brings from the connection before. */

@@ -100,7 +100,7 @@ void sender_judge_rst(struct judgement *j) {
     bool again = candidate->pending && candidate->direction == s->direction && !j->ack;
     bool refuses_synack = x->state == TCPSTATE_ESTABLISHED && !x->spoke && x->has_iss && s->seq == x->iss + 1;
     if (again && ((candidate->challenged && s->seq == candidate->challenge_ack &&
-                   (candidate->genuine || candidate->challenged_purely)) ||
+                   (candidate->genuine || (candidate->challenged_purely && !candidate->false_isn))) ||
                   refuses_synack)) {
         /* figure 9 line 5: the old TCB of x was gone, x is in SYN-SENT with the new SYN; of a SYN,ACK that it never
          * acknowledged everybody on the path knows the number as well */

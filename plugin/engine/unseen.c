@@ -156,17 +156,19 @@ static void take_fin_back(struct judgement *j) {
 }
 
 /* Its number is far beyond all that was captured of x, or far behind: x's own are known. What the capture missed of x goes
- * on from there. */
+ * on from there, so it is believed the second time. */
 bool unseen_seq_is_far(struct judgement *j) {
     const struct tcpstate_segment *s = j->segment;
     struct tcpstate_endpoint *x = j->x;
 
-    if (j->y->captured || !j->ordinary || !x->spoke || !x->has_smax)
+    bool knows_own = x->has_iss && !x->iss_inferred && !x->syn_doubted;
+    if (!j->ordinary || !x->has_smax || (j->y->captured ? !knows_own : !x->spoke))
         return false;
     int32_t ahead = seq_distance(s->seq, x->smax);
-    if (ahead < FAR && ahead > -MOST_WINDOW)
+    int32_t far = j->y->captured ? NUMBERS_FAR : FAR;
+    if (ahead < far && ahead > -MOST_WINDOW)
         return false;
-    if (x->has_far_seq && seq_at_least(s->seq, x->far_seq) && seq_distance(s->seq, x->far_seq) < FAR)
+    if (x->has_far_seq && seq_at_least(s->seq, x->far_seq) && seq_distance(s->seq, x->far_seq) < far)
         return false;
     x->has_far_seq = true;
     x->far_seq = s->seq;
