@@ -20,7 +20,8 @@ static void read_syn_options(struct course_end *x, const struct tcpstate_segment
 /* ... unlike those of the common stacks: RFC 9293 3.7.1, and a window, which is not scaled there, for a segment at least. */
 static int cost_of_syn_options(const struct sending *t, const struct course_end *x, int without_mss) {
     const struct tcpstate_segment *s = t->s;
-    int cost = s->window > 0 && s->window < DEFAULT_MSS ? COST_WINDOW : 0;
+    bool closed = s->window == 0 && (s->flags & TCPSTATE_ACK); /* a listener without room */
+    int cost = s->window < DEFAULT_MSS && !closed ? COST_WINDOW : 0;
 
     if (s->options & TCPSTATE_OPT_MSS)
         return cost;
