@@ -192,7 +192,7 @@ struct tcpstate_endpoint {
     uint32_t handshake_ack_frame, handshake_ack_index; /* the segment of y that established it */
     int64_t handshake_ack_ns;
     struct tcpstate_undo undo;
-    int64_t last_sent_ns;
+    int64_t last_sent_ns, last_word_ns;           /* word: no RST */
     struct tcpstate_evidence_open evidence_open;  /* of the findings of groups H and E */
     struct tcpstate_evidence_end evidence_end;    /* of groups C, R, T and F */
     uint32_t once[(TCPSTATE_FINDINGS + 31) / 32]; /* findings told once already */

@@ -276,7 +276,6 @@ static int64_t longest_wait_ns(const struct sending *t) {
     return 300 * MS_NS + 2 * (t->facts->answer_ns[0] + t->facts->answer_ns[1]);
 }
 
-/* An ordinary segment of x in a synchronized state, with x->rcv_nxt what it acknowledges. */
 /* Does it fill the hole just below its sender's FIN sooner than that can have learned of a loss? Then it was sent before. */
 static bool was_overtaken_by_fin(const struct sending *t, const struct course_end *x) {
     const struct tcpstate_segment *s = t->s;
@@ -287,6 +286,8 @@ static bool was_overtaken_by_fin(const struct sending *t, const struct course_en
     for (uint32_t i = t->index;
          i-- > 0 && s->time_ns - t->facts->segments[i].time_ns < 200 * MS_NS;) { /* RFC 6298 2.4 */
         const struct tcpstate_segment *q = &t->facts->segments[i];
+        if (q->direction != s->direction && (q->flags & TCPSTATE_RST))
+            continue; /* it tells of no loss */
         if (q->direction != s->direction ||
             (q->length > 0 && seq_at_most(q->seq, s->seq) && seq_after(course_end_of(q), s->seq)))
             return false;
@@ -298,6 +299,7 @@ static bool was_overtaken_by_fin(const struct sending *t, const struct course_en
     return false;
 }
 
+/* An ordinary segment of x in a synchronized state, with x->rcv_nxt what it acknowledges. */
 static void send_in_connection(struct sending *t, const struct course_end *x, const struct course_end *y, int cost) {
     const struct tcpstate_segment *s = t->s;
     uint32_t end = course_end_of(s);

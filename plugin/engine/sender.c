@@ -232,7 +232,7 @@ static void judge_claim(struct judgement *j) {
 }
 
 /* Was this text sent before the FIN of x that was captured before it? It fills the hole just below, and it is too soon for
- * x to have learned of a loss, or to repeat what it did not learn of (RFC 6298 2.4). */
+ * x to have learned of a loss, of which no RST tells, or to repeat what it did not learn of (RFC 6298 2.4). */
 static bool was_overtaken_by_fin(const struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x;
     const struct tcpstate_segment *s = j->segment;
@@ -248,7 +248,7 @@ static bool was_overtaken_by_fin(const struct judgement *j) {
             return false; /* it was captured before */
         precedes = precedes || (x->ranges[i].left == j->end && x->ranges[i].time_ns >= x->fin_ns);
     }
-    return precedes && !(x->has_una && seq_before(s->seq, x->una)) && j->y->last_sent_ns < x->fin_ns &&
+    return precedes && !(x->has_una && seq_before(s->seq, x->una)) && j->y->last_word_ns < x->fin_ns &&
            s->time_ns - x->fin_ns < REPETITION_NS;
 }
 
@@ -275,8 +275,11 @@ static void judge_ordinary(struct judgement *j) {
         knowledge_forget_fin(j, x, j->sender, TCPSTATE_PROVED);
     sender_believe_syn(j);
     bool listens_after_reset = x->state == TCPSTATE_LISTEN && x->undo.cause == TCPSTATE_UNDO_RST_TAKEN;
-    if ((x->state == TCPSTATE_CLOSED || listens_after_reset) && !sender_revive(j))
+    if ((x->state == TCPSTATE_CLOSED || listens_after_reset) && !sender_revive(j)) {
+        if (was_overtaken_by_fin(j))
+            engine_show(j, (enum tcpstate_state)x->state_before_fin);
         return;
+    }
     if (sender_judge_older_connection(j))
         return;
     if ((s->length > 0 || j->fin) && x->has_fin && !x->fin_inferred && seq_after(s->seq, x->fin)) {
@@ -433,6 +436,7 @@ static void note_numbers(struct judgement *j) {
     x->last_sent_ns = s->time_ns;
     if (j->rst)
         return;
+    x->last_word_ns = s->time_ns;
     /* a keep-alive repeats an old number and acknowledges nothing new */
     if (j->pure_ack && !j->stale && !j->ack_unsent) {
         x->has_pure = true;
