@@ -85,6 +85,7 @@ void sender_judge_fin(struct judgement *j) {
         x->fin_ns = x->fin_sent_ns = j->segment->time_ns;
         x->state_before_fin = x->state;
         j->first_fin = true;
+        j->report->was_counted = x->has_pure && x->pure_seq == j->end;
         if (repeats_inferred)
             return;
         if (x->peer_fin_taken && (y->has_wire_fin || y->has_fin) &&

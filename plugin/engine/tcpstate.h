@@ -200,6 +200,7 @@ struct tcpstate_report {
     bool uncertain;          /* tcpstate.uncertain */
     bool step_again;
     bool was_in_flight; /* the sender is shown as it was when it sent this: it had not yet seen what we had */
+    bool was_counted;   /* an ACK of its sender that was captured before has counted this FIN */
     uint8_t sender;     /* enum tcpstate_role; NO_ROLE: connection of an endpoint with itself */
     uint8_t step;       /* enum tcpstate_step */
     uint8_t phase;
