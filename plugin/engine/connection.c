@@ -356,7 +356,7 @@ static bool transmission_proves(const struct judgement *j) {
                (x->sent_syn || j->segment->length > 0 || !x->sent_synack ||
                 (y->has_iss && seq_after(x->acked, y->iss + 1))); /* data is taken in ESTABLISHED only */
     case TCPSTATE_FIN_WAIT_1:
-        return !j->connection->disputed && j->fin && !x->fin_acked && x->has_iss &&
+        return !j->connection->disputed && j->fin && !x->fin_acked && x->has_iss && !x->fin_leaves_hole &&
                !(y->has_fin && seq_after(j->segment->ack, y->fin));
     case TCPSTATE_CLOSE_WAIT:
         return !j->connection->disputed && !j->has_shown && x->has_iss && !x->has_fin && j->fin_ack_first &&
