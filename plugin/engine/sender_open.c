@@ -112,6 +112,15 @@ void sender_choose_synack(struct judgement *j) {
     choose_synack(j->x, j->segment->seq, NUMBERS_FAR);
 }
 
+/* With the options that x's own stack has put into its SYN. */
+static bool is_like_own_syn(const struct judgement *j) {
+    const struct tcpstate_endpoint *x = j->x;
+    const struct tcpstate_segment *s = j->segment;
+
+    return (s->options & TCPSTATE_OPT_MSS) && s->options == x->syn_options && s->mss == x->syn_mss &&
+           s->ttl == x->syn_ttl;
+}
+
 void sender_judge_synack(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
     const struct tcpstate_segment *s = j->segment;
@@ -174,8 +183,13 @@ void sender_judge_synack(struct judgement *j) {
         return;
     }
     if (x->sent_syn && !x->sent_synack && s->seq == x->iss && y->captured && !y->sent_syn) {
-        j->alien = true; /* the answer to a SYN that there was not */
-        return;
+        if (x->spoke || !is_like_own_syn(j)) {
+            j->alien = true; /* the answer to a SYN that there was not */
+            return;
+        }
+        /* RFC 9293 3.10.7.3 fourth: somebody else's SYN has reached it before y's answer, and was not captured */
+        engine_restore(j, j->sender, TCPSTATE_SYN_SENT, TCPSTATE_PROVED);
+        engine_move(j, j->sender, TCPSTATE_EVENT_rcv_syn, TCPSTATE_PROVED);
     }
     if (!x->sent_syn && !x->sent_synack && x->captured && j->connection->summary.roles == TCPSTATE_ROLES_GUESS) {
         j->alien = true; /* it has been heard in the middle of a connection */
