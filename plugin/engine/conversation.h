@@ -130,16 +130,17 @@ struct tcpstate_endpoint {
     bool has_echo, echo_in_ms;
     uint32_t first_echo, newest_echo;
     int64_t first_echo_ns, echo_base_ns, arrived_ns;
-    int64_t asked_ns; /* when y sent text that it has not answered, 0: none */
-    int64_t rtt_ns;   /* its quickest answer, 0: none */
-    bool has_pure;    /* its newest pure ACK: SEG.SEQ was SND.NXT */
+    int64_t asked_ns;   /* when y sent text that it has not answered, 0: none */
+    int64_t rtt_ns;     /* its quickest answer, 0: none */
+    int64_t opening_ns; /* from its SYN to its ACK of y's SYN,ACK, by its clock; 0: not known */
+    bool has_pure;      /* its newest pure ACK: SEG.SEQ was SND.NXT */
     uint32_t pure_seq, pure_ack, pure_tsval;
     bool crossed; /* y's FIN reached it only after it had sent its own, not captured yet */
     uint32_t fin_inferred_index, fin_inferred_frame;
     uint32_t fin_ack_frame, fin_ack_index; /* the segment of y that acknowledged the FIN */
     int64_t fin_ack_ns;
     uint32_t first_synack_index;
-    uint32_t synack_frame, synack_index, synack_ack;
+    uint32_t synack_frame, synack_index, synack_ack, synack_echo;
     bool has_rival; /* before the one believed it sent a SYN,ACK with another ISN: which is true, an ACK will tell */
     struct tcpstate_synack rival;
     bool synack_repeated, fin_repeated; /* ... and not acknowledged again since */

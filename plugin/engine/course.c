@@ -209,6 +209,8 @@ static void send_now(struct tcpstate_course *c, const struct hypothesis *h, uint
         after.end[d] = sent[i].sender;
         after.end[!d] = sent[i].receiver;
         after.cost += sent[i].cost;
+        if (sent[i].forged)
+            after.forgeries = 1;
         forget_late(c, &after.end[c->facts.unseen[!d] ? !d : d], s->time_ns);
         if (note(c, &after, SENT, index, sent[i].shown))
             push(c, &after);

@@ -168,6 +168,7 @@ struct course_sent {
     struct course_end sender, receiver; /* receiver: changed only where an unseen segment had to be presumed */
     int cost;
     uint8_t shown; /* the sender's state when it sent the segment */
+    bool forged;   /* presumes that somebody else has spoken in the name of the receiver */
 };
 /* How `sender` may have come to send segment `index` now: nothing if it cannot have. */
 unsigned course_send(const struct course_facts *facts, const struct course_end *sender,

@@ -22,6 +22,7 @@ struct course_sent *sending_add(struct sending *t, const struct course_end *send
     v->receiver = *receiver;
     v->cost = cost;
     v->shown = sender->state;
+    v->forged = t->forged;
     return v;
 }
 

@@ -7,7 +7,8 @@
 
 #include <string.h>
 
-enum { DEFAULT_MSS = 536 };
+enum { DEFAULT_MSS = 536, FROM_TIME_WAIT = 65537 }; /* so far beyond SND.NXT Linux goes on */
+static const int64_t MS_NS = 1000000;
 
 static void read_syn_options(struct course_end *x, const struct tcpstate_segment *s) {
     x->timestamps = (s->options & TCPSTATE_OPT_TIMESTAMPS) != 0;
@@ -93,8 +94,9 @@ void sending_syn(struct sending *t, const struct course_end *x, const struct cou
     }
     cost += cost_of_syn_options(t, x, COST_ODD);
     if ((s->options & TCPSTATE_OPT_TIMESTAMPS) && s->tsecr != 0 &&
-        !(x->fin_sent && s->seq - x->snd_nxt == 65537 && s->tsecr == x->ts_recent)) /* so Linux leaves TIME-WAIT */
-        cost += COST_TIMESTAMP; /* RFC 7323 3.2: there is nothing to echo yet */
+        !(x->fin_sent && s->seq - x->snd_nxt == FROM_TIME_WAIT &&
+          s->tsecr == x->ts_recent)) /* so Linux leaves TIME-WAIT */
+        cost += COST_TIMESTAMP;      /* RFC 7323 3.2: there is nothing to echo yet */
     if (t->fin)
         cost += COST_MISMATCH;
     if (x->listens)
@@ -115,6 +117,28 @@ void sending_syn(struct sending *t, const struct course_end *x, const struct cou
         open_anew(&v->sender, v, s);
 }
 
+/* RFC 9293 3.4.1: the numbers of the connections of a pair of sockets are those of a clock that ticks every 4
+ * microseconds, or more often: every 64 ns at Linux. From TIME-WAIT that goes on just beyond what it had sent. */
+int sending_cost_of_unseen_iss(const struct sending *t, const struct course_end *y, uint32_t iss) {
+    int64_t answer_ns = t->facts->answer_ns[0] + t->facts->answer_ns[1], elapsed_ns, slack_ns = 20 * MS_NS + answer_ns;
+    const struct tcpstate_segment *first = NULL;
+
+    if (!y->has_snd || iss - y->snd_nxt == FROM_TIME_WAIT - 1 || iss - y->snd_nxt == FROM_TIME_WAIT)
+        return 0;
+    for (uint32_t i = 0; i < t->index && first == NULL; i++) {
+        const struct tcpstate_segment *q = &t->facts->segments[i];
+        if ((q->flags & (TCPSTATE_ACK | TCPSTATE_RST)) == TCPSTATE_ACK && q->ack == y->iss + 1)
+            first = q;
+    }
+    if (first == NULL || t->s->time_ns - first->time_ns > 200000 * MS_NS)
+        return 0;
+    elapsed_ns = t->s->time_ns - first->time_ns;
+    return (int64_t)(iss - y->iss) > (elapsed_ns + slack_ns) / 64 ||
+                   (int64_t)(iss - y->iss) < (elapsed_ns - slack_ns) / 4096
+               ? COST_FORGED
+               : 0;
+}
+
 void sending_synack(struct sending *t, const struct course_end *x, const struct course_end *y) {
     const struct tcpstate_segment *s = t->s;
     int cost = sending_cost_of_clock(t, x) + sending_cost_of_replies(x->reply_count);
@@ -127,6 +151,8 @@ void sending_synack(struct sending *t, const struct course_end *x, const struct 
     if (x->state == TCPSTATE_CLOSED || x->state == TCPSTATE_LISTEN || x->state == TCPSTATE_TIME_WAIT ||
         x->state == TCPSTATE_UNKNOWN || reset) { /* its SYN was not captured */
         cost_of_syn = reset ? COST_UNSEEN - 1 : y->unseen ? 1 : COST_UNSEEN;
+        if (y->unseen && !(y->state == TCPSTATE_SYN_SENT && y->iss + 1 == s->ack))
+            cost_of_syn += sending_cost_of_unseen_iss(t, y, s->ack - 1);
         if (y->state == TCPSTATE_SYN_SENT && y->iss + 1 == s->ack)
             cost_of_syn += COST_NO_REPLY; /* ... or was not thought to have opened anything */
         else if (!(y->state == TCPSTATE_CLOSED || y->state == TCPSTATE_LISTEN || y->state == TCPSTATE_UNKNOWN ||
@@ -193,7 +219,12 @@ void sending_synack(struct sending *t, const struct course_end *x, const struct 
     sending_note(&e, s);
     if (unseen && y->state != TCPSTATE_SYN_SENT) { /* the SYN was an old one, RFC 9293 figure 8, or somebody else's */
         bool old = y->has_snd && y->iss + 1 == s->ack;
-        sending_add(t, &e, y, cost + COST_UNSEEN + (old ? 0 : 2) + (x->listens ? 0 : 3));
+        int cost_of_others = COST_UNSEEN + (old ? 0 : 2);
+        t->forged = !old;
+        if (y->unseen && !y->has_snd)
+            cost_of_others = COST_FORGED; /* nothing tells of another connection of that end */
+        sending_add(t, &e, y, cost + cost_of_others + (x->listens ? 0 : 3));
+        t->forged = false;
         cost_of_syn += (old ? 3 : 0) + (t->facts->is_at[!s->direction] ? COST_AT_END : 0);
     }
     sending_add(t, &e, &opener, cost + cost_of_syn);

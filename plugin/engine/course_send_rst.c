@@ -66,7 +66,11 @@ static void send_rst_to_unseen(struct sending *t, const struct course_end *x, co
         if (s->seq != 0)
             return;
         e.state = TCPSTATE_CLOSED;
+        t->forged = true;
         sending_add(t, &e, y, cost + COST_FORGED - 4); /* of somebody else */
+        t->forged = false;
+        if (s->ack != y->iss + 1) /* else it is the same once more */
+            cost += sending_cost_of_unseen_iss(t, y, s->ack - 1);
         peer.active_open = peer.has_snd = true;
         peer.has_rcv = peer.fin_sent = peer.has_peer_fin = peer.listens = false;
         peer.state = TCPSTATE_SYN_SENT;
@@ -77,7 +81,8 @@ static void send_rst_to_unseen(struct sending *t, const struct course_end *x, co
     }
     if (s->options & TCPSTATE_OPT_TIMESTAMPS)
         cost += 3;
-    cost += closed && repeats_rst(t) ? 1 : cost_of_unseen_ack(y, s->seq);
+    int cost_of_ack = cost_of_unseen_ack(y, s->seq);
+    cost += closed && cost_of_ack > 1 && repeats_rst(t) ? 1 : cost_of_ack;
     if ((x->state == TCPSTATE_SYN_SENT || (x->state == TCPSTATE_SYN_RECEIVED && !x->active_open)) &&
         s->seq != x->snd_nxt)
         sending_add(t, &e, y,

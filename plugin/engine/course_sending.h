@@ -15,6 +15,7 @@ struct sending {
     struct course_sent *variants;
     unsigned count;
     bool syn, ack, fin, rst;
+    bool forged; /* of what is presumed now */
 };
 
 /* Another way in which both ends may have come out of it, at a price; NULL if there is no more room. */
@@ -28,6 +29,8 @@ int sending_cost_of_clock(const struct sending *t, const struct course_end *x);
 int sending_cost_of_echo(const struct sending *t, const struct course_end *x);
 int sending_cost_of_replies(unsigned count);
 int sending_cost_of_question(const struct sending *t, int otherwise);
+/* ... that y, of which nothing is captured, has opened another connection with this number. */
+int sending_cost_of_unseen_iss(const struct sending *t, const struct course_end *y, uint32_t iss);
 
 /* RFC 9293 3.10.1, 3.10.7.2 */
 void sending_syn(struct sending *t, const struct course_end *x, const struct course_end *y);

@@ -236,6 +236,7 @@ void sender_judge_synack(struct judgement *j) {
     x->smax = s->seq + 1 + s->length;
     x->has_smax = true;
     x->synack_ack = s->ack;
+    x->synack_echo = (s->options & TCPSTATE_OPT_TIMESTAMPS) ? s->tsecr : 0;
     x->synack_index = j->index;
     x->synack_frame = s->frame;
     x->synack_ns = s->time_ns;

@@ -6,9 +6,28 @@
  */
 #include "judgement.h"
 
-enum { MS = 1000000, DELAYED_ACK_NS = 40 * MS, SYNACK_AGAIN_NS = 900 * MS, FAR = 1 << 20, MOST_WINDOW = 1 << 28 };
+enum {
+    MS = 1000000,
+    DELAYED_ACK_NS = 40 * MS,
+    SYNACK_AGAIN_NS = 900 * MS,
+    SLACK_NS = 20 * MS,
+    FAR = 1 << 20,
+    MOST_WINDOW = 1 << 28
+};
 
 /* ---- y's clock -------------------------------------------------------------------------------------------------- */
+
+/* x, a server, has heard of y's SYN and, before it sent anything else, of what answered its SYN,ACK: by y's clock one
+ * round trip lies between the two. */
+static void read_opening(struct judgement *j) {
+    const struct tcpstate_segment *s = j->segment;
+    const struct tcpstate_endpoint *x = j->x;
+    int64_t opening_ns = ((int64_t)seq_distance(s->tsecr, x->synack_echo) + 1) * MS;
+
+    if (x->sent_synack && x->synack_echo != 0 && s->ack == x->synack_ack && s->seq == x->iss + 1 && opening_ns > 0 &&
+        opening_ns <= s->time_ns - x->synack_ns + SLACK_NS)
+        j->y->opening_ns = opening_ns;
+}
 
 /* The timestamp that x echoes tells when y's newest segment arrived, also if x took its time to acknowledge it: y's clock
  * ticks every millisecond, if the capture so far bears it out, and its quickest segment is the measure. */
@@ -21,6 +40,7 @@ static void read_echo(struct judgement *j) {
     if (!(s->options & TCPSTATE_OPT_TIMESTAMPS) || s->tsecr == 0 || j->stale)
         return;
     if (!y->has_echo) {
+        read_opening(j);
         y->has_echo = true;
         y->first_echo = s->tsecr;
         y->first_echo_ns = y->echo_base_ns = s->time_ns;
@@ -51,10 +71,14 @@ static int64_t least_rtt_ns(const struct judgement *j) {
 
     if (j->y->captured)
         return 0;
-    int64_t rtt_ns = j->y->rtt_ns;
-    if (j->sender == TCPSTATE_CLIENT && s->last_syn_ns >= 0 && s->handshake_ns >= 0 &&
-        (rtt_ns == 0 || s->handshake_ns - s->last_syn_ns < rtt_ns))
-        rtt_ns = s->handshake_ns - s->last_syn_ns;
+    int64_t rtt_ns = j->y->rtt_ns, opening_ns = 0;
+    if (j->sender == TCPSTATE_CLIENT && s->last_syn_ns >= 0 && s->handshake_ns >= 0)
+        opening_ns = s->handshake_ns - s->last_syn_ns;
+    else if (j->sender == TCPSTATE_SERVER && j->y->echo_in_ms)
+        opening_ns = j->y->opening_ns;
+    bool was_late = opening_ns >= SYNACK_AGAIN_NS; /* RFC 6298 2.1: a SYN or SYN,ACK came again */
+    if (opening_ns != 0 && (rtt_ns == 0 || opening_ns < rtt_ns || (2 * rtt_ns < opening_ns && !was_late)))
+        rtt_ns = opening_ns; /* so much quicker was no answer, but text that y had to send anyway */
     if (rtt_ns != 0)
         return rtt_ns * 3 / 4;
     return s->synack_ns >= 0 && s->handshake_ns >= 0 ? (s->handshake_ns - s->synack_ns) / 4 : 0;
