@@ -61,6 +61,39 @@ static void find_clock(struct course_facts *facts, unsigned direction) {
     facts->clock_ms[direction] = (int64_t)(uint32_t)(base + (uint32_t)(int32_t)offsets[best_right]);
 }
 
+/* How soon that end first echoes each timestamp of the other: it can answer no later. None if there are few, since one
+ * that sends nothing of its own for a while echoes late. */
+static unsigned find_first_echoes(const struct course_facts *facts, unsigned direction, int64_t samples[SAMPLES]) {
+    struct {
+        uint32_t tsval;
+        int64_t time_ns;
+    } ticks[16] = {{0, 0}};
+    unsigned count = 0, next = 0;
+    uint32_t echoed = 0;
+
+    for (uint32_t i = 0; i < facts->count && count < SAMPLES; i++) {
+        const struct tcpstate_segment *s = &facts->segments[i];
+        if (!(s->options & TCPSTATE_OPT_TIMESTAMPS) || (s->flags & TCPSTATE_RST) || course_is_void(facts, s))
+            continue;
+        if (s->direction != direction) {
+            if (next == 0 || seq_after(s->tsval, ticks[(next - 1) % 16].tsval)) {
+                ticks[next % 16].tsval = s->tsval;
+                ticks[next++ % 16].time_ns = s->time_ns;
+            }
+            continue;
+        }
+        if (!(s->flags & TCPSTATE_ACK) || (count > 0 && !seq_after(s->tsecr, echoed)))
+            continue;
+        for (unsigned k = 0; k < next && k < 16; k++)
+            if (ticks[k].tsval == s->tsecr) {
+                samples[count++] = s->time_ns - ticks[k].time_ns;
+                echoed = s->tsecr;
+                break;
+            }
+    }
+    return count >= ENOUGH ? count : 0;
+}
+
 /* How soon that end is heard to answer. What was asked twice tells less: which of the two it answers is not known. */
 static void find_answer_time(struct course_facts *facts, unsigned direction) {
     struct {
@@ -113,6 +146,8 @@ static void find_answer_time(struct course_facts *facts, unsigned direction) {
         memcpy(&samples[count], resets, reset_count * sizeof resets[0]);
         count += reset_count;
     }
+    if (count == 0)
+        count = find_first_echoes(facts, direction, samples);
     if (count == 0)
         samples[count++] = ambiguous_ns;
     qsort(samples, count, sizeof samples[0], compare_int64);
