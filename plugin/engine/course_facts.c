@@ -263,8 +263,40 @@ static void find_checksums(struct course_facts *facts, unsigned direction, bool 
     facts->trusts_checksum[direction] = ignore_bad && (bad < 3 || bad * 4 < all); /* else they are offloaded */
 }
 
+static bool is_bare_syn(const struct tcpstate_segment *s) {
+    return (s->flags & (TCPSTATE_SYN | TCPSTATE_RST | TCPSTATE_ACK)) == TCPSTATE_SYN;
+}
+
+/* Does the other end acknowledge this SYN, or its sender go on from it? */
+static bool is_taken_up(const struct course_facts *facts, uint32_t index) {
+    const struct tcpstate_segment *syn = &facts->segments[index];
+
+    for (uint32_t i = index + 1; i < facts->count && i - index < 64; i++) {
+        const struct tcpstate_segment *s = &facts->segments[i];
+        if ((s->flags & (TCPSTATE_ACK | TCPSTATE_RST)) == TCPSTATE_ACK &&
+            (s->direction == syn->direction ? s->seq == syn->seq + 1
+                                            : seq_within(s->ack, syn->seq + 1, course_end_of(syn))))
+            return true;
+    }
+    return false;
+}
+
+/* Every common stack sends an MSS. Of a capture that starts with a SYN without, none does, unless there is a connection
+ * that no such SYN has opened. */
+static bool sends_no_mss(const struct course_facts *facts) {
+    bool speaks = false;
+
+    if (!is_bare_syn(&facts->segments[0]))
+        return false;
+    for (uint32_t i = 0; i < facts->count; i++) {
+        if (is_bare_syn(&facts->segments[i]) && is_taken_up(facts, i))
+            return true;
+        speaks = speaks || !(facts->segments[i].flags & (TCPSTATE_SYN | TCPSTATE_RST));
+    }
+    return !speaks;
+}
+
 static void find_options(struct course_facts *facts) {
-    const struct tcpstate_segment *first;
     uint32_t with = 0, without = 0;
     for (uint32_t i = 0; i < facts->count; i++) {
         const struct tcpstate_segment *s = &facts->segments[i];
@@ -278,9 +310,7 @@ static void find_options(struct course_facts *facts) {
         facts->sack = facts->sack || s->sack_count > 0;
     }
     facts->timestamps = with > without;
-    first = &facts->segments[0]; /* every common stack sends one: none of this connection does if it starts without */
-    if ((first->flags & (TCPSTATE_SYN | TCPSTATE_RST | TCPSTATE_ACK)) != TCPSTATE_SYN)
-        facts->mss = true;
+    facts->mss = facts->mss || !sends_no_mss(facts);
 }
 
 void course_find_facts(struct course_facts *facts, const struct tcpstate_settings *settings) {
