@@ -11,7 +11,8 @@
 enum {
     LINES = 3,  /* candidates for the numbers of one end */
     LOOKED = 8, /* segments of it that are asked */
-    FAR = 1 << 20
+    FAR = 1 << 20,
+    COST_GONE = 11 /* there is no connection any more */
 };
 
 /* Numbers that an end may have had. */
@@ -242,30 +243,69 @@ static bool answers_syn(const struct tcpstate_segment *s, const struct tcpstate_
            (!(s->options & syn->options & TCPSTATE_OPT_TIMESTAMPS) || s->tsecr == syn->tsval);
 }
 
+/* A server that waits for the ACK of its SYN,ACK, and a client that has sent it: the peer of `line`, which tells the
+ * numbers of both, and the end with that line. */
+static unsigned add_embryonic(const struct course_facts *facts, const struct line *line, unsigned client_direction,
+                              int cost, struct course_seed *seeds, unsigned count) {
+    struct course_end server = make_open(line->ack - 1, line->seq, facts);
+    struct course_end client = make_end(facts, line, TCPSTATE_ESTABLISHED);
+
+    server.active_open = false;
+    server.listens = client.active_open = true;
+    client.iss = server.irs;
+    client.irs = server.iss;
+    return add_seed(seeds, count, client_direction, &client, &server, cost);
+}
+
 /* A SYN,ACK that comes again, since the ACK of it has not arrived: its peer sends from the numbers that both tell. */
 static unsigned add_repeated_synack(const struct course_facts *facts, struct line lines[2][LINES],
                                     const unsigned counts[2], struct course_seed *seeds, unsigned count) {
     for (uint32_t i = 1; i < facts->count && i < 2 * LOOKED; i++) {
         const struct tcpstate_segment *s = &facts->segments[i];
-        unsigned d = s->direction;
+        unsigned client = !s->direction;
         if (is_bare_syn(s))
             return count;
         if ((s->flags & (TCPSTATE_SYN | TCPSTATE_ACK | TCPSTATE_RST | TCPSTATE_FIN)) != (TCPSTATE_SYN | TCPSTATE_ACK) ||
             course_is_void(facts, s))
             continue;
-        for (unsigned k = 0; k < counts[!d]; k++) {
-            const struct line *line = &lines[!d][k];
-            if (line->seq != s->ack || line->ack != s->seq + 1)
-                continue;
-            struct course_end server = make_open(s->seq, s->ack, facts);
-            struct course_end client = make_end(facts, line, TCPSTATE_ESTABLISHED);
-            server.active_open = false;
-            server.listens = client.active_open = true;
-            client.iss = server.irs;
-            client.irs = s->seq;
-            return add_seed(seeds, count, d, &server, &client, COST_UNSEEN + line->cost);
+        for (unsigned k = 0; k < counts[client]; k++) {
+            const struct line *line = &lines[client][k];
+            if (line->seq == s->ack && line->ack == s->seq + 1)
+                return add_embryonic(facts, line, client, COST_UNSEEN + line->cost, seeds, count);
         }
     }
+    return count;
+}
+
+/* RSTs without ACK, window and options, as one in SYN-RECEIVED answers a wrong ACK, from an end that goes on later. */
+static unsigned add_refusing(const struct course_facts *facts, struct line lines[2][LINES], const unsigned counts[2],
+                             struct course_seed *seeds, unsigned count) {
+    for (uint32_t i = 0; i < facts->count && i < LOOKED; i++) {
+        const struct tcpstate_segment *s = &facts->segments[i];
+        unsigned client = !s->direction;
+        if (is_bare_syn(s))
+            return count;
+        if ((s->flags & (TCPSTATE_RST | TCPSTATE_ACK)) != TCPSTATE_RST || s->window != 0 ||
+            (s->options & TCPSTATE_OPT_TIMESTAMPS) || course_is_void(facts, s))
+            continue;
+        for (unsigned k = 0; k < counts[client]; k++)
+            if (lines[client][k].ack != s->seq)
+                count = add_embryonic(facts, &lines[client][k], client, COST_UNSEEN + 2 + lines[client][k].cost, seeds,
+                                      count);
+        return count;
+    }
+    return count;
+}
+
+/* Where the ends do not speak of the same numbers, or only one speaks: each line with what it tells of the other end. */
+static unsigned add_one_ended(const struct course_facts *facts, struct line lines[2][LINES], const unsigned counts[2],
+                              struct course_seed *seeds, unsigned count) {
+    for (unsigned d = 0; d < 2; d++)
+        for (unsigned i = 0; i < counts[d]; i++) {
+            struct line other = line_of_peer(&lines[d][i]);
+            const struct line *pair[2] = {d == 0 ? &lines[d][i] : &other, d == 0 ? &other : &lines[d][i]};
+            count = add_pairs(facts, pair, lines[d][i].cost + (count > 0 ? 3 : 0), false, seeds, count);
+        }
     return count;
 }
 
@@ -317,12 +357,10 @@ unsigned course_begin(struct course_facts *facts, struct course_seed seeds[COURS
             count = add_pairs(facts, pair, 1, false, seeds, count);
         }
     if (count > 1)
-        return count;
-    for (unsigned d = 0; d < 2; d++)
-        for (unsigned i = 0; i < counts[d]; i++) {
-            struct line other = line_of_peer(&lines[d][i]);
-            const struct line *pair[2] = {d == 0 ? &lines[d][i] : &other, d == 0 ? &other : &lines[d][i]};
-            count = add_pairs(facts, pair, lines[d][i].cost + (count > 0 ? 3 : 0), false, seeds, count);
-        }
+        count = add_refusing(facts, lines, counts, seeds, count);
+    else
+        count = add_one_ended(facts, lines, counts, seeds, count);
+    if (has_numbers(first)) /* it starts after the connection: all is late, or somebody else's */
+        count = add_seed(seeds, count, 0, &closed, &closed, COST_GONE);
     return count;
 }

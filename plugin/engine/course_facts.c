@@ -61,6 +61,39 @@ static void find_clock(struct course_facts *facts, unsigned direction) {
     facts->clock_ms[direction] = (int64_t)(uint32_t)(base + (uint32_t)(int32_t)offsets[best_right]);
 }
 
+/* How soon that end first echoes each timestamp of the other: it can answer no later. None if there are few, since one
+ * that sends nothing of its own for a while echoes late. */
+static unsigned find_first_echoes(const struct course_facts *facts, unsigned direction, int64_t samples[SAMPLES]) {
+    struct {
+        uint32_t tsval;
+        int64_t time_ns;
+    } ticks[16] = {{0, 0}};
+    unsigned count = 0, next = 0;
+    uint32_t echoed = 0;
+
+    for (uint32_t i = 0; i < facts->count && count < SAMPLES; i++) {
+        const struct tcpstate_segment *s = &facts->segments[i];
+        if (!(s->options & TCPSTATE_OPT_TIMESTAMPS) || (s->flags & TCPSTATE_RST) || course_is_void(facts, s))
+            continue;
+        if (s->direction != direction) {
+            if (next == 0 || seq_after(s->tsval, ticks[(next - 1) % 16].tsval)) {
+                ticks[next % 16].tsval = s->tsval;
+                ticks[next++ % 16].time_ns = s->time_ns;
+            }
+            continue;
+        }
+        if (!(s->flags & TCPSTATE_ACK) || (count > 0 && !seq_after(s->tsecr, echoed)))
+            continue;
+        for (unsigned k = 0; k < next && k < 16; k++)
+            if (ticks[k].tsval == s->tsecr) {
+                samples[count++] = s->time_ns - ticks[k].time_ns;
+                echoed = s->tsecr;
+                break;
+            }
+    }
+    return count >= ENOUGH ? count : 0;
+}
+
 /* How soon that end is heard to answer. What was asked twice tells less: which of the two it answers is not known. */
 static void find_answer_time(struct course_facts *facts, unsigned direction) {
     struct {
@@ -113,6 +146,8 @@ static void find_answer_time(struct course_facts *facts, unsigned direction) {
         memcpy(&samples[count], resets, reset_count * sizeof resets[0]);
         count += reset_count;
     }
+    if (count == 0)
+        count = find_first_echoes(facts, direction, samples);
     if (count == 0)
         samples[count++] = ambiguous_ns;
     qsort(samples, count, sizeof samples[0], compare_int64);
@@ -228,8 +263,40 @@ static void find_checksums(struct course_facts *facts, unsigned direction, bool 
     facts->trusts_checksum[direction] = ignore_bad && (bad < 3 || bad * 4 < all); /* else they are offloaded */
 }
 
+static bool is_bare_syn(const struct tcpstate_segment *s) {
+    return (s->flags & (TCPSTATE_SYN | TCPSTATE_RST | TCPSTATE_ACK)) == TCPSTATE_SYN;
+}
+
+/* Does the other end acknowledge this SYN, or its sender go on from it? */
+static bool is_taken_up(const struct course_facts *facts, uint32_t index) {
+    const struct tcpstate_segment *syn = &facts->segments[index];
+
+    for (uint32_t i = index + 1; i < facts->count && i - index < 64; i++) {
+        const struct tcpstate_segment *s = &facts->segments[i];
+        if ((s->flags & (TCPSTATE_ACK | TCPSTATE_RST)) == TCPSTATE_ACK &&
+            (s->direction == syn->direction ? s->seq == syn->seq + 1
+                                            : seq_within(s->ack, syn->seq + 1, course_end_of(syn))))
+            return true;
+    }
+    return false;
+}
+
+/* Every common stack sends an MSS. Of a capture that starts with a SYN without, none does, unless there is a connection
+ * that no such SYN has opened. */
+static bool sends_no_mss(const struct course_facts *facts) {
+    bool speaks = false;
+
+    if (!is_bare_syn(&facts->segments[0]))
+        return false;
+    for (uint32_t i = 0; i < facts->count; i++) {
+        if (is_bare_syn(&facts->segments[i]) && is_taken_up(facts, i))
+            return true;
+        speaks = speaks || !(facts->segments[i].flags & (TCPSTATE_SYN | TCPSTATE_RST));
+    }
+    return !speaks;
+}
+
 static void find_options(struct course_facts *facts) {
-    const struct tcpstate_segment *first;
     uint32_t with = 0, without = 0;
     for (uint32_t i = 0; i < facts->count; i++) {
         const struct tcpstate_segment *s = &facts->segments[i];
@@ -243,9 +310,7 @@ static void find_options(struct course_facts *facts) {
         facts->sack = facts->sack || s->sack_count > 0;
     }
     facts->timestamps = with > without;
-    first = &facts->segments[0]; /* every common stack sends one: none of this connection does if it starts without */
-    if ((first->flags & (TCPSTATE_SYN | TCPSTATE_RST | TCPSTATE_ACK)) != TCPSTATE_SYN)
-        facts->mss = true;
+    facts->mss = facts->mss || !sends_no_mss(facts);
 }
 
 void course_find_facts(struct course_facts *facts, const struct tcpstate_settings *settings) {

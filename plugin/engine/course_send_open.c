@@ -18,10 +18,11 @@ static void read_syn_options(struct course_end *x, const struct tcpstate_segment
     x->syn_had_mss = (s->options & TCPSTATE_OPT_MSS) != 0;
 }
 
-/* ... unlike those of the common stacks: RFC 9293 3.7.1, and a window, which is not scaled there, for a segment at least. */
+/* ... unlike those of the common stacks: RFC 9293 3.7.1, and a window, which is not scaled there, for a segment at least;
+ * none at all has a SYN,ACK whose application does not read. */
 static int cost_of_syn_options(const struct sending *t, const struct course_end *x, int without_mss) {
     const struct tcpstate_segment *s = t->s;
-    bool closed = s->window == 0 && (s->flags & TCPSTATE_ACK); /* a listener without room */
+    bool closed = s->window == 0 && (s->flags & TCPSTATE_ACK);
     int cost = s->window < DEFAULT_MSS && !closed ? COST_WINDOW : 0;
 
     if (s->options & TCPSTATE_OPT_MSS)
@@ -53,6 +54,20 @@ static void open_anew(struct course_end *e, struct course_sent *v, const struct 
     v->shown = e->state;
 }
 
+/* A SYN that comes again is the same segment, but for its timestamp: RFC 9293 3.8.1. */
+static int cost_of_other_syn(const struct sending *t) {
+    const uint32_t fixed = TCPSTATE_OPT_MSS | TCPSTATE_OPT_WINDOW_SCALE | TCPSTATE_OPT_SACK_PERMITTED;
+    const struct tcpstate_segment *s = t->s;
+
+    for (uint32_t i = t->index, seen = 0; i-- > 0 && seen < 64; seen++) {
+        const struct tcpstate_segment *q = &t->facts->segments[i];
+        if (q->direction == s->direction && q->seq == s->seq &&
+            (q->flags & (TCPSTATE_SYN | TCPSTATE_RST | TCPSTATE_ACK)) == TCPSTATE_SYN)
+            return q->window != s->window || ((q->options ^ s->options) & fixed) ? COST_ODD : 0;
+    }
+    return 0;
+}
+
 void sending_syn(struct sending *t, const struct course_end *x, const struct course_end *y) {
     const struct tcpstate_segment *s = t->s;
     int cost = sending_cost_of_clock(t, x) + sending_cost_of_replies(x->reply_count);
@@ -61,6 +76,7 @@ void sending_syn(struct sending *t, const struct course_end *x, const struct cou
     bool again = x->state == TCPSTATE_SYN_SENT && s->seq == x->iss;
 
     if (again) {
+        cost += cost_of_other_syn(t);
         v = sending_add(t, x, y, cost + (y->unseen && y->state == TCPSTATE_SYN_RECEIVED ? COST_LOST - 2 : 0));
         if (v != NULL)
             sending_note(&v->sender, s);
@@ -92,7 +108,7 @@ void sending_syn(struct sending *t, const struct course_end *x, const struct cou
     case TCPSTATE_CLOSE_WAIT:
     case TCPSTATE_STATES: cost += COST_SILENT + 3; break;
     }
-    cost += cost_of_syn_options(t, x, COST_ODD);
+    cost += cost_of_syn_options(t, x, COST_TIMESTAMP);
     if ((s->options & TCPSTATE_OPT_TIMESTAMPS) && s->tsecr != 0 &&
         !(x->fin_sent && s->seq - x->snd_nxt == FROM_TIME_WAIT &&
           s->tsecr == x->ts_recent)) /* so Linux leaves TIME-WAIT */

@@ -103,7 +103,7 @@ static void send_rst_to_uncaptured(struct sending *t, const struct course_end *x
     const struct tcpstate_segment *s = t->s;
     struct course_end e = *x;
     int silence = course_cost_of_silence((enum tcpstate_state)x->state);
-    int cost = sending_cost_of_replies(x->reply_count) + COST_UNSEEN + COST_NO_REPLY;
+    int cost = sending_cost_of_replies(x->reply_count) + sending_cost_of_question(t, COST_UNSEEN + COST_NO_REPLY);
     bool opens = x->state == TCPSTATE_SYN_SENT || (x->state == TCPSTATE_SYN_RECEIVED && !x->active_open);
 
     if (x->state < TCPSTATE_SYN_SENT || s->window != 0 || (s->options & TCPSTATE_OPT_TIMESTAMPS) ||

@@ -277,6 +277,7 @@ void sender_judge_handshake(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
     const struct tcpstate_segment *s = j->segment;
     uint32_t base;
+    bool acks_syn;
 
     switch ((enum tcpstate_state)x->state) {
     case TCPSTATE_SYN_SENT:
@@ -306,8 +307,8 @@ void sender_judge_handshake(struct judgement *j) {
         if (x->fast_open || j->stale)
             return;
         base = x->has_iss ? x->iss + 1 : s->seq;
-        if (j->pure_ack && s->seq == base && y->has_iss && s->ack == y->iss + 1 && !x->synack_acked &&
-            (y->captured || !x->sent_syn))
+        acks_syn = (y->has_iss && s->ack == y->iss + 1) || (x->sent_synack && s->ack == x->synack_ack);
+        if (j->pure_ack && s->seq == base && acks_syn && !x->synack_acked && (y->captured || !x->sent_syn))
             return; /* an ACK that corrects the peer (RFC 9293 3.10.7.4 first): nothing new has reached it */
         if (!x->sent_synack && !x->sent_syn && y->captured && !y->spoke && (j->fin || (s->length > 0 && !x->early++))) {
             j->alien = true; /* y has answered no SYN,ACK; unless both were missed, which x's next segment shows */
