@@ -12,62 +12,13 @@
  * decided only when its receiver is heard, so an endpoint is shown as it was, not as the capture point would have it.
  * What a hypothesis went through is a chain of events; in the end the chain of the best one is read backwards.
  */
-#include "course.h"
+#include "course_search.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    ALIKE = 2,  /* ... that differ only in what is under way */
-    SAME = 4,   /* ... of each pair of states, before others have room */
-    BEAM = 60,  /* hypotheses from one segment to the next */
-    EARLY = 16, /* ... but all seeds for so many, where a capture starts late */
-    CANDIDATES = 1024,
-    SLOTS = 4096,    /* of the table that finds equal candidates, a power of 2 */
-    SCRATCH = 32768, /* events that no surviving hypothesis went through yet */
-    MARGIN = 22,     /* what costs so much more than the best is dropped */
-    BRANCHES = 2,    /* rare things between two segments of one endpoint */
-    WORK = 8000000,  /* events, in all: some seconds */
-    DEPTH = 400,     /* segments in flight to one endpoint ... */
-    NESTED = 8       /* ... of which one that may be lost counts for so many */
-};
 static const int64_t MS_NS = 1000000;
-static const uint32_t NO_EVENT = UINT32_MAX;
-static const uint32_t SCRATCH_BIT = 0x80000000u;
-
-enum event_kind { SENT, SENT_BEFORE, SENT_BY_OTHERS, SENT_COPY, TAKEN, LOST };
-
-struct event {
-    uint32_t parent, index;
-    uint32_t kept;    /* where it was moved to, NO_EVENT: not */
-    uint32_t decided; /* index of the segment with which it came to be on the best path, UINT32_MAX: never */
-    uint8_t kind, state;
-};
-
-struct hypothesis {
-    struct course_end end[2]; /* by direction */
-    uint32_t forgeries;       /* 1: there was one, so the next is less of a surprise */
-    uint32_t strain_ms;       /* by how much segments came sooner or later than usual: where the cost is the same */
-    int cost;
-    uint32_t event;
-};
-
-struct tcpstate_course {
-    struct course_facts facts;
-    struct hypothesis beam[COURSE_SEEDS]; /* BEAM, but for the first segment */
-    uint32_t cores[COURSE_SEEDS];
-    bool is_kept[CANDIDATES];
-    struct hypothesis candidates[CANDIDATES];
-    uint32_t slots[SLOTS]; /* candidate + 1 */
-    struct event scratch[SCRATCH];
-    unsigned beam_count, candidate_count;
-    uint32_t scratch_count, scratch_limit, event_count, event_limit;
-    uint32_t work;         /* events that were looked at */
-    int best_cost;         /* of the candidates so far */
-    uint32_t *moved;       /* where collect() has put an event, event_limit */
-    struct event events[]; /* event_limit */
-};
 
 /* ---- candidates -------------------------------------------------------------------------------------------------- */
 
@@ -255,10 +206,6 @@ static void try_send(struct tcpstate_course *c, const struct hypothesis *h, uint
     send_now(c, &deaf, index);
 }
 
-static const struct event *event_at(const struct tcpstate_course *c, uint32_t event) {
-    return event & SCRATCH_BIT ? &c->scratch[event & ~SCRATCH_BIT] : &c->events[event];
-}
-
 static uint32_t strain_ms(int64_t from_ns, int64_t to_ns) {
     int64_t ms = (from_ns - to_ns) / MS_NS;
     return ms < 0 ? 0 : ms < 1000 ? (uint32_t)ms : 1000;
@@ -420,177 +367,6 @@ static void explore(struct tcpstate_course *c, struct hypothesis h, uint32_t ind
 
 /* ---- explanations other than that x sent it now ------------------------------------------------------------------ */
 
-/* The newest segment of the same sender that looks exactly like this one, `index` if none does. */
-static uint32_t original_of(const struct course_facts *facts, uint32_t index) {
-    const struct tcpstate_segment *s = &facts->segments[index];
-
-    /* What is sent again later has a later timestamp. */
-    int64_t limit_ns = (s->options & TCPSTATE_OPT_TIMESTAMPS) ? 60000 * MS_NS : 200 * MS_NS;
-
-    for (uint32_t i = index, seen = 0; i-- > 0 && seen < 100;) {
-        const struct tcpstate_segment *other = &facts->segments[i];
-        if (s->time_ns - other->time_ns > limit_ns)
-            return index;
-        if (other->direction != s->direction)
-            continue;
-        seen++;
-        if (other->header_digest == s->header_digest && other->seq == s->seq && other->length == s->length)
-            return i;
-    }
-    return index;
-}
-
-/* Did the sender of `s` know, when it sent it, that its FIN of the number `fin` was acknowledged? It echoes the
- * acknowledgment, or acknowledges text that came with it. */
-static bool knew_ack_of_fin(const struct course_facts *facts, const struct tcpstate_segment *s, uint32_t index,
-                            uint32_t fin) {
-    for (uint32_t i = index, seen = 0; i-- > 0 && seen < 200; seen++) {
-        const struct tcpstate_segment *q = &facts->segments[i];
-        if (q->direction == s->direction || !(q->flags & TCPSTATE_ACK) || !seq_after(q->ack, fin))
-            continue;
-        if ((q->options & s->options & TCPSTATE_OPT_TIMESTAMPS) != 0 && q->tsval == s->tsecr)
-            return true;
-        if (q->length > 0 && seq_at_least(s->ack, course_end_of(q)))
-            return true;
-    }
-    return false;
-}
-
-/* Does `s` acknowledge just up to a FIN of the other end? */
-static bool acknowledges_fin(const struct course_facts *facts, const struct tcpstate_segment *s, uint32_t index) {
-    for (uint32_t i = index, seen = 0; i-- > 0 && seen < 200; seen++) {
-        const struct tcpstate_segment *q = &facts->segments[i];
-        if (q->direction != s->direction && (q->flags & TCPSTATE_FIN) && course_end_of(q) == s->ack)
-            return true;
-    }
-    return false;
-}
-
-/* Had the sender of this RST, an event, lost its connection before? */
-static bool was_dead(const struct tcpstate_course *c, uint32_t rst) {
-    unsigned d = c->facts.segments[event_at(c, rst)->index].direction;
-
-    for (uint32_t e = event_at(c, rst)->parent; e != NO_EVENT; e = event_at(c, e)->parent) {
-        const struct event *event = event_at(c, e);
-        bool arrives = event->kind == TAKEN || event->kind == LOST;
-        if (c->facts.segments[event->index].direction == (arrives ? !d : d))
-            return event->state == TCPSTATE_CLOSED || event->state == TCPSTATE_LISTEN;
-    }
-    return false;
-}
-
-/* Can the sender of `s` have sent it before `rst`, another segment of it? Not if it acknowledges, or echoes, what had not
- * reached it by then, nor if its own clock was beyond. */
-static bool can_precede(const struct course_facts *facts, const struct tcpstate_segment *s,
-                        const struct tcpstate_segment *rst, uint32_t index) {
-    unsigned d = s->direction;
-    /* Not the whole round trip, which is not known so well, but some time even where a forged RST has made it short. */
-    int64_t from_ns = rst->time_ns - facts->answer_ns[d] / 4 * 3 - 20 * MS_NS;
-
-    if (facts->has_clock[d] && (s->options & TCPSTATE_OPT_TIMESTAMPS) &&
-        (int32_t)(s->tsval - (uint32_t)(rst->time_ns / MS_NS + facts->clock_ms[d])) > 0)
-        return false;
-    for (uint32_t i = index; i-- > 0 && facts->segments[i].time_ns > from_ns;) {
-        const struct tcpstate_segment *q = &facts->segments[i];
-        bool echoes = (q->options & s->options & TCPSTATE_OPT_TIMESTAMPS) != 0;
-        if (q->direction != d && !(q->flags & TCPSTATE_RST) &&
-            (echoes ? q->tsval == s->tsecr : course_end_of(q) != q->seq && course_end_of(q) == s->ack))
-            return false;
-    }
-    return true;
-}
-
-/* Has the sender of this SYN answered another with the same number? Then it was in SYN-SENT: a listener has no SYN. What
- * became of that answer tells only the other end. */
-static bool has_sent_synack(const struct tcpstate_course *c, const struct hypothesis *h,
-                            const struct tcpstate_segment *syn) {
-    if (c->facts.unseen[!syn->direction])
-        return false;
-    for (uint32_t e = h->event; e != NO_EVENT; e = event_at(c, e)->parent) {
-        const struct tcpstate_segment *s = &c->facts.segments[event_at(c, e)->index];
-        if (event_at(c, e)->kind == SENT && s->direction == syn->direction && (s->flags & TCPSTATE_SYN))
-            return (s->flags & TCPSTATE_ACK) && s->seq == syn->seq;
-    }
-    return false;
-}
-
-/* Had x sent this before what was captured before it? Then it knew less and was further back: as it was after the newest
- * segment that is older by all that the headers tell. */
-static bool was_sent_before(const struct tcpstate_course *c, const struct hypothesis *h, uint32_t index,
-                            uint8_t *state) {
-    const struct tcpstate_segment *s = &c->facts.segments[index];
-    const struct course_end *x = &h->end[s->direction];
-    bool overtaken = false, from_the_dead = false, fin_is_known = x->fin_sent && course_end_of(s) == x->fin + 1;
-
-    if ((s->flags & (TCPSTATE_SYN | TCPSTATE_RST | TCPSTATE_ACK)) == TCPSTATE_SYN) {
-        *state = TCPSTATE_SYN_SENT; /* overtaken by what followed it */
-        if (c->facts.starts_late && x->has_snd && seq_before(s->seq, x->snd_una) && x->snd_una - s->seq < 1u << 20)
-            return !(s->options & TCPSTATE_OPT_TIMESTAMPS) || !x->has_tsval || seq_before(s->tsval, x->tsval);
-        return (x->has_snd && x->active_open && x->iss == s->seq && x->state >= TCPSTATE_ESTABLISHED) ||
-               has_sent_synack(c, h, s);
-    }
-    if ((s->flags & (TCPSTATE_SYN | TCPSTATE_RST)) || !(s->flags & TCPSTATE_ACK))
-        return false;
-    if (x->fin_sent && s->length > 0 && seq_after(s->seq + s->length, x->fin))
-        return false; /* nothing comes after a FIN, so that was none */
-    for (uint32_t e = h->event; e != NO_EVENT; e = event_at(c, e)->parent) {
-        const struct event *event = event_at(c, e);
-        const struct tcpstate_segment *other = &c->facts.segments[event->index];
-        if (event->kind != SENT || other->direction != s->direction)
-            continue;
-        if (other->flags & TCPSTATE_RST) { /* what a dead socket sends says nothing about its numbers */
-            bool tells = (other->flags & TCPSTATE_ACK) != 0; /* its socket was alive */
-            if (!tells && s->time_ns - other->time_ns < 400 * MS_NS &&
-                (c->facts.unseen[!s->direction] || was_dead(c, e)) && can_precede(&c->facts, s, other, index))
-                from_the_dead = true; /* nothing else comes from a dead one */
-            if (tells && other->seq != 0 && seq_after(s->ack, other->ack))
-                return false; /* it knows more than the RST did */
-            overtaken = overtaken || (tells && seq_at_most(course_end_of(s), other->seq));
-            fin_is_known = fin_is_known || (tells && course_end_of(s) == other->seq);
-            continue;
-        }
-        bool clocks = (s->options & other->options & TCPSTATE_OPT_TIMESTAMPS) != 0;
-        if (s->time_ns - other->time_ns > (clocks ? 5000 : 400) * MS_NS && overtaken)
-            return false;
-        bool newer = ((other->flags & TCPSTATE_ACK) && seq_after(other->ack, s->ack)) ||
-                     (clocks && seq_after(other->tsval, s->tsval)) ||
-                     (!clocks && other->ack == s->ack && seq_after(other->seq, s->seq)) ||
-                     (clocks && other->ack == s->ack && other->tsval == s->tsval && (other->flags & TCPSTATE_FIN) &&
-                      s->length > 0 && seq_at_most(course_end_of(s), other->seq)); /* a FIN comes after all text */
-        if (newer && clocks && seq_after(s->tsval, other->tsval))
-            return false;
-        if (newer) {
-            overtaken = true;
-            continue;
-        }
-        *state = event->state == TCPSTATE_SYN_SENT || event->state == TCPSTATE_SYN_RECEIVED
-                     ? (uint8_t)TCPSTATE_ESTABLISHED
-                     : event->state;
-        if (s->flags & TCPSTATE_FIN) { /* so it was already closing */
-            struct course_end then = {.state = *state};
-            course_move(&then, TCPSTATE_EVENT_snd_fin);
-            *state = then.state;
-        } else if (*state == TCPSTATE_FIN_WAIT_1 && x->fin_sent && knew_ack_of_fin(&c->facts, s, index, x->fin)) {
-            *state = TCPSTATE_FIN_WAIT_2;
-        }
-        if (s->ack == x->rcv_nxt && seq_before(other->ack, s->ack) && acknowledges_fin(&c->facts, s, index)) {
-            struct course_end then = {.state = *state};
-            course_move(&then, TCPSTATE_EVENT_rcv_fin);
-            *state = then.state;
-        }
-        return (overtaken || from_the_dead) &&
-               (!clocks || !(other->flags & TCPSTATE_ACK) || s->tsval == other->tsval ||
-                seq_at_least(s->tsecr, other->tsecr)) &&
-               seq_at_most(s->seq, x->snd_nxt) &&
-               (!(s->flags & TCPSTATE_FIN) || fin_is_known ||
-                (from_the_dead && !x->fin_sent && s->seq == x->snd_nxt)) &&
-               (!(other->flags & TCPSTATE_ACK) || seq_distance(s->ack, other->ack) < 1 << 24);
-    }
-    *state = TCPSTATE_ESTABLISHED; /* before the capture started */
-    return c->facts.starts_late && (overtaken || (from_the_dead && x->has_snd && x->snd_nxt - s->seq < 1u << 24)) &&
-           seq_at_most(s->seq, x->snd_nxt) && !(s->flags & TCPSTATE_FIN);
-}
-
 /* The state of an end by now: what has been under way to it for long enough has arrived. */
 static uint8_t state_by_now(const struct tcpstate_course *c, const struct course_end *end, uint32_t index) {
     const struct tcpstate_segment *s = &c->facts.segments[index];
@@ -632,10 +408,10 @@ static void send_by_others(struct tcpstate_course *c, const struct hypothesis *h
     if (kind == SENT_BY_OTHERS && cost > 0)
         other.forgeries = 1;
     if (kind == SENT_COPY)
-        state = state_when_sent(c, h, original_of(&c->facts, index), state);
+        state = state_when_sent(c, h, course_original_of(&c->facts, index), state);
     if (kind == SENT_BEFORE) {
         const struct tcpstate_segment *s = &c->facts.segments[index];
-        if (!was_sent_before(c, h, index, &state))
+        if (!course_was_sent_before(c, h, index, &state))
             return;
         if ((s->flags & TCPSTATE_FIN) && other.end[d].state == TCPSTATE_LAST_ACK &&
             seq_before(s->ack, other.end[d].rcv_nxt))
@@ -780,7 +556,7 @@ static int cost_of_forgery(const struct tcpstate_segment *s) {
 /* False if it would take too much room or time. */
 static bool judge(struct tcpstate_course *c, uint32_t index) {
     const struct tcpstate_segment *s = &c->facts.segments[index];
-    bool copy = original_of(&c->facts, index) != index;
+    bool copy = course_original_of(&c->facts, index) != index;
 
     if (c->event_limit - c->event_count < SCRATCH)
         collect(c);

@@ -5,6 +5,7 @@
  * known exactly, as two TCPs that keep RFC 9293 and know only what has reached them.
  *
  *   course.c           the search for the likeliest course
+ *   course_earlier.c   what was sent earlier than it was captured
  *   course_begin.c     what the endpoints can have been when the capture started
  *   course_facts.c     what the whole tells about clocks and distances
  *   course_deliver.c   what a delivery does to an endpoint, and what it must answer

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * What the files of the search share: hypotheses, and the chains of events that they went through.
+ */
+#ifndef TCPSTATE_COURSE_SEARCH_H
+#define TCPSTATE_COURSE_SEARCH_H
+
+#include "course.h"
+
+enum {
+    ALIKE = 2,  /* ... that differ only in what is under way */
+    SAME = 4,   /* ... of each pair of states, before others have room */
+    BEAM = 60,  /* hypotheses from one segment to the next */
+    EARLY = 16, /* ... but all seeds for so many, where a capture starts late */
+    CANDIDATES = 1024,
+    SLOTS = 4096,    /* of the table that finds equal candidates, a power of 2 */
+    SCRATCH = 32768, /* events that no surviving hypothesis went through yet */
+    MARGIN = 22,     /* what costs so much more than the best is dropped */
+    BRANCHES = 2,    /* rare things between two segments of one endpoint */
+    WORK = 8000000,  /* events, in all: some seconds */
+    DEPTH = 400,     /* segments in flight to one endpoint ... */
+    NESTED = 8       /* ... of which one that may be lost counts for so many */
+};
+#define NO_EVENT    UINT32_MAX
+#define SCRATCH_BIT 0x80000000u /* of the place of an event: it is in the scratch pool */
+
+enum event_kind { SENT, SENT_BEFORE, SENT_BY_OTHERS, SENT_COPY, TAKEN, LOST };
+
+struct event {
+    uint32_t parent, index;
+    uint32_t kept;    /* where it was moved to, NO_EVENT: not */
+    uint32_t decided; /* index of the segment with which it came to be on the best path, UINT32_MAX: never */
+    uint8_t kind, state;
+};
+
+struct hypothesis {
+    struct course_end end[2]; /* by direction */
+    uint32_t forgeries;       /* 1: there was one, so the next is less of a surprise */
+    uint32_t strain_ms;       /* by how much segments came sooner or later than usual: where the cost is the same */
+    int cost;
+    uint32_t event;
+};
+
+struct tcpstate_course {
+    struct course_facts facts;
+    struct hypothesis beam[COURSE_SEEDS]; /* BEAM, but for the first segment */
+    uint32_t cores[COURSE_SEEDS];
+    bool is_kept[CANDIDATES];
+    struct hypothesis candidates[CANDIDATES];
+    uint32_t slots[SLOTS]; /* candidate + 1 */
+    struct event scratch[SCRATCH];
+    unsigned beam_count, candidate_count;
+    uint32_t scratch_count, scratch_limit, event_count, event_limit;
+    uint32_t work;         /* events that were looked at */
+    int best_cost;         /* of the candidates so far */
+    uint32_t *moved;       /* where collect() has put an event, event_limit */
+    struct event events[]; /* event_limit */
+};
+
+static inline const struct event *event_at(const struct tcpstate_course *c, uint32_t event) {
+    return event & SCRATCH_BIT ? &c->scratch[event & ~SCRATCH_BIT] : &c->events[event];
+}
+
+/* The newest segment of the same sender that looks exactly like this one, `index` if none does. */
+uint32_t course_original_of(const struct course_facts *facts, uint32_t index);
+
+/* Had the sender of segment `index` sent it before what was captured before it? Then it knew less and was further back:
+ * `state` is set, as it was after the newest segment that is older by all that the headers tell. */
+bool course_was_sent_before(const struct tcpstate_course *c, const struct hypothesis *h, uint32_t index,
+                            uint8_t *state);
+
+#endif
