@@ -277,7 +277,8 @@ static int64_t longest_wait_ns(const struct sending *t) {
     return 300 * MS_NS + 2 * (t->facts->answer_ns[0] + t->facts->answer_ns[1]);
 }
 
-/* Does it fill the hole just below its sender's FIN sooner than that can have learned of a loss? Then it was sent before. */
+/* Does it fill the hole just below its sender's FIN sooner than that can have learned of a loss? Then it was sent before;
+ * wherever in the hole, if it left at the same tick of the clock. */
 static bool was_overtaken_by_fin(const struct sending *t, const struct course_end *x) {
     const struct tcpstate_segment *s = t->s;
     bool precedes = false;
@@ -292,7 +293,8 @@ static bool was_overtaken_by_fin(const struct sending *t, const struct course_en
         if (q->direction != s->direction ||
             (q->length > 0 && seq_at_most(q->seq, s->seq) && seq_after(course_end_of(q), s->seq)))
             return false;
-        precedes = precedes || q->seq == course_end_of(s);
+        precedes = precedes || q->seq == course_end_of(s) ||
+                   ((q->options & s->options & TCPSTATE_OPT_TIMESTAMPS) && q->tsval == s->tsval);
         if ((q->flags & TCPSTATE_FIN) && course_end_of(q) == x->fin + 1)
             return precedes && seq_at_most(s->ack, q->ack) &&
                    (!(s->options & TCPSTATE_OPT_TIMESTAMPS) || seq_at_most(s->tsval, q->tsval));

@@ -243,7 +243,8 @@ static bool was_overtaken_by_fin(const struct judgement *j) {
         return false;
     if ((s->options & TCPSTATE_OPT_TIMESTAMPS) && x->sent_ts && seq_after(s->tsval, x->fin_tsval))
         return false;
-    bool precedes = j->end == x->fin; /* ... the FIN, or what was overtaken as well */
+    bool same_tick = (s->options & TCPSTATE_OPT_TIMESTAMPS) && x->sent_ts && s->tsval == x->fin_tsval;
+    bool precedes = same_tick || j->end == x->fin; /* ... the FIN, or what was overtaken as well */
     for (unsigned i = 0; i < x->range_count; i++) {
         if (seq_at_most(x->ranges[i].left, s->seq) && seq_after(x->ranges[i].right, s->seq))
             return false; /* it was captured before */
