@@ -17,6 +17,8 @@ enum {
     FLOOR_WITHOUT = 10 * MS,
     NO_SAMPLE = 30 * MS,
     CLOCK_JUMP = 1000,       /* ticks: more than reordering explains */
+    UNSEEN_FAR = 1 << 20,    /* octets that a capture of one direction may miss */
+    MOST_WINDOW = 1 << 28,   /* octets */
     COPY_WITH_ID = 2 * MS,   /* the same frame seen again at another port */
     COPY_WITHOUT_ID = MS / 2 /* without an IP ID only time can tell */
 };
@@ -256,6 +258,26 @@ bool capture_timestamps_agreed(const struct judgement *j) {
            (x->syn_options & y->syn_options & TCPSTATE_OPT_TIMESTAMPS);
 }
 
+/* Its number is far beyond all that was captured of x, or far behind: x's own are known. What the capture missed of x goes
+ * on from there, so it is believed the second time. */
+static bool seq_is_far(struct judgement *j) {
+    const struct tcpstate_segment *s = j->segment;
+    struct tcpstate_endpoint *x = j->x;
+
+    bool knows_own = x->has_iss && !x->iss_inferred && !x->syn_doubted;
+    if (!j->ordinary || !x->has_smax || (j->y->captured ? !knows_own : !x->spoke))
+        return false;
+    int32_t ahead = seq_distance(s->seq, x->smax);
+    int32_t far = j->y->captured ? NUMBERS_FAR : UNSEEN_FAR;
+    if (ahead < far && ahead > -MOST_WINDOW)
+        return false;
+    if (x->has_far_seq && seq_at_least(s->seq, x->far_seq) && seq_distance(s->seq, x->far_seq) < far)
+        return false;
+    x->has_far_seq = true;
+    x->far_seq = s->seq;
+    return true;
+}
+
 /* Segments that x cannot have sent: numbers of no part of this connection; and once both ends have agreed on timestamps, every segment but a RST carries one (RFC
  * 7323 3.2), and x's clock does not run ahead of the time that has passed. */
 bool capture_is_alien(struct judgement *j) {
@@ -267,7 +289,7 @@ bool capture_is_alien(struct judgement *j) {
     if (j->ordinary && j->ack && y->has_iss && (!y->iss_inferred || !y->captured) && !older &&
         seq_at_most(s->ack, y->iss) && y->smax - y->iss < HALF_WAY && (x->sent_syn || x->sent_synack || x->spoke))
         return true; /* it acknowledges nothing of this connection */
-    if (unseen_seq_is_far(j))
+    if (seq_is_far(j))
         return true;
     if (j->ordinary && (s->length > 0 || j->fin) && y->has_redge && midstream_numbers_known(j, x) &&
         midstream_numbers_known(j, y) && seq_after(s->seq, y->redge + y->max_window))

@@ -150,11 +150,6 @@ static void pick_up(struct judgement *j) {
     establish_from_start(j);
 }
 
-static bool are_far(uint32_t a, uint32_t b) {
-    int32_t distance = seq_distance(a, b);
-    return distance > NUMBERS_FAR || distance < -NUMBERS_FAR;
-}
-
 /* All that is known of y is a FIN or a RST at the start of the capture, and x speaks of quite other numbers: y, of whom x
  * has heard long before, did not send it. */
 static void deny_lone_end(struct judgement *j) {
@@ -167,10 +162,10 @@ static void deny_lone_end(struct judgement *j) {
         j->copy)
         return;
     if (x->state == TCPSTATE_UNKNOWN && y->state == TCPSTATE_UNKNOWN && y->has_fin && y->fin_index == c->pickup_index &&
-        (are_far(s->ack, y->fin) || (echoes && !y->sent_ts))) { /* RFC 7323 3.2: all of its segments carry one */
+        (!numbers_near(s->ack, y->fin) || (echoes && !y->sent_ts))) { /* RFC 7323 3.2: all of its segments carry one */
         knowledge_forget_fin(j, y, j->receiver, TCPSTATE_INFERRED);
     } else if (!y->heard && y->state == TCPSTATE_CLOSED && y->undo.cause == TCPSTATE_UNDO_RST_SENT &&
-               y->undo.state == TCPSTATE_UNKNOWN && !y->undo.no_window && are_far(s->ack, y->undo.rst_seq)) {
+               y->undo.state == TCPSTATE_UNKNOWN && !y->undo.no_window && !numbers_near(s->ack, y->undo.rst_seq)) {
         hindsight_note(j, y->undo.index, y->undo.frame, TCPSTATE_VERDICT_NOT_SENT);
         y->undo.cause = TCPSTATE_UNDO_NONE;
         engine_restore(j, j->receiver, TCPSTATE_ESTABLISHED, TCPSTATE_INFERRED);

@@ -14,11 +14,6 @@
 enum { REORDERED_TICKS = 10 }; /* a SYN so much older than its sender's other words has not just overtaken them */
 static const int64_t SECOND_NS = 1000000000;
 
-static bool near_to(uint32_t a, uint32_t b) {
-    int32_t distance = seq_distance(a, b);
-    return distance < NUMBERS_FAR && distance > -NUMBERS_FAR;
-}
-
 static bool at_rest(enum tcpstate_state state) {
     return state == TCPSTATE_CLOSED || state == TCPSTATE_LISTEN || state == TCPSTATE_TIME_WAIT;
 }
@@ -33,10 +28,10 @@ static bool is_over(const struct tcpstate_conversation *conversation) {
 static bool fits(const struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
 
-    if (x->has_smax && (!near_to(j->segment->seq, x->smax) || seq_after(j->segment->seq, x->smax)))
+    if (x->has_smax && (!numbers_near(j->segment->seq, x->smax) || seq_after(j->segment->seq, x->smax)))
         return false;
     if (j->ack && y->has_smax &&
-        (!near_to(j->segment->ack, y->smax) || (y->captured && seq_after(j->segment->ack, y->smax))))
+        (!numbers_near(j->segment->ack, y->smax) || (y->captured && seq_after(j->segment->ack, y->smax))))
         return false; /* of an end that is not captured nothing more is known than what was acknowledged */
     return true;
 }
@@ -45,7 +40,7 @@ static bool fits(const struct judgement *j) {
 static bool is_late_copy(const struct tcpstate_endpoint *x, const struct tcpstate_segment *s) {
     return !x->has_iss && x->has_own_end && x->sent_ts && (s->options & TCPSTATE_OPT_TIMESTAMPS) &&
            seq_before(s->tsval + REORDERED_TICKS, x->ts_newest) && seq_before(s->seq, x->own_end) &&
-           near_to(s->seq, x->own_end);
+           numbers_near(s->seq, x->own_end);
 }
 
 /* A SYN,ACK that acknowledges a SYN of the connection before: a late copy of it has met a listener, y sent no other. */
@@ -70,7 +65,7 @@ static bool looks_genuine(const struct tcpstate_endpoint *x, const struct tcpsta
             (s->options == x->syn_options && s->mss == x->syn_mss && s->ttl == x->syn_ttl));
 }
 
-static bool unlike_own_syn(const struct tcpstate_endpoint *x, const struct tcpstate_segment *s) {
+bool incarnation_syn_is_unlike(const struct tcpstate_endpoint *x, const struct tcpstate_segment *s) {
     if (!x->sent_syn && !x->sent_synack)
         return !(s->options & TCPSTATE_OPT_MSS);
     return s->options != x->syn_options || s->mss != x->syn_mss || s->ttl != x->syn_ttl;
@@ -110,7 +105,7 @@ static enum incarnation of_syn(const struct judgement *j) {
     }
     bool only_assumed = y->undo.cause == TCPSTATE_UNDO_LAST_ACK ||
                         (y->undo.cause == TCPSTATE_UNDO_RST_SENT && !y->answered_closed && y->spoke);
-    if (over && only_assumed && y->state == TCPSTATE_CLOSED && unlike_own_syn(x, s) &&
+    if (over && only_assumed && y->state == TCPSTATE_CLOSED && incarnation_syn_is_unlike(x, s) &&
         s->time_ns - y->undo.time_ns < SECOND_NS)
         return INCARNATION_CANDIDATE; /* a last ACK is only assumed to have arrived; a lone RST may be forged too */
     if (over || !(x->heard || y->heard || x->has_iss || y->has_iss)) /* or nothing but resets so far */
@@ -173,7 +168,8 @@ static bool continues_stray(const struct judgement *j) {
     if (!conversation->has_stray)
         return false;
     if (conversation->stray_direction == s->direction) /* a new ISN is elsewhere: RFC 9293 3.4.1 */
-        return s->seq == conversation->stray_end && s->length > 0 && !(j->x->has_smax && near_to(s->seq, j->x->smax));
+        return s->seq == conversation->stray_end && s->length > 0 &&
+               !(j->x->has_smax && numbers_near(s->seq, j->x->smax));
     return s->ack == conversation->stray_end || s->seq == conversation->stray_ack;
 }
 
@@ -295,7 +291,7 @@ void incarnation_note_candidate(struct judgement *j) {
     candidate->segment_head.sack_count = 0;
     candidate->genuine = looks_genuine(x, s);
     candidate->false_isn =
-        lacks_own_mss(x, s) && x->has_smax && near_to(s->seq, x->smax) && seq_before(s->seq, x->smax);
+        lacks_own_mss(x, s) && x->has_smax && numbers_near(s->seq, x->smax) && seq_before(s->seq, x->smax);
 }
 
 /* What an endpoint brings from the connection before. */

@@ -28,6 +28,11 @@
 
 enum { NUMBERS_FAR = 1 << 24 }; /* sequence numbers this far apart are of different incarnations */
 
+static inline bool numbers_near(uint32_t a, uint32_t b) {
+    int32_t distance = seq_distance(a, b);
+    return distance < NUMBERS_FAR && distance > -NUMBERS_FAR;
+}
+
 /* x sent the segment, y is to receive it. */
 struct judgement {
     struct tcpstate_conversation *conversation;
@@ -92,6 +97,8 @@ enum incarnation incarnation_of(struct judgement *j);
 void incarnation_open(struct judgement *j, enum incarnation how);
 void incarnation_note_candidate(struct judgement *j);
 void incarnation_bind(struct judgement *j);
+/* With other options or another TTL than x's own stack has put into its SYN or SYN,ACK. */
+bool incarnation_syn_is_unlike(const struct tcpstate_endpoint *x, const struct tcpstate_segment *s);
 
 /* capture.c */
 bool capture_is_copy(struct judgement *j, uint8_t *shown_state, uint8_t *shown_certainty);
@@ -140,7 +147,6 @@ void midstream_note(struct judgement *j);
 /* unseen.c */
 bool unseen_synack_is_sure(struct judgement *j);
 bool unseen_ack_is_impossible(const struct judgement *j);
-bool unseen_seq_is_far(struct judgement *j);
 void unseen_ack_was_false(struct judgement *j);
 void unseen_handshake(struct judgement *j);
 void unseen_fin(struct judgement *j);

@@ -17,11 +17,6 @@
 
 enum { REORDERED_MS = 1000, CLOCK_SLACK_MS = 2000 };
 
-static bool far_from(uint32_t a, uint32_t b) {
-    int32_t distance = seq_distance(a, b);
-    return distance > NUMBERS_FAR || distance < -NUMBERS_FAR;
-}
-
 static struct tcpstate_early of_segment(const struct judgement *j) {
     const struct tcpstate_segment *s = j->segment;
 
@@ -74,8 +69,8 @@ static bool is_false(const struct tcpstate_early *early, const struct tcpstate_e
     bool has_clock = early->has_timestamp && own->has_timestamp;
 
     if (early->syn) /* an end's own numbers lie behind its ISN */
-        return seq_at_most(own->seq, early->seq) || far_from(early->seq, own->seq);
-    if (far_from(early->seq, own->seq) || (early->has_ack && far_from(early->ack, own->ack)))
+        return seq_at_most(own->seq, early->seq) || !numbers_near(early->seq, own->seq);
+    if (!numbers_near(early->seq, own->seq) || (early->has_ack && !numbers_near(early->ack, own->ack)))
         return true;
     if (own->has_timestamp != early->has_timestamp)
         return true; /* RFC 7323 3.2: once agreed, every segment carries one */

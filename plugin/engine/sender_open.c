@@ -112,15 +112,6 @@ void sender_choose_synack(struct judgement *j) {
     choose_synack(j->x, j->segment->seq, NUMBERS_FAR);
 }
 
-/* With the options that x's own stack has put into its SYN. */
-static bool is_like_own_syn(const struct judgement *j) {
-    const struct tcpstate_endpoint *x = j->x;
-    const struct tcpstate_segment *s = j->segment;
-
-    return (s->options & TCPSTATE_OPT_MSS) && s->options == x->syn_options && s->mss == x->syn_mss &&
-           s->ttl == x->syn_ttl;
-}
-
 void sender_judge_synack(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
     const struct tcpstate_segment *s = j->segment;
@@ -183,7 +174,7 @@ void sender_judge_synack(struct judgement *j) {
         return;
     }
     if (x->sent_syn && !x->sent_synack && s->seq == x->iss && y->captured && !y->sent_syn) {
-        if (x->spoke || !is_like_own_syn(j)) {
+        if (x->spoke || incarnation_syn_is_unlike(x, s) || !(s->options & TCPSTATE_OPT_MSS)) {
             j->alien = true; /* the answer to a SYN that there was not */
             return;
         }
@@ -345,10 +336,9 @@ void sender_judge_handshake(struct judgement *j) {
 static bool was_sent_before_syn(const struct judgement *j) {
     const struct tcpstate_conversation *c = j->conversation;
     const struct tcpstate_segment *s = j->segment;
-    int32_t distance = seq_distance(s->seq, c->previous_smax[s->direction]);
 
     return c->has_previous && (s->length > 0 || j->fin) && s->ack == c->previous_rnxt[s->direction] &&
-           distance < NUMBERS_FAR && distance > -NUMBERS_FAR &&
+           numbers_near(s->seq, c->previous_smax[s->direction]) &&
            state_is_synchronized((enum tcpstate_state)c->previous_state[s->direction]) &&
            !engine_later_than(j, j->y->first_syn_ns);
 }

@@ -6,14 +6,7 @@
  */
 #include "judgement.h"
 
-enum {
-    MS = 1000000,
-    DELAYED_ACK_NS = 40 * MS,
-    SYNACK_AGAIN_NS = 900 * MS,
-    SLACK_NS = 20 * MS,
-    FAR = 1 << 20,
-    MOST_WINDOW = 1 << 28
-};
+enum { MS = 1000000, DELAYED_ACK_NS = 40 * MS, SYNACK_AGAIN_NS = 900 * MS, SLACK_NS = 20 * MS };
 
 /* ---- y's clock -------------------------------------------------------------------------------------------------- */
 
@@ -177,26 +170,6 @@ static void take_fin_back(struct judgement *j) {
     else if (y->state == TCPSTATE_CLOSING || y->state == TCPSTATE_TIME_WAIT || y->state == TCPSTATE_LAST_ACK ||
              y->state == TCPSTATE_CLOSED)
         engine_restore(j, j->receiver, TCPSTATE_CLOSE_WAIT, TCPSTATE_INFERRED);
-}
-
-/* Its number is far beyond all that was captured of x, or far behind: x's own are known. What the capture missed of x goes
- * on from there, so it is believed the second time. */
-bool unseen_seq_is_far(struct judgement *j) {
-    const struct tcpstate_segment *s = j->segment;
-    struct tcpstate_endpoint *x = j->x;
-
-    bool knows_own = x->has_iss && !x->iss_inferred && !x->syn_doubted;
-    if (!j->ordinary || !x->has_smax || (j->y->captured ? !knows_own : !x->spoke))
-        return false;
-    int32_t ahead = seq_distance(s->seq, x->smax);
-    int32_t far = j->y->captured ? NUMBERS_FAR : FAR;
-    if (ahead < far && ahead > -MOST_WINDOW)
-        return false;
-    if (x->has_far_seq && seq_at_least(s->seq, x->far_seq) && seq_distance(s->seq, x->far_seq) < far)
-        return false;
-    x->has_far_seq = true;
-    x->far_seq = s->seq;
-    return true;
 }
 
 /* An ACK field never goes back: if x acknowledges less in what it sent later, it had not sent what acknowledged more. */
