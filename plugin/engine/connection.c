@@ -321,6 +321,23 @@ static bool has_octet_twice(const struct judgement *j) {
            s->ack == j->y->smax && s->ack == j->y->text_end && j->y->last_sent_ns == j->y->text_ns;
 }
 
+/* Does it echo a timestamp of y that nothing captured of y carries? Then x has received what nobody has captured, of y or
+ * of somebody else: a FIN, perhaps. */
+static bool echoes_none_captured(const struct judgement *j) {
+    const struct tcpstate_segment *s = j->segment;
+    const struct tcpstate_path *y = j->y_path;
+    bool has_older = false;
+
+    if (j->rst || j->syn || s->tsecr == 0 || !j->y->captured || !capture_timestamps_agreed(j))
+        return false;
+    for (unsigned i = 0; i < y->tick_count; i++) {
+        if (y->ticks[i].tsval == s->tsecr)
+            return false;
+        has_older = has_older || seq_before(y->ticks[i].tsval, s->tsecr);
+    }
+    return has_older;
+}
+
 /* May `state`, shown by a transmission of its owner, be called proved? Some states look alike from outside. */
 static bool transmission_proves(const struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
@@ -340,7 +357,7 @@ static bool transmission_proves(const struct judgement *j) {
     if (j->rst)
         return !j->rst_reply && x->state == TCPSTATE_CLOSED && x->undo.cause == TCPSTATE_UNDO_RST_SENT &&
                x->undo.frame == j->segment->frame && x->spoke && j->ack && !j->connection->disputed;
-    if (!j->ack || j->ack_unsent || has_octet_twice(j))
+    if (!j->ack || j->ack_unsent || has_octet_twice(j) || x->took_unseen || echoes_none_captured(j))
         return false;
     if (!y->captured || (y->has_smax && seq_after(j->segment->ack, y->smax)))
         return false; /* nobody knows what y has sent */
@@ -386,6 +403,7 @@ static void note_doubts(struct judgement *j) {
         if (seq_after(j->segment->sack[i].right, j->y->smax))
             c->disputed = true; /* x has received what y was not seen to send */
 
+    j->x->took_unseen = j->x->took_unseen || echoes_none_captured(j);
     c->end_seen = c->end_seen || j->fin || j->rst;
     c->disputed = c->disputed || j->alien || j->numberless || j->ack_unsent || j->revived || j->candidate ||
                   has_octet_twice(j) || (j->fin && !j->x->has_fin) || (j->rst && !j->rst_accepted) ||

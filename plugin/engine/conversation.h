@@ -112,6 +112,7 @@ struct tcpstate_endpoint {
     bool spares_time_wait; /* a RST that should have ended its TIME-WAIT did not: RFC 1337 fix F1 */
     uint8_t revivals;      /* segments since that say otherwise */
     bool sends_octets;     /* what looked like its FIN was one octet of text */
+    bool took_unseen;      /* it has echoed what was not captured: nothing that it shows is proved any more */
     bool maybe_fin;        /* y acknowledged one number beyond smax: a FIN or an octet, at `maybe` */
     bool maybe_text;       /* ... and text that was captured just before ended there */
     bool maybe_own;        /* ... and it has sent an octet of its own there since */
