@@ -10,6 +10,16 @@ enum { MS = 1000000, DELAYED_ACK_NS = 40 * MS, SYNACK_AGAIN_NS = 900 * MS, SLACK
 
 /* ---- y's clock -------------------------------------------------------------------------------------------------- */
 
+/* RFC 9293 figure 7: x has sent a SYN, a SYN,ACK to y's SYN, and then the ACK of y's SYN,ACK, which answers its SYN. */
+static void time_simultaneous_open(struct judgement *j) {
+    const struct tcpstate_segment *s = j->segment;
+    const struct tcpstate_endpoint *x = j->x;
+
+    if (x->sent_syn && x->sent_synack && j->y->opening_ns == 0 && j->pure_ack && s->ack == x->synack_ack &&
+        s->seq == x->iss + 1 && x->smax == s->seq)
+        j->y->opening_ns = s->time_ns - x->last_syn_ns;
+}
+
 /* x, a server, has heard of y's SYN and, before it sent anything else, of what answered its SYN,ACK: by y's clock one
  * round trip lies between the two. */
 static void read_opening(struct judgement *j) {
@@ -17,8 +27,8 @@ static void read_opening(struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x;
     int64_t opening_ns = ((int64_t)seq_distance(s->tsecr, x->synack_echo) + 1) * MS;
 
-    if (x->sent_synack && x->synack_echo != 0 && s->ack == x->synack_ack && s->seq == x->iss + 1 && opening_ns > 0 &&
-        opening_ns <= s->time_ns - x->synack_ns + SLACK_NS)
+    if (!x->sent_syn && x->sent_synack && x->synack_echo != 0 && s->ack == x->synack_ack && s->seq == x->iss + 1 &&
+        opening_ns > 0 && opening_ns <= s->time_ns - x->synack_ns + SLACK_NS)
         j->y->opening_ns = opening_ns;
 }
 
@@ -30,6 +40,7 @@ static void read_echo(struct judgement *j) {
     bool is_new = !y->has_echo || seq_after(s->tsecr, y->newest_echo);
 
     y->arrived_ns = s->time_ns;
+    time_simultaneous_open(j);
     if (!(s->options & TCPSTATE_OPT_TIMESTAMPS) || s->tsecr == 0 || j->stale)
         return;
     if (!y->has_echo) {
@@ -67,7 +78,7 @@ static int64_t least_rtt_ns(const struct judgement *j) {
     int64_t rtt_ns = j->y->rtt_ns, opening_ns = 0;
     if (j->sender == TCPSTATE_CLIENT && s->last_syn_ns >= 0 && s->handshake_ns >= 0)
         opening_ns = s->handshake_ns - s->last_syn_ns;
-    else if (j->sender == TCPSTATE_SERVER && j->y->echo_in_ms)
+    else if (j->x->sent_syn ? j->x->sent_synack : j->sender == TCPSTATE_SERVER && j->y->echo_in_ms)
         opening_ns = j->y->opening_ns;
     bool was_late = opening_ns >= SYNACK_AGAIN_NS; /* RFC 6298 2.1: a SYN or SYN,ACK came again */
     if (opening_ns != 0 && (rtt_ns == 0 || opening_ns < rtt_ns || (2 * rtt_ns < opening_ns && !was_late)))
