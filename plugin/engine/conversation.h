@@ -177,7 +177,7 @@ struct tcpstate_endpoint {
     bool has_far_seq;
     uint32_t far_seq; /* it sent this, far from all that was captured of it: believed the second time */
     bool has_plain_ack;
-    uint32_t plain_ack; /* it offered timestamps, and acknowledged this without any */
+    uint32_t plain_ack, plain_ack_index, plain_ack_frame; /* it offered timestamps, and acknowledged this without any */
     bool has_bad_ack;
     uint32_t bad_ack; /* last unacceptable ACK that it got: it answers with a RST of that number */
     uint32_t bad_ack_frame;
@@ -289,6 +289,7 @@ enum tcpstate_verdict_kind {
     TCPSTATE_VERDICT_ESTABLISHES,   /* the first segment that an endpoint in SYN-RECEIVED took: nothing before it was */
     TCPSTATE_VERDICT_TOOK_FIN,      /* its sender had taken a FIN of this number, not sent by the peer nor captured */
     TCPSTATE_VERDICT_COUNTS_FIN,    /* it acknowledges text and a FIN of an end that was not captured */
+    TCPSTATE_VERDICT_SENT,          /* its nominal sender sent it, though it lacks the timestamps that the SYN had */
     TCPSTATE_VERDICT_UNACKED        /* a FIN that was not acknowledged until its sender had repeated it */
 };
 struct tcpstate_verdict {

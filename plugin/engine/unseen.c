@@ -91,17 +91,25 @@ static int64_t least_rtt_ns(const struct judgement *j) {
 /* ---- the SYN,ACK of y ------------------------------------------------------------------------------------------- */
 
 /* x offered timestamps and acknowledges a SYN,ACK that was not captured. If it echoes none, y has none, or x did not send
- * this: a second segment that says the same is believed. */
+ * this: a second segment that says the same is believed, and then the first was x's too; so it is if nothing follows. */
 bool unseen_synack_is_sure(struct judgement *j) {
     const struct tcpstate_segment *s = j->segment;
     struct tcpstate_endpoint *x = j->x;
 
     if (s->options & TCPSTATE_OPT_TIMESTAMPS)
         return s->tsecr != 0;
-    if (x->has_plain_ack && seq_at_least(s->ack, x->plain_ack) && seq_distance(s->ack, x->plain_ack) < NUMBERS_FAR)
+    if (hindsight_says(j, j->index, TCPSTATE_VERDICT_SENT))
         return true;
+    if (x->has_plain_ack && seq_at_least(s->ack, x->plain_ack) && seq_distance(s->ack, x->plain_ack) < NUMBERS_FAR) {
+        hindsight_note(j, x->plain_ack_index, x->plain_ack_frame, TCPSTATE_VERDICT_SENT);
+        return true;
+    }
     x->has_plain_ack = true;
     x->plain_ack = s->ack;
+    x->plain_ack_index = j->index;
+    x->plain_ack_frame = s->frame;
+    j->conversation->standing = (struct tcpstate_verdict){
+        .index = j->index, .frame = s->frame, .by_frame = s->frame, .kind = TCPSTATE_VERDICT_SENT};
     return false;
 }
 
@@ -345,6 +353,8 @@ void unseen_last_words(struct judgement *j) {
     struct tcpstate_verdict *standing = &j->conversation->standing;
     bool more = x->acked_frame == j->segment->frame;
 
+    if (standing->kind == TCPSTATE_VERDICT_SENT && standing->index != j->index)
+        standing->kind = 0;
     if (y->heard || j->stale)
         return;
     if (j->segment->length > 0 && y->asked_ns == 0)
