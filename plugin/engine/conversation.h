@@ -124,6 +124,9 @@ struct tcpstate_endpoint {
     uint32_t octet;
     bool has_seen_text; /* text of its nominal sending was captured, whoever sent it; ends at `seen_text` */
     uint32_t seen_text, seen_text_index;
+    bool has_quoted; /* it was not captured, but an ICMP error quotes text of it, which ends there or so much before */
+    uint8_t quoted_options;
+    uint32_t quoted_end;
     bool has_sacked, has_lone; /* it was not captured: what y has SACKed of it, and a number that came alone */
     uint32_t sacked, lone;
     /* ... and by the timestamps that y echoed: its clock, and when the newest of them arrived at the latest */
@@ -308,6 +311,12 @@ struct tcpstate_conversation {
     uint32_t previous_smax[2], previous_rnxt[2]; /* by direction, of the connection before */
     uint8_t previous_state[2];                   /* ... before a RST closed it */
     bool has_previous;
+    struct {
+        bool is, ended; /* ended: the SYN that it quotes was answered later */
+        uint8_t direction;
+        uint32_t seq, frame, index;
+        int64_t time_ns;
+    } early_error;   /* of ICMP, before any segment was captured: it quotes a SYN, perhaps */
     bool listens[2]; /* by direction: it has answered a SYN that it did not ask for */
     struct tcpstate_candidate candidate;
     bool has_stray; /* a segment on a closed connection that does not fit it: is there an answer? */

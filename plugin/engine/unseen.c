@@ -250,6 +250,11 @@ static bool sacks_beyond(const struct tcpstate_segment *s, uint32_t edge) {
     return false;
 }
 
+/* An ICMP error quotes text of y that ends just before this number: no FIN is counted in it. */
+static bool ends_quoted_text(const struct tcpstate_endpoint *y, uint32_t ack) {
+    return y->has_quoted && (ack == y->quoted_end || ack == y->quoted_end - y->quoted_options);
+}
+
 static void infer_fin(struct judgement *j, bool crossed) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
     uint32_t ack = j->segment->ack, known = x->acked;
@@ -261,7 +266,7 @@ static void infer_fin(struct judgement *j, bool crossed) {
 
     if (again && !hindsight_says(j, x->acked_index, TCPSTATE_VERDICT_NO_FIN))
         hindsight_note(j, x->acked_index, x->acked_frame, TCPSTATE_VERDICT_COUNTS_FIN);
-    if (hindsight_says(j, j->index, TCPSTATE_VERDICT_NO_FIN)) {
+    if (hindsight_says(j, j->index, TCPSTATE_VERDICT_NO_FIN) || ends_quoted_text(y, ack)) {
         y->has_octet = true;
         y->octet = ack;
         return;
@@ -364,7 +369,7 @@ void unseen_last_words(struct judgement *j) {
     if (more || j->rst || (x->has_fin && !j->first_fin && !j->pure_ack))
         standing->kind = 0;
     if (j->rst || !x->has_fin || x->fin_inferred || x->acked_frame == 0 || x->answers ||
-        (y->has_fin && y->fin_inferred_index != j->index))
+        ends_quoted_text(y, x->acked) || (y->has_fin && y->fin_inferred_index != j->index))
         return;
     if (j->first_fin || (more && j->pure_ack && (x->state == TCPSTATE_FIN_WAIT_1 || x->state == TCPSTATE_FIN_WAIT_2)))
         *standing = (struct tcpstate_verdict){.index = x->acked_index,
