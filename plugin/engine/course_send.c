@@ -302,6 +302,26 @@ static bool was_overtaken_by_fin(const struct sending *t, const struct course_en
     return false;
 }
 
+/* RFC 6298 5.4: what is sent again when the timer has run out is the earliest that is not acknowledged. A probe, which may
+ * be the last segment (RFC 8985 7.3), comes sooner, and but once. */
+static bool is_repeated_by_timer(const struct sending *t) {
+    int64_t answer_ns = t->facts->answer_ns[0] + t->facts->answer_ns[1];
+    unsigned same = 0;
+
+    for (uint32_t i = t->index, seen = 0; i-- > 0 && seen < 64; seen++) {
+        const struct tcpstate_segment *q = &t->facts->segments[i];
+        if (q->direction != t->s->direction || q->length == 0)
+            continue;
+        if (same == 0 && t->s->time_ns - q->time_ns > 200 * MS_NS + 4 * answer_ns)
+            return true;
+        if (q->seq != t->s->seq)
+            return false;
+        if (++same == 2)
+            return true;
+    }
+    return false;
+}
+
 /* An ordinary segment of x in a synchronized state, with x->rcv_nxt what it acknowledges. */
 static void send_in_connection(struct sending *t, const struct course_end *x, const struct course_end *y, int cost) {
     const struct tcpstate_segment *s = t->s;
@@ -405,6 +425,8 @@ static void send_in_connection(struct sending *t, const struct course_end *x, co
         } else if (y->unseen && seq_at_least(y->rcv_nxt, end) && seq_before(y->rcv_nxt, end + (1u << 24)) &&
                    seq_after(end, y->irs)) {
             cost += COST_LOST - 1; /* that end has it already, so the ACK was lost */
+        } else if (y->unseen && y->has_rcv && seq_after(s->seq, y->rcv_nxt) && is_repeated_by_timer(t)) {
+            cost += COST_MISMATCH;
         } else if (seq_at_most(end, e.snd_una)) {
             cost += s->length == 1 ? 3 : COST_ODD; /* it has the ACK of this */
         }
