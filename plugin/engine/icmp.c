@@ -86,38 +86,50 @@ static void note_early(struct tcpstate_conversation *conversation, const struct 
     if (!aborts_opening(icmp) ||
         (icmp->has_flags && (icmp->flags & (TCPSTATE_SYN | TCPSTATE_ACK | TCPSTATE_RST)) != TCPSTATE_SYN))
         return;
-    conversation->early_error.is = true;
-    conversation->early_error.direction = icmp->direction;
-    conversation->early_error.seq = icmp->seq;
-    conversation->early_error.frame = icmp->frame;
-    conversation->early_error.index = index;
-    conversation->early_error.time_ns = icmp->time_ns;
+    conversation->ended_syn.is = true;
+    conversation->ended_syn.direction = icmp->direction;
+    conversation->ended_syn.seq = icmp->seq;
+    conversation->ended_syn.frame = icmp->frame;
+    conversation->ended_syn.index = index;
+    conversation->ended_syn.time_ns = icmp->time_ns;
+}
+
+void icmp_note_refusal(struct judgement *j) {
+    struct tcpstate_conversation *c = j->conversation;
+
+    if (j->y->captured)
+        return;
+    c->ended_syn.is = c->ended_syn.by_reset = true;
+    c->ended_syn.direction = !j->segment->direction;
+    c->ended_syn.seq = j->segment->ack - 1;
+    c->ended_syn.frame = j->segment->frame;
+    c->ended_syn.index = j->index;
+    c->ended_syn.time_ns = j->segment->time_ns;
 }
 
 void icmp_end_opening(struct judgement *j, struct tcpstate_endpoint *client) {
     struct tcpstate_conversation *c = j->conversation;
 
-    if (!c->early_error.is || c->early_error.direction == j->segment->direction ||
-        c->early_error.seq != j->segment->ack - 1 ||
-        hindsight_says(j, c->early_error.index, TCPSTATE_VERDICT_NOT_TAKEN))
+    if (!c->ended_syn.is || c->ended_syn.direction == j->segment->direction ||
+        c->ended_syn.seq != j->segment->ack - 1 || hindsight_says(j, c->ended_syn.index, TCPSTATE_VERDICT_NOT_TAKEN))
         return;
-    c->early_error.ended = true;
+    c->ended_syn.ended = true;
     client->state = TCPSTATE_CLOSED;
     client->certainty = TCPSTATE_ASSUMED;
     client->undo = (struct tcpstate_undo){.cause = TCPSTATE_UNDO_RST_TAKEN,
                                           .state = TCPSTATE_ESTABLISHED,
                                           .certainty = TCPSTATE_INFERRED,
-                                          .frame = c->early_error.frame,
-                                          .index = c->early_error.index,
-                                          .time_ns = c->early_error.time_ns};
+                                          .frame = c->ended_syn.frame,
+                                          .index = c->ended_syn.index,
+                                          .time_ns = c->ended_syn.time_ns};
 }
 
 void icmp_take_back(struct judgement *j) {
     const struct tcpstate_conversation *c = j->conversation;
     struct tcpstate_endpoint *y = j->y;
 
-    if (!c->early_error.is || y->captured || y->state != TCPSTATE_CLOSED || y->undo.cause != TCPSTATE_UNDO_RST_TAKEN ||
-        y->undo.index != c->early_error.index)
+    if (!c->ended_syn.is || y->captured || y->state != TCPSTATE_CLOSED || y->undo.cause != TCPSTATE_UNDO_RST_TAKEN ||
+        y->undo.index != c->ended_syn.index)
         return;
     hindsight_note(j, y->undo.index, y->undo.frame, TCPSTATE_VERDICT_NOT_TAKEN);
     engine_restore(j, j->receiver, TCPSTATE_ESTABLISHED, TCPSTATE_INFERRED);
@@ -125,7 +137,7 @@ void icmp_take_back(struct judgement *j) {
 }
 
 bool tcpstate_error_ended_opening(const struct tcpstate_conversation *conversation) {
-    return conversation->early_error.ended;
+    return conversation->ended_syn.ended && !conversation->ended_syn.by_reset;
 }
 
 /* No segment moves it, so there is no event: as for a RST that was taken, x is alive again as soon as it speaks. */

@@ -183,6 +183,8 @@ void hindsight_withdraw(struct judgement *j, uint32_t index, enum tcpstate_verdi
 
 /* icmp.c: the opener, whose SYN was not captured but quoted by an error before this SYN,ACK, has been told of that. */
 void icmp_end_opening(struct judgement *j, struct tcpstate_endpoint *client);
+/* A RST with ACK and number 0 does the same: it answers a SYN (RFC 9293 3.10.7.1). */
+void icmp_note_refusal(struct judgement *j);
 /* y, not captured, has gone on after that. */
 void icmp_take_back(struct judgement *j);
 
