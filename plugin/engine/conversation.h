@@ -85,7 +85,7 @@ struct tcpstate_endpoint {
     bool fin_acked_before;    /* y had acknowledged its number before it was captured: that proves nothing about y */
     bool fin_shadowed;        /* y had taken somebody else's octet of that number before */
     uint32_t fin;             /* sequence number of its FIN */
-    uint32_t fin_frame, fin_index, fin_ack, fin_tsval;
+    uint32_t fin_frame, fin_index, fin_ack, fin_tsval, fin_tsecr;
     int64_t fin_ns;
     bool has_refused_fin; /* it cannot have sent this FIN, as it seems */
     uint32_t refused_fin;

@@ -6,7 +6,13 @@
  */
 #include "judgement.h"
 
-enum { MS = 1000000, DELAYED_ACK_NS = 40 * MS, SYNACK_AGAIN_NS = 900 * MS, SLACK_NS = 20 * MS };
+enum {
+    MS = 1000000,
+    DELAYED_ACK_NS = 40 * MS,
+    SYNACK_AGAIN_NS = 900 * MS,
+    SOONEST_REPETITION_NS = 190 * MS,
+    SLACK_NS = 20 * MS
+};
 
 /* ---- y's clock -------------------------------------------------------------------------------------------------- */
 
@@ -329,12 +335,30 @@ bool unseen_fin_was_octet(struct judgement *j) {
     return true;
 }
 
+/* The first that x sends after its FIN is text below it, again, sooner than a timer would (RFC 6298 2.4) and after it has
+ * heard of y: y asks for it. The FIN has overtaken it, or it was lost. */
+static void judge_early_repetition(struct judgement *j) {
+    const struct tcpstate_segment *s = j->segment;
+    const struct tcpstate_endpoint *x = j->x;
+
+    if (j->y->captured || !x->has_fin || x->fin_inferred || x->fin_acked || x->fin_sent_ns != x->fin_ns || j->fin ||
+        s->length == 0 || seq_after(j->end, x->fin) || s->time_ns - x->fin_ns >= SOONEST_REPETITION_NS ||
+        !(s->options & TCPSTATE_OPT_TIMESTAMPS) || !seq_after(s->tsval, x->fin_tsval) ||
+        !seq_after(s->tsecr, x->fin_tsecr))
+        return;
+    for (unsigned i = 0; i < x->range_count; i++)
+        if (seq_at_most(x->ranges[i].left, s->seq) && seq_at_least(x->ranges[i].right, j->end) &&
+            x->ranges[i].copies == 1 && x->ranges[i].time_ns <= x->fin_ns)
+            hindsight_note(j, x->ranges[i].index, x->ranges[i].frame, TCPSTATE_VERDICT_NOT_TAKEN);
+}
+
 void unseen_fin(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
 
     read_echo(j);
     if (j->stale)
         return; /* older than what x has said since: it cannot know more */
+    judge_early_repetition(j);
     judge_repetition(j);
     note_lone_sack(j);
     if (unseen_fin_was_octet(j))
