@@ -75,6 +75,8 @@ struct conversation {
     const struct tcpstate_conversation *rerun; /* the last one that was judged again, NULL: no need */
     bool doubtful;                             /* a later segment may show that the first pass was wrong */
     bool has_icmp_error;                       /* the likeliest course knows nothing of them */
+    bool has_early_error;                      /* one came before any segment, and has no record */
+    uint32_t early_error;                      /* its facts; of several the newest */
     bool has_course;                           /* the settled states are those of the likeliest course */
     wmem_array_t *contradictions;              /* struct contradiction, by record; NULL: none */
 };
@@ -333,9 +335,14 @@ void capture_state_segment(struct capture_state *state, const struct sourced_seg
 }
 
 bool capture_state_icmp_error(struct capture_state *state, const struct sourced_segment *sourced) {
-    struct conversation *conversation = wmem_map_lookup(state->conversations, &sourced->tuple);
+    struct conversation *conversation = conversation_of(state, &sourced->tuple);
     struct tcpstate_report report;
-    if (!conversation || !tcpstate_icmp_error(&conversation->engine, &state->settings, &sourced->icmp, &report))
+    if (!conversation->newest) {
+        conversation->engine = (struct tcpstate_conversation){0};
+        conversation->has_early_error = true;
+        conversation->early_error = keep_icmp(state, &sourced->icmp);
+    }
+    if (!tcpstate_icmp_error(&conversation->engine, &state->settings, &sourced->icmp, &report))
         return false;
     struct record record = pack(&report);
     record.is_icmp_error = true;
@@ -416,6 +423,11 @@ static void judge_again(struct capture_state *state, const struct conversation *
                         struct tcpstate_conversation *rerun) {
     struct connection *connection = NULL;
     struct tcpstate_report report;
+    if (conversation->has_early_error) {
+        struct tcpstate_icmp icmp;
+        load_icmp(state, conversation->early_error, &icmp);
+        tcpstate_icmp_error(rerun, &state->settings, &icmp, &report);
+    }
     for (uint32_t index = conversation->first; index != NO_RECORD; index = record_at(state, index)->next) {
         struct record *record = record_at(state, index);
         if (connection && connection->file_number != record->connection)
@@ -464,7 +476,8 @@ static void follow_course(struct capture_state *state, struct conversation *conv
     const uint32_t count = conversation->segment_count;
     conversation->has_course = false;
     conversation->contradictions = NULL;
-    if (!conversation->doubtful || conversation->has_icmp_error || count > TCPSTATE_COURSE_SEGMENTS)
+    if (!conversation->doubtful || conversation->has_icmp_error ||
+        tcpstate_error_ended_opening(&conversation->engine) || count > TCPSTATE_COURSE_SEGMENTS)
         return;
     const size_t size = tcpstate_course_size(count);
     void *workspace = wmem_alloc(NULL, size);

@@ -544,6 +544,10 @@ static bool read_icmp_error(const packet_info *pinfo, const struct items *items,
                  .sender_port = get16(octets),
                  .receiver_port = get16(octets + 2)},
     };
+    if (length >= TCP_FLAGS_END)
+        out->icmp.header_length = (uint8_t)((octets[12] >> 4) * 4u);
+    if (around.inner.has_end && !around.inner.is_fragment && around.inner.end >= (uint64_t)tcp->start + TCP_HEADER)
+        out->icmp.size = (uint32_t)(around.inner.end - (uint64_t)tcp->start);
     if (!(around.quoter.is_ipv4 ? read_icmp(header, &out->icmp) : read_icmpv6(header, &out->icmp)))
         return false;
     address_segment(out, around.inner.source, around.inner.destination, around.inner.is_ipv4 ? 4 : 16,

@@ -85,7 +85,7 @@ struct tcpstate_endpoint {
     bool fin_acked_before;    /* y had acknowledged its number before it was captured: that proves nothing about y */
     bool fin_shadowed;        /* y had taken somebody else's octet of that number before */
     uint32_t fin;             /* sequence number of its FIN */
-    uint32_t fin_frame, fin_index, fin_ack, fin_tsval;
+    uint32_t fin_frame, fin_index, fin_ack, fin_tsval, fin_tsecr;
     int64_t fin_ns;
     bool has_refused_fin; /* it cannot have sent this FIN, as it seems */
     uint32_t refused_fin;
@@ -125,6 +125,9 @@ struct tcpstate_endpoint {
     uint32_t octet;
     bool has_seen_text; /* text of its nominal sending was captured, whoever sent it; ends at `seen_text` */
     uint32_t seen_text, seen_text_index;
+    bool has_quoted; /* it was not captured, but an ICMP error quotes text of it, which ends there or so much before */
+    uint8_t quoted_options;
+    uint32_t quoted_end;
     bool has_sacked, has_lone; /* it was not captured: what y has SACKed of it, and a number that came alone */
     uint32_t sacked, lone;
     /* ... and by the timestamps that y echoed: its clock, and when the newest of them arrived at the latest */
@@ -178,7 +181,7 @@ struct tcpstate_endpoint {
     bool has_far_seq;
     uint32_t far_seq; /* it sent this, far from all that was captured of it: believed the second time */
     bool has_plain_ack;
-    uint32_t plain_ack; /* it offered timestamps, and acknowledged this without any */
+    uint32_t plain_ack, plain_ack_index, plain_ack_frame; /* it offered timestamps, and acknowledged this without any */
     bool has_bad_ack;
     uint32_t bad_ack; /* last unacceptable ACK that it got: it answers with a RST of that number */
     uint32_t bad_ack_frame;
@@ -290,6 +293,7 @@ enum tcpstate_verdict_kind {
     TCPSTATE_VERDICT_ESTABLISHES,   /* the first segment that an endpoint in SYN-RECEIVED took: nothing before it was */
     TCPSTATE_VERDICT_TOOK_FIN,      /* its sender had taken a FIN of this number, not sent by the peer nor captured */
     TCPSTATE_VERDICT_COUNTS_FIN,    /* it acknowledges text and a FIN of an end that was not captured */
+    TCPSTATE_VERDICT_SENT,          /* its nominal sender sent it, though it lacks the timestamps that the SYN had */
     TCPSTATE_VERDICT_UNACKED        /* a FIN that was not acknowledged until its sender had repeated it */
 };
 struct tcpstate_verdict {
@@ -308,6 +312,12 @@ struct tcpstate_conversation {
     uint32_t previous_smax[2], previous_rnxt[2]; /* by direction, of the connection before */
     uint8_t previous_state[2];                   /* ... before a RST closed it */
     bool has_previous;
+    struct {
+        bool is, by_reset, ended; /* ended: the SYN that it quotes was answered later */
+        uint8_t direction;
+        uint32_t seq, frame, index;
+        int64_t time_ns;
+    } ended_syn;     /* of ICMP, before any segment was captured: it quotes a SYN, perhaps */
     bool listens[2]; /* by direction: it has answered a SYN that it did not ask for */
     struct tcpstate_candidate candidate;
     bool has_stray; /* a segment on a closed connection that does not fit it: is there an answer? */

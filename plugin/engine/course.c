@@ -335,6 +335,8 @@ static void explore(struct tcpstate_course *c, struct hypothesis h, uint32_t ind
             if (!acknowledged || (q->flags & (TCPSTATE_FIN | TCPSTATE_SYN | TCPSTATE_RST))) {
                 struct hypothesis lost = h;
                 lost.cost += (h.end[d].losing ? COST_LOST_TOO : COST_LOST) + (c->facts.is_at[d] ? COST_AT_END : 0);
+                lost.strain_ms +=
+                    (q->flags & TCPSTATE_RST) ? 1 : 0; /* as many lost: rather what came to nobody's harm */
                 lost.end[d].losing = true;
                 lost.end[d].late[1] = lost.end[d].late[0];
                 lost.end[d].late[0] = at + 1;

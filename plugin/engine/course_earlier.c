@@ -100,6 +100,15 @@ static bool has_sent_synack(const struct tcpstate_course *c, const struct hypoth
     return false;
 }
 
+/* A SYN,ACK of a connection that was there when the capture started, with older numbers than anything since: a late copy. */
+static bool is_older_synack(const struct course_facts *facts, const struct tcpstate_segment *s,
+                            const struct course_end *x) {
+    return facts->starts_late && (s->flags & TCPSTATE_SYN) && (s->flags & TCPSTATE_ACK) && !(s->flags & TCPSTATE_RST) &&
+           x->has_snd && x->has_rcv && seq_before(s->seq, x->snd_una) && x->snd_una - s->seq < 1u << 20 &&
+           seq_before(s->ack, x->rcv_nxt) && x->rcv_nxt - s->ack < 1u << 20 && (s->options & TCPSTATE_OPT_TIMESTAMPS) &&
+           x->has_tsval && seq_before(s->tsval, x->tsval);
+}
+
 bool course_was_sent_before(const struct tcpstate_course *c, const struct hypothesis *h, uint32_t index,
                             uint8_t *state) {
     const struct tcpstate_segment *s = &c->facts.segments[index];
@@ -112,6 +121,10 @@ bool course_was_sent_before(const struct tcpstate_course *c, const struct hypoth
             return !(s->options & TCPSTATE_OPT_TIMESTAMPS) || !x->has_tsval || seq_before(s->tsval, x->tsval);
         return (x->has_snd && x->active_open && x->iss == s->seq && x->state >= TCPSTATE_ESTABLISHED) ||
                has_sent_synack(c, h, s);
+    }
+    if (is_older_synack(&c->facts, s, x)) {
+        *state = TCPSTATE_SYN_RECEIVED;
+        return true;
     }
     if ((s->flags & (TCPSTATE_SYN | TCPSTATE_RST)) || !(s->flags & TCPSTATE_ACK))
         return false;
@@ -165,10 +178,11 @@ bool course_was_sent_before(const struct tcpstate_course *c, const struct hypoth
         return (overtaken || from_the_dead) &&
                (!clocks || !(other->flags & TCPSTATE_ACK) || s->tsval == other->tsval ||
                 seq_at_least(s->tsecr, other->tsecr)) &&
-               seq_at_most(s->seq, x->snd_nxt) &&
+               seq_at_most(s->seq, x->snd_nxt) && x->snd_nxt - s->seq < 1u << 24 &&
                (!(s->flags & TCPSTATE_FIN) || fin_is_known ||
                 (from_the_dead && !x->fin_sent && s->seq == x->snd_nxt)) &&
-               (!(other->flags & TCPSTATE_ACK) || seq_distance(s->ack, other->ack) < 1 << 24);
+               (!(other->flags & TCPSTATE_ACK) ||
+                (seq_distance(s->ack, other->ack) < 1 << 24 && seq_distance(other->ack, s->ack) < 1 << 24));
     }
     *state = TCPSTATE_ESTABLISHED; /* before the capture started */
     return c->facts.starts_late && (overtaken || (from_the_dead && x->has_snd && x->snd_nxt - s->seq < 1u << 24)) &&

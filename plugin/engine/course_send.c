@@ -302,6 +302,26 @@ static bool was_overtaken_by_fin(const struct sending *t, const struct course_en
     return false;
 }
 
+/* RFC 6298 5.4: what is sent again when the timer has run out is the earliest that is not acknowledged. A probe, which may
+ * be the last segment (RFC 8985 7.3), comes sooner, and but once. */
+static bool is_repeated_by_timer(const struct sending *t) {
+    int64_t answer_ns = t->facts->answer_ns[0] + t->facts->answer_ns[1];
+    unsigned same = 0;
+
+    for (uint32_t i = t->index, seen = 0; i-- > 0 && seen < 64; seen++) {
+        const struct tcpstate_segment *q = &t->facts->segments[i];
+        if (q->direction != t->s->direction || q->length == 0)
+            continue;
+        if (same == 0 && t->s->time_ns - q->time_ns > 200 * MS_NS + 4 * answer_ns)
+            return true;
+        if (q->seq != t->s->seq)
+            return false;
+        if (++same == 2)
+            return true;
+    }
+    return false;
+}
+
 /* An ordinary segment of x in a synchronized state, with x->rcv_nxt what it acknowledges. */
 static void send_in_connection(struct sending *t, const struct course_end *x, const struct course_end *y, int cost) {
     const struct tcpstate_segment *s = t->s;
@@ -405,6 +425,8 @@ static void send_in_connection(struct sending *t, const struct course_end *x, co
         } else if (y->unseen && seq_at_least(y->rcv_nxt, end) && seq_before(y->rcv_nxt, end + (1u << 24)) &&
                    seq_after(end, y->irs)) {
             cost += COST_LOST - 1; /* that end has it already, so the ACK was lost */
+        } else if (y->unseen && y->has_rcv && seq_after(s->seq, y->rcv_nxt) && is_repeated_by_timer(t)) {
+            cost += COST_MISMATCH;
         } else if (seq_at_most(end, e.snd_una)) {
             cost += s->length == 1 ? 3 : COST_ODD; /* it has the ACK of this */
         }
@@ -552,6 +574,25 @@ static void send_lacking_text(struct sending *t, const struct course_end *x, con
     send_in_connection(t, &e, y, cost + COST_LOST + 1);
 }
 
+/* Nobody who has once offered a window takes some of it back (RFC 9293 3.8.6); only a server that has no more than a SYN
+ * rounds what it offers down to its scale, as its later segments show, which offer it all. */
+static bool offers_less_than_synack(const struct sending *t, const struct course_end *x) {
+    const struct tcpstate_segment *s = t->s;
+    uint32_t offered = x->right_edge - x->rcv_nxt;
+
+    if (!x->has_shift || x->shift == 0 || x->active_open || s->length > 0 || t->fin || s->seq != x->iss + 1 ||
+        s->ack != x->rcv_nxt || (uint32_t)s->window << x->shift >= offered ||
+        ((uint32_t)s->window + 1) << x->shift <= offered)
+        return false;
+    for (uint32_t i = t->index + 1; i < t->facts->count && i - t->index < 64; i++) {
+        const struct tcpstate_segment *q = &t->facts->segments[i];
+        if (q->direction == s->direction && !(q->flags & (TCPSTATE_SYN | TCPSTATE_RST)) && q->ack == s->ack &&
+            q->seq == s->seq && (uint32_t)q->window << x->shift >= offered)
+            return true;
+    }
+    return false;
+}
+
 static void send_ordinary(struct sending *t, const struct course_end *x, const struct course_end *y) {
     const struct tcpstate_segment *s = t->s;
     int cost;
@@ -574,6 +615,10 @@ static void send_ordinary(struct sending *t, const struct course_end *x, const s
         e.has_ts_recent = e.timestamps;
         e.ts_recent = s->tsecr;
         e.owes_ack = true;
+        if (y->unseen && y->state < TCPSTATE_SYN_SENT && y->has_rcv && y->irs == x->iss) {
+            send_in_connection(t, &e, y, cost); /* it sent its SYN,ACK before the RST came that has closed it */
+            cost += COST_LATE;
+        }
         if (peer.state == TCPSTATE_CLOSED || peer.state == TCPSTATE_LISTEN) { /* the SYN may still wait for it */
             struct course_variant v[COURSE_VARIANTS];
             struct tcpstate_segment syn = {.flags = TCPSTATE_SYN, .seq = x->iss, .time_ns = s->time_ns};
@@ -610,6 +655,10 @@ static void send_ordinary(struct sending *t, const struct course_end *x, const s
             send_in_connection(t, x, y, cost);
         if (!x->has_snd)
             return;
+        if (y->unseen && offers_less_than_synack(t, x)) {
+            send_in_connection(t, x, y, cost);
+            cost += COST_ODD;
+        }
         course_move(&e, TCPSTATE_EVENT_rcv_ack_s);
         e.snd_una = seq_max(e.snd_una, e.iss + 1);
         if (y->unseen && (y->state < TCPSTATE_SYN_RECEIVED || (y->has_rcv && y->irs != x->iss)))

@@ -9,6 +9,9 @@
  *                                    CLOSED, as every measured stack does (RFC 5461 2.2); assumed until it speaks again
  *   anything else                    no state moves (RFC 1122 4.2.3.9, RFC 5461 2.1)
  *
+ * Of an end that was not captured a quote tells where its text ends, or that its SYN did not arrive, also if it comes before
+ * everything else. That the peer acknowledges just this number shows that it was not guessed.
+ *
  * An error takes an index of the conversation like a segment, so that hindsight can find that it was not taken. It does
  * not let time pass: TIME-WAIT stays until the next segment.
  */
@@ -56,6 +59,85 @@ static bool quotes_opening(const struct judgement *j, const struct tcpstate_icmp
 
     return (x->state == TCPSTATE_SYN_SENT || x->state == TCPSTATE_SYN_RECEIVED) && x->has_iss && icmp->seq == x->iss &&
            (!icmp->has_flags || (icmp->flags & TCPSTATE_SYN));
+}
+
+/* It tells what the capture lacks: where the text ends that an ACK counts. Where only the numbers are quoted, its header
+ * is taken to have no options, or timestamps. */
+static void note_quoted(const struct judgement *j, const struct tcpstate_icmp *icmp) {
+    enum { HEADER = 20, TIMESTAMPS = 12 };
+    struct tcpstate_endpoint *x = j->x;
+    uint32_t header = icmp->has_flags ? icmp->header_length : HEADER;
+
+    if (x->captured || icmp->size <= header || header < HEADER ||
+        (icmp->flags & (TCPSTATE_SYN | TCPSTATE_RST | TCPSTATE_FIN)))
+        return;
+    x->has_quoted = true;
+    x->quoted_end = icmp->seq + (icmp->size - header);
+    x->quoted_options = !icmp->has_flags && icmp->size > HEADER + TIMESTAMPS ? TIMESTAMPS : 0;
+}
+
+static bool aborts_opening(const struct tcpstate_icmp *icmp) {
+    return icmp->is_destination_unreachable && icmp->kind != TCPSTATE_ICMP_TOO_BIG;
+}
+
+static void note_early(struct tcpstate_conversation *conversation, const struct tcpstate_icmp *icmp) {
+    uint32_t index = conversation->index++;
+
+    if (!aborts_opening(icmp) ||
+        (icmp->has_flags && (icmp->flags & (TCPSTATE_SYN | TCPSTATE_ACK | TCPSTATE_RST)) != TCPSTATE_SYN))
+        return;
+    conversation->ended_syn.is = true;
+    conversation->ended_syn.direction = icmp->direction;
+    conversation->ended_syn.seq = icmp->seq;
+    conversation->ended_syn.frame = icmp->frame;
+    conversation->ended_syn.index = index;
+    conversation->ended_syn.time_ns = icmp->time_ns;
+}
+
+void icmp_note_refusal(struct judgement *j) {
+    struct tcpstate_conversation *c = j->conversation;
+
+    if (j->y->captured)
+        return;
+    c->ended_syn.is = c->ended_syn.by_reset = true;
+    c->ended_syn.direction = !j->segment->direction;
+    c->ended_syn.seq = j->segment->ack - 1;
+    c->ended_syn.frame = j->segment->frame;
+    c->ended_syn.index = j->index;
+    c->ended_syn.time_ns = j->segment->time_ns;
+}
+
+void icmp_end_opening(struct judgement *j, struct tcpstate_endpoint *client) {
+    struct tcpstate_conversation *c = j->conversation;
+
+    if (!c->ended_syn.is || c->ended_syn.direction == j->segment->direction ||
+        c->ended_syn.seq != j->segment->ack - 1 || hindsight_says(j, c->ended_syn.index, TCPSTATE_VERDICT_NOT_TAKEN))
+        return;
+    c->ended_syn.ended = true;
+    client->state = TCPSTATE_CLOSED;
+    client->certainty = TCPSTATE_ASSUMED;
+    client->undo = (struct tcpstate_undo){.cause = TCPSTATE_UNDO_RST_TAKEN,
+                                          .state = TCPSTATE_ESTABLISHED,
+                                          .certainty = TCPSTATE_INFERRED,
+                                          .frame = c->ended_syn.frame,
+                                          .index = c->ended_syn.index,
+                                          .time_ns = c->ended_syn.time_ns};
+}
+
+void icmp_take_back(struct judgement *j) {
+    const struct tcpstate_conversation *c = j->conversation;
+    struct tcpstate_endpoint *y = j->y;
+
+    if (!c->ended_syn.is || y->captured || y->state != TCPSTATE_CLOSED || y->undo.cause != TCPSTATE_UNDO_RST_TAKEN ||
+        y->undo.index != c->ended_syn.index)
+        return;
+    hindsight_note(j, y->undo.index, y->undo.frame, TCPSTATE_VERDICT_NOT_TAKEN);
+    engine_restore(j, j->receiver, TCPSTATE_ESTABLISHED, TCPSTATE_INFERRED);
+    y->undo.cause = TCPSTATE_UNDO_NONE;
+}
+
+bool tcpstate_error_ended_opening(const struct tcpstate_conversation *conversation) {
+    return conversation->ended_syn.ended && !conversation->ended_syn.by_reset;
 }
 
 /* No segment moves it, so there is no event: as for a RST that was taken, x is alive again as soon as it speaks. */
@@ -137,7 +219,11 @@ bool tcpstate_icmp_error(struct tcpstate_conversation *conversation, const struc
 
     assert(icmp->direction <= 1 && icmp->kind < TCPSTATE_ICMP_KINDS);
     memset(report, 0, sizeof *report);
-    if (!conversation->current.exists || conversation->current.self)
+    if (!conversation->current.exists) {
+        note_early(conversation, icmp);
+        return false;
+    }
+    if (conversation->current.self)
         return false;
     incarnation_bind(&j);
     report->connection = conversation->connections - 1;
@@ -148,8 +234,9 @@ bool tcpstate_icmp_error(struct tcpstate_conversation *conversation, const struc
         report->end[role].dwell_ns = -1;
     }
     quoted = place(&j, icmp->seq);
-    if (quoted == QUOTED_IN_FLIGHT && icmp->is_destination_unreachable && icmp->kind != TCPSTATE_ICMP_TOO_BIG &&
-        quotes_opening(&j, icmp))
+    if (quoted == QUOTED_IN_FLIGHT)
+        note_quoted(&j, icmp);
+    if (quoted == QUOTED_IN_FLIGHT && aborts_opening(icmp) && quotes_opening(&j, icmp))
         give_up(&j);
     for (unsigned role = 0; role < 2; role++) {
         report->end[role].state = j.connection->end[role].state;

@@ -82,6 +82,7 @@ void sender_judge_fin(struct judgement *j) {
         x->fin_index = j->index;
         x->fin_ack = j->segment->ack;
         x->fin_tsval = j->segment->tsval;
+        x->fin_tsecr = j->segment->tsecr;
         x->fin_ns = x->fin_sent_ns = j->segment->time_ns;
         x->state_before_fin = x->state;
         j->first_fin = true;

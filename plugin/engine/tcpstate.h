@@ -296,21 +296,25 @@ struct tcpstate_icmp {
     uint32_t frame;
     uint32_t seq;   /* of the quoted header */
     uint32_t mtu;   /* with TCPSTATE_ICMP_TOO_BIG, 0: it does not say */
+    uint32_t size;  /* octets of the quoted TCP header and its data, by the quoted IP header; 0: it does not say */
     uint16_t flags; /* of the quoted header, with `has_flags` */
     uint16_t sender_port, receiver_port;
     uint8_t direction; /* of the quoted header: whose segment it was, and who is told */
     uint8_t kind;      /* enum tcpstate_icmp_kind */
     uint8_t type, code;
-    bool has_flags; /* 14 octets at least were quoted; 8 reach to the end of `seq` */
+    uint8_t header_length; /* of the quoted header, with `has_flags` */
+    bool has_flags;        /* 14 octets at least were quoted; 8 reach to the end of `seq` */
     bool is_destination_unreachable;
 };
 
-/* What an error says to the connection of the segment that it quotes, if the conversation has one (else false, and
- * nothing is touched). Errors come in capture order with the segments, also when hindsight judges them again. In the
- * report the quoted segment's sender is the sender; there is no step, and only endpoints, findings and `uncertain` are
- * meant. */
+/* What an error says to the connection of the segment that it quotes, if the conversation has one (else false: it is only
+ * remembered, should a connection begin). Errors come in capture order with the segments, also when hindsight judges them
+ * again. In the report the quoted segment's sender is the sender; there is no step, and only endpoints, findings and
+ * `uncertain` are meant. */
 bool tcpstate_icmp_error(struct tcpstate_conversation *conversation, const struct tcpstate_settings *settings,
                          const struct tcpstate_icmp *icmp, struct tcpstate_report *report);
+/* Has one that came before all segments ended what the first of them opens? */
+bool tcpstate_error_ended_opening(const struct tcpstate_conversation *conversation);
 /* What is known of the quoted segment, for the texts and wherever one is asked for. */
 struct tcpstate_segment tcpstate_icmp_quoted(const struct tcpstate_icmp *icmp);
 /* What TCP does with the error in this state, and whether it can have been forged. */

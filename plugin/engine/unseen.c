@@ -6,9 +6,25 @@
  */
 #include "judgement.h"
 
-enum { MS = 1000000, DELAYED_ACK_NS = 40 * MS, SYNACK_AGAIN_NS = 900 * MS, SLACK_NS = 20 * MS };
+enum {
+    MS = 1000000,
+    DELAYED_ACK_NS = 40 * MS,
+    SYNACK_AGAIN_NS = 900 * MS,
+    SOONEST_REPETITION_NS = 190 * MS,
+    SLACK_NS = 20 * MS
+};
 
 /* ---- y's clock -------------------------------------------------------------------------------------------------- */
+
+/* RFC 9293 figure 7: x has sent a SYN, a SYN,ACK to y's SYN, and then the ACK of y's SYN,ACK, which answers its SYN. */
+static void time_simultaneous_open(struct judgement *j) {
+    const struct tcpstate_segment *s = j->segment;
+    const struct tcpstate_endpoint *x = j->x;
+
+    if (x->sent_syn && x->sent_synack && j->y->opening_ns == 0 && j->pure_ack && s->ack == x->synack_ack &&
+        s->seq == x->iss + 1 && x->smax == s->seq)
+        j->y->opening_ns = s->time_ns - x->last_syn_ns;
+}
 
 /* x, a server, has heard of y's SYN and, before it sent anything else, of what answered its SYN,ACK: by y's clock one
  * round trip lies between the two. */
@@ -17,8 +33,8 @@ static void read_opening(struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x;
     int64_t opening_ns = ((int64_t)seq_distance(s->tsecr, x->synack_echo) + 1) * MS;
 
-    if (x->sent_synack && x->synack_echo != 0 && s->ack == x->synack_ack && s->seq == x->iss + 1 && opening_ns > 0 &&
-        opening_ns <= s->time_ns - x->synack_ns + SLACK_NS)
+    if (!x->sent_syn && x->sent_synack && x->synack_echo != 0 && s->ack == x->synack_ack && s->seq == x->iss + 1 &&
+        opening_ns > 0 && opening_ns <= s->time_ns - x->synack_ns + SLACK_NS)
         j->y->opening_ns = opening_ns;
 }
 
@@ -30,6 +46,7 @@ static void read_echo(struct judgement *j) {
     bool is_new = !y->has_echo || seq_after(s->tsecr, y->newest_echo);
 
     y->arrived_ns = s->time_ns;
+    time_simultaneous_open(j);
     if (!(s->options & TCPSTATE_OPT_TIMESTAMPS) || s->tsecr == 0 || j->stale)
         return;
     if (!y->has_echo) {
@@ -67,7 +84,7 @@ static int64_t least_rtt_ns(const struct judgement *j) {
     int64_t rtt_ns = j->y->rtt_ns, opening_ns = 0;
     if (j->sender == TCPSTATE_CLIENT && s->last_syn_ns >= 0 && s->handshake_ns >= 0)
         opening_ns = s->handshake_ns - s->last_syn_ns;
-    else if (j->sender == TCPSTATE_SERVER && j->y->echo_in_ms)
+    else if (j->x->sent_syn ? j->x->sent_synack : j->sender == TCPSTATE_SERVER && j->y->echo_in_ms)
         opening_ns = j->y->opening_ns;
     bool was_late = opening_ns >= SYNACK_AGAIN_NS; /* RFC 6298 2.1: a SYN or SYN,ACK came again */
     if (opening_ns != 0 && (rtt_ns == 0 || opening_ns < rtt_ns || (2 * rtt_ns < opening_ns && !was_late)))
@@ -80,17 +97,25 @@ static int64_t least_rtt_ns(const struct judgement *j) {
 /* ---- the SYN,ACK of y ------------------------------------------------------------------------------------------- */
 
 /* x offered timestamps and acknowledges a SYN,ACK that was not captured. If it echoes none, y has none, or x did not send
- * this: a second segment that says the same is believed. */
+ * this: a second segment that says the same is believed, and then the first was x's too; so it is if nothing follows. */
 bool unseen_synack_is_sure(struct judgement *j) {
     const struct tcpstate_segment *s = j->segment;
     struct tcpstate_endpoint *x = j->x;
 
     if (s->options & TCPSTATE_OPT_TIMESTAMPS)
         return s->tsecr != 0;
-    if (x->has_plain_ack && seq_at_least(s->ack, x->plain_ack) && seq_distance(s->ack, x->plain_ack) < NUMBERS_FAR)
+    if (hindsight_says(j, j->index, TCPSTATE_VERDICT_SENT))
         return true;
+    if (x->has_plain_ack && seq_at_least(s->ack, x->plain_ack) && seq_distance(s->ack, x->plain_ack) < NUMBERS_FAR) {
+        hindsight_note(j, x->plain_ack_index, x->plain_ack_frame, TCPSTATE_VERDICT_SENT);
+        return true;
+    }
     x->has_plain_ack = true;
     x->plain_ack = s->ack;
+    x->plain_ack_index = j->index;
+    x->plain_ack_frame = s->frame;
+    j->conversation->standing = (struct tcpstate_verdict){
+        .index = j->index, .frame = s->frame, .by_frame = s->frame, .kind = TCPSTATE_VERDICT_SENT};
     return false;
 }
 
@@ -231,6 +256,11 @@ static bool sacks_beyond(const struct tcpstate_segment *s, uint32_t edge) {
     return false;
 }
 
+/* An ICMP error quotes text of y that ends just before this number: no FIN is counted in it. */
+static bool ends_quoted_text(const struct tcpstate_endpoint *y, uint32_t ack) {
+    return y->has_quoted && (ack == y->quoted_end || ack == y->quoted_end - y->quoted_options);
+}
+
 static void infer_fin(struct judgement *j, bool crossed) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
     uint32_t ack = j->segment->ack, known = x->acked;
@@ -242,7 +272,7 @@ static void infer_fin(struct judgement *j, bool crossed) {
 
     if (again && !hindsight_says(j, x->acked_index, TCPSTATE_VERDICT_NO_FIN))
         hindsight_note(j, x->acked_index, x->acked_frame, TCPSTATE_VERDICT_COUNTS_FIN);
-    if (hindsight_says(j, j->index, TCPSTATE_VERDICT_NO_FIN)) {
+    if (hindsight_says(j, j->index, TCPSTATE_VERDICT_NO_FIN) || ends_quoted_text(y, ack)) {
         y->has_octet = true;
         y->octet = ack;
         return;
@@ -305,12 +335,30 @@ bool unseen_fin_was_octet(struct judgement *j) {
     return true;
 }
 
+/* The first that x sends after its FIN is text below it, again, sooner than a timer would (RFC 6298 2.4) and after it has
+ * heard of y: y asks for it. The FIN has overtaken it, or it was lost. */
+static void judge_early_repetition(struct judgement *j) {
+    const struct tcpstate_segment *s = j->segment;
+    const struct tcpstate_endpoint *x = j->x;
+
+    if (j->y->captured || !x->has_fin || x->fin_inferred || x->fin_acked || x->fin_sent_ns != x->fin_ns || j->fin ||
+        s->length == 0 || seq_after(j->end, x->fin) || s->time_ns - x->fin_ns >= SOONEST_REPETITION_NS ||
+        !(s->options & TCPSTATE_OPT_TIMESTAMPS) || !seq_after(s->tsval, x->fin_tsval) ||
+        !seq_after(s->tsecr, x->fin_tsecr))
+        return;
+    for (unsigned i = 0; i < x->range_count; i++)
+        if (seq_at_most(x->ranges[i].left, s->seq) && seq_at_least(x->ranges[i].right, j->end) &&
+            x->ranges[i].copies == 1 && x->ranges[i].time_ns <= x->fin_ns)
+            hindsight_note(j, x->ranges[i].index, x->ranges[i].frame, TCPSTATE_VERDICT_NOT_TAKEN);
+}
+
 void unseen_fin(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
 
     read_echo(j);
     if (j->stale)
         return; /* older than what x has said since: it cannot know more */
+    judge_early_repetition(j);
     judge_repetition(j);
     note_lone_sack(j);
     if (unseen_fin_was_octet(j))
@@ -334,6 +382,8 @@ void unseen_last_words(struct judgement *j) {
     struct tcpstate_verdict *standing = &j->conversation->standing;
     bool more = x->acked_frame == j->segment->frame;
 
+    if (standing->kind == TCPSTATE_VERDICT_SENT && standing->index != j->index)
+        standing->kind = 0;
     if (y->heard || j->stale)
         return;
     if (j->segment->length > 0 && y->asked_ns == 0)
@@ -343,7 +393,7 @@ void unseen_last_words(struct judgement *j) {
     if (more || j->rst || (x->has_fin && !j->first_fin && !j->pure_ack))
         standing->kind = 0;
     if (j->rst || !x->has_fin || x->fin_inferred || x->acked_frame == 0 || x->answers ||
-        (y->has_fin && y->fin_inferred_index != j->index))
+        ends_quoted_text(y, x->acked) || (y->has_fin && y->fin_inferred_index != j->index))
         return;
     if (j->first_fin || (more && j->pure_ack && (x->state == TCPSTATE_FIN_WAIT_1 || x->state == TCPSTATE_FIN_WAIT_2)))
         *standing = (struct tcpstate_verdict){.index = x->acked_index,

@@ -7,7 +7,7 @@ import pytest
 
 import wire
 from support import frames
-from support.frames import ACK, PSH, RST, SYN
+from support.frames import ACK, FIN, PSH, RST, SYN
 from wire import HANDSHAKE_STATES, Peers, capture, ethernet, rows, states
 
 FIELDS = ("connection", "client", "server", "sender.name", "roles.name", "client.before.name", "server.before.name",
@@ -316,3 +316,50 @@ def test_chinese(tshark, both):
     for number in (1, 6, 7):  # the frames before, from 0
         (row,) = shown(tshark, both, "-o", "tcpstate.language:chinese")[number]
         assert "客户端" in row["explanation"] and not set("{}[]|") & set(row["explanation"] + row["finding.text"])
+
+
+# ---- what a quote tells of an end that was not captured -------------------------------------------------------------
+
+SETTLED = ("client.state.name", "server.state.name", "client.settled.name", "server.settled.name")
+
+
+def settled(tshark, path):
+    return [tuple(row.values())[2:] for frame in rows(tshark, path, SETTLED, "-2") for row in frame]
+
+
+@pytest.mark.parametrize("octets", (8, 14, 20))
+@pytest.mark.parametrize("version, kind", [(4, PORT), (6, PORT_6)])
+def test_the_syn_of_an_end_that_was_not_captured_is_ended(tshark, tmp_path, version, kind, octets):
+    peers = peers_of(version)
+    syn, synack, _ = peers.handshake()
+    path = written(tmp_path, [error(syn, kind, octets=octets), synack])
+    assert states(tshark, path) == [[], [("CLOSED", "SYN-RECEIVED")]]
+    assert states(tshark, path, "-2") == [[], [("CLOSED", "SYN-RECEIVED")]]
+
+
+@pytest.mark.parametrize("quoted, kind", [(1, PORT), (0, TOO_BIG), (0, TIME_EXCEEDED)])
+def test_another_error_before_all_segments_ends_nothing(tshark, tmp_path, quoted, kind):
+    peers = Peers()
+    early = error(peers.packet("client", SYN, quoted), kind)
+    path = written(tmp_path, [early, peers.packet("server", SYN | ACK, 0, 1)])
+    assert states(tshark, path) == [[], [("ESTABLISHED", "SYN-RECEIVED")]]
+
+
+def test_an_end_that_was_not_captured_goes_on_after_an_error(tshark, tmp_path):
+    peers = Peers()
+    syn, synack, _ = peers.handshake()
+    text = peers.packet("server", ACK | PSH, 1, 5, payload=b"text")
+    path = written(tmp_path, [error(syn, HOST), synack, text])
+    assert settled(tshark, path) == [("ESTABLISHED", "SYN-RECEIVED"), ("ESTABLISHED", "ESTABLISHED")]
+
+
+@pytest.mark.parametrize("octets", (8, 20))
+@pytest.mark.parametrize("size, server", [(50, "CLOSE-WAIT"), (49, "TIME-WAIT")])
+def test_the_quoted_text_is_no_fin(tshark, tmp_path, octets, size, server):
+    """50 octets were acknowledged. If all of them were text, the server has not closed; of 49 octets nothing is known."""
+    peers = Peers()
+    syn, _, ack = peers.handshake()
+    quoted = peers.packet("server", ACK | PSH, 1, 1, payload=bytes(size))
+    path = written(tmp_path, [syn, ack, error(quoted, NET, octets=octets), peers.packet("client", ACK, 1, 51),
+                              peers.packet("client", FIN | ACK, 1, 51)])
+    assert settled(tshark, path)[-1] == ({"CLOSE-WAIT": "FIN-WAIT-1", "TIME-WAIT": "LAST-ACK"}[server], server)
