@@ -25,10 +25,26 @@ static bool answers_late(const struct sending *t) {
     return false;
 }
 
+/* What an end sent before it lost its connection has come by now, and this is the first RST since. */
+static bool is_long_gone(const struct sending *t, const struct course_end *y) {
+    int64_t since_ms = (int32_t)(course_ms(t->s->time_ns) - y->gone_ms);
+
+    if (y->gone_ms == 0 || since_ms <= 2 * t->facts->answer_ns[!t->s->direction] / MS_NS + 20)
+        return false;
+    for (uint32_t i = t->index; i-- > 0;) {
+        const struct tcpstate_segment *q = &t->facts->segments[i];
+        if ((int32_t)(course_ms(q->time_ns) - y->gone_ms) < 0)
+            return true;
+        if (q->direction == t->s->direction && (q->flags & TCPSTATE_RST))
+            return false;
+    }
+    return true;
+}
+
 /* A RST without ACK answers a segment that acknowledges this number: of an end of which nothing is captured. */
-static int cost_of_unseen_ack(const struct course_end *y, uint32_t number) {
+static int cost_of_unseen_ack(const struct sending *t, const struct course_end *y, uint32_t number) {
     if (y->state < TCPSTATE_SYN_RECEIVED)
-        return y->has_rcv && number == y->rcv_nxt ? COST_LATE + 2 : COST_UNSEEN;
+        return y->has_rcv && number == y->rcv_nxt ? COST_LATE + (is_long_gone(t, y) ? 4 : 2) : COST_UNSEEN;
     if (number == y->rcv_nxt)
         return 0;
     return seq_before(number, y->rcv_nxt) && y->rcv_nxt - number < 1u << 20 ? COST_LATE + 3 : COST_TIMESTAMP;
@@ -128,7 +144,7 @@ static void send_rst_to_unseen(struct sending *t, const struct course_end *x, co
     }
     if (s->options & TCPSTATE_OPT_TIMESTAMPS)
         cost += 3;
-    int cost_of_ack = cost_of_unseen_ack(y, s->seq);
+    int cost_of_ack = cost_of_unseen_ack(t, y, s->seq);
     cost += closed && cost_of_ack > 1 && repeats_rst(t) ? 1 : cost_of_ack;
     if ((x->state == TCPSTATE_SYN_SENT || (x->state == TCPSTATE_SYN_RECEIVED && !x->active_open)) &&
         s->seq != x->snd_nxt)
