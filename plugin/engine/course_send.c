@@ -531,7 +531,7 @@ static void send_knowing_unseen(struct sending *t, const struct course_end *x, c
         send_in_connection(t, &f, y, forged + (one ? 2 : 0));
         course_move(&f, TCPSTATE_EVENT_rcv_fin);
         struct course_end own = *y; /* ... with a FIN behind the peer's own text */
-        if (y->unseen && seq_after(s->ack - 1, y->snd_nxt))
+        if (fin_was_sacked)
             own.snd_nxt = s->ack - 1;
         send_in_connection(t, &f, &own, forged + (one || fin_was_sacked ? 0 : 2));
         t->forged = false;
