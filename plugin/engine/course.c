@@ -555,10 +555,18 @@ static int cost_of_forgery(const struct tcpstate_segment *s) {
     return COST_FORGED + (answers ? 3 : 0) + (s->sack_count > 1 ? 6 : 0);
 }
 
+/* Of IPv4 the path copies the identification as well, RFC 6864 4, unless something on it gives each datagram another.
+ * That of a SYN,ACK is not asked: stacks take it from elsewhere than the connection's. */
+static int cost_of_copy(const struct tcpstate_segment *s, const struct tcpstate_segment *original) {
+    bool differs = (s->traits & original->traits & TCPSTATE_HAS_IP_ID) && s->ip_id != original->ip_id;
+
+    return COST_COPY + (differs && !(s->flags & TCPSTATE_SYN) ? 2 : 0);
+}
+
 /* False if it would take too much room or time. */
 static bool judge(struct tcpstate_course *c, uint32_t index) {
     const struct tcpstate_segment *s = &c->facts.segments[index];
-    bool copy = course_original_of(&c->facts, index) != index;
+    uint32_t original = course_original_of(&c->facts, index);
 
     if (c->event_limit - c->event_count < SCRATCH)
         collect(c);
@@ -575,8 +583,8 @@ static bool judge(struct tcpstate_course *c, uint32_t index) {
             send_by_others(c, h, index, SENT_BY_OTHERS, 0);
             continue;
         }
-        if (copy)
-            send_by_others(c, h, index, SENT_COPY, COST_COPY);
+        if (original != index)
+            send_by_others(c, h, index, SENT_COPY, cost_of_copy(s, &c->facts.segments[original]));
         send_by_others(c, h, index, SENT_BEFORE, COST_STALE);
         send_by_others(c, h, index, SENT_BY_OTHERS, cost_of_forgery(s) - (h->forgeries ? 4 : 0));
     }

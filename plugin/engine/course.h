@@ -24,9 +24,9 @@
 enum {
     COURSE_RANGES = 4, /* runs of octets behind a hole */
     COURSE_REPLIES = 4,
-    COURSE_LATE = 2,    /* segments that may still arrive */
-    COURSE_SEEDS = 192, /* ways in which a capture may start */
-    COURSE_VARIANTS = 6 /* ways in which an endpoint may react to one delivery, or have made one transmission */
+    COURSE_LATE = 2,     /* segments that may still arrive */
+    COURSE_SEEDS = 192,  /* ways in which a capture may start */
+    COURSE_VARIANTS = 12 /* ways in which an endpoint may react to one delivery, or have made one transmission */
 };
 
 enum {                     /* costs */

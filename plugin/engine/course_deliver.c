@@ -412,6 +412,14 @@ static unsigned time_wait(const struct course_end *end, const struct tcpstate_se
     return 2;
 }
 
+/* Text that goes on where a FIN had been taken. */
+static bool is_text_across_the_fin(const struct course_end *end, const struct tcpstate_segment *s) {
+    bool took_fin =
+        end->state == TCPSTATE_CLOSE_WAIT || end->state == TCPSTATE_CLOSING || end->state == TCPSTATE_LAST_ACK;
+
+    return took_fin && seq_before(s->seq, end->rcv_nxt) && seq_after(s->seq + s->length, end->rcv_nxt);
+}
+
 static unsigned synchronized(const struct course_end *end, const struct tcpstate_segment *s, struct course_variant *v) {
     struct course_end *e = &v[0].end;
     bool rst = (s->flags & TCPSTATE_RST) != 0, syn = (s->flags & TCPSTATE_SYN) != 0 && !rst;
@@ -499,7 +507,14 @@ static unsigned synchronized(const struct course_end *end, const struct tcpstate
     acknowledge(e, s->ack);
     if (e->state != TCPSTATE_CLOSED)
         take_text(e, s);
-    return 1;
+    if (!is_text_across_the_fin(end, s))
+        return 1;
+    v[1].end = *end; /* RFC 9293 3.10.7.4, seventh: the text is ignored, but Linux aborts */
+    v[1].end.state = TCPSTATE_CLOSED;
+    forget(&v[1].end);
+    answer_with_rst(&v[1].end, s);
+    v[1].cost = 1;
+    return 2;
 }
 
 /* A RST that answers `s` as one who has no connection would: the endpoint must have lost its own before. */

@@ -186,6 +186,12 @@ int64_t course_heard_ns(const struct course_facts *facts, const struct tcpstate_
     return arrived_ns < s->time_ns && s->time_ns - arrived_ns < 60 * LONGEST_NS ? arrived_ns : s->time_ns;
 }
 
+/* Had the sender of `synack` heard the ACK of it when it sent `s`? A bare ACK of no more answers an old segment or a
+ * wrong one in SYN-RECEIVED: RFC 9293 3.10.7.4. */
+static bool tells_of_handshake_ack(const struct tcpstate_segment *synack, const struct tcpstate_segment *s) {
+    return seq_after(s->ack, synack->ack) || (s->ack == synack->ack && course_end_of(s) != s->seq);
+}
+
 /* How soon that end answers, although nothing of it was captured: the handshake of the other is a measure, exact for a
  * client, too long for a server that waited for a request; the quickest answer to text is another. */
 static void find_unseen_answer_time(struct course_facts *facts, unsigned direction) {
@@ -208,6 +214,8 @@ static void find_unseen_answer_time(struct course_facts *facts, unsigned directi
             if (s->seq == course_end_of(syn))
                 took_ns = s->time_ns - syn->time_ns;
             syn = NULL;
+        } else if (synack != NULL && !tells_of_handshake_ack(synack, s)) {
+            continue;
         } else if (synack != NULL) {
             int64_t waited_ns = (s->time_ns - synack->time_ns) / 3;
             int64_t ticks_ns = (seq_distance(s->tsecr, synack->tsecr) + 1) * MS_NS;

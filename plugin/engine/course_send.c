@@ -247,21 +247,40 @@ static bool acknowledges_more_later(const struct sending *t) {
     return false;
 }
 
+/* Has its sender acknowledged the same a round trip ago? Of a server that is known only as a longest one. */
+static bool acks_again_in_time(const struct sending *t) {
+    int64_t usual_ns = t->facts->answer_ns[!t->s->direction];
+
+    for (uint32_t i = t->index; i-- > 0;) {
+        const struct tcpstate_segment *q = &t->facts->segments[i];
+        int64_t waited_ns = t->s->time_ns - q->time_ns;
+        if (waited_ns > usual_ns * 3 / 2 + 5 * MS_NS)
+            return false;
+        if (q->direction == t->s->direction && (q->flags & TCPSTATE_ACK) && q->ack == t->s->ack)
+            return waited_ns >= usual_ns / 8;
+    }
+    return false;
+}
+
 /* What may an end of which nothing is captured have sent, that draws an ACK? */
 static int cost_of_unseen_reason(const struct sending *t, const struct course_end *x, const struct course_end *y) {
+    if (y->state >= TCPSTATE_ESTABLISHED && seq_after(x->rcv_nxt, y->snd_nxt) && acks_again_in_time(t))
+        return 0; /* it has acknowledged what was never sent, and is told so: RFC 9293 3.10.7.4, fifth */
+    if (y->state >= TCPSTATE_ESTABLISHED && seq_after(y->rcv_nxt, x->snd_nxt))
+        return 1; /* ... or the other end has */
     switch ((enum tcpstate_state)y->state) {
+    case TCPSTATE_FIN_WAIT_1: return acks_again_at_once(t) || acks_again_in_time(t) ? 3 : 1;
     case TCPSTATE_SYN_RECEIVED:
-    case TCPSTATE_FIN_WAIT_1:
     case TCPSTATE_CLOSING:
     case TCPSTATE_LAST_ACK: return acks_again_at_once(t) ? 3 : 1; /* its SYN or FIN again */
     case TCPSTATE_ESTABLISHED:
     case TCPSTATE_CLOSE_WAIT: /* in TIME-WAIT all its text draws one: RFC 9293 3.10.7.4 */
-        if (x->state == TCPSTATE_TIME_WAIT || seq_after(y->rcv_nxt, x->snd_nxt))
-            return 1; /* or an ACK of what was never sent: the same, fifth */
+        if (x->state == TCPSTATE_TIME_WAIT)
+            return 1;
         if (acks_again_at_once(t) && (x->sack || !acknowledges_more_later(t)))
             return 4; /* nor is it of text behind a hole: of that a SACK would tell, or an ACK once the hole is filled */
         return seq_before(y->snd_una, y->snd_nxt) ? 1 : 3;
-    case TCPSTATE_FIN_WAIT_2: return 3;
+    case TCPSTATE_FIN_WAIT_2: return acks_again_in_time(t) ? 4 : 3;
     case TCPSTATE_TIME_WAIT:
     case TCPSTATE_UNKNOWN:
     case TCPSTATE_CLOSED:
@@ -482,6 +501,11 @@ static bool tells_of_other(const struct sending *t, const struct course_end *x, 
     return !y->unseen && !y->fin_sent && s->ack == x->rcv_nxt + 1 && (again || echoes_other(t, x));
 }
 
+static bool has_taken_fin(const struct course_end *x) {
+    return x->state == TCPSTATE_CLOSE_WAIT || x->state == TCPSTATE_CLOSING || x->state == TCPSTATE_LAST_ACK ||
+           x->state == TCPSTATE_TIME_WAIT;
+}
+
 /* Segments of the peer that x has received and nobody has captured, up to the number that it acknowledges. */
 static void send_knowing_unseen(struct sending *t, const struct course_end *x, const struct course_end *y, int cost) {
     const struct tcpstate_segment *s = t->s;
@@ -490,6 +514,8 @@ static void send_knowing_unseen(struct sending *t, const struct course_end *x, c
 
     if (!y->has_snd || seq_distance(s->ack, x->rcv_nxt) > 1 << 24)
         return;
+    if (has_taken_fin(x))
+        return; /* nothing is acknowledged beyond a FIN */
     if (y->unseen) {
         if (!y->fin_sent && y->state != TCPSTATE_ESTABLISHED && y->state != TCPSTATE_CLOSE_WAIT &&
             !(y->state == TCPSTATE_SYN_RECEIVED && y->fast_open) && !was_alive(t, y))
@@ -523,9 +549,14 @@ static void send_knowing_unseen(struct sending *t, const struct course_end *x, c
         f.owes_ack = true;
         bool one = s->ack == x->rcv_nxt + 1;
         int forged = cost + (echoes_other(t, x) ? 0 : COST_FORGED); /* ... or the echo has been paid for */
+        t->forged = true;
         send_in_connection(t, &f, y, forged + (one ? 2 : 0));
         course_move(&f, TCPSTATE_EVENT_rcv_fin);
-        send_in_connection(t, &f, y, forged + (one ? 0 : 2));
+        struct course_end own = *y; /* ... with a FIN behind the peer's own text */
+        if (fin_was_sacked)
+            own.snd_nxt = s->ack - 1;
+        send_in_connection(t, &f, &own, forged + (one || fin_was_sacked ? 0 : 2));
+        t->forged = false;
     }
     if (seq_after(s->ack, y->snd_nxt)) {
         if (y->fin_sent)

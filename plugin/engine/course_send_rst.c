@@ -25,10 +25,26 @@ static bool answers_late(const struct sending *t) {
     return false;
 }
 
+/* What an end sent before it lost its connection has come by now, and this is the first RST since. */
+static bool is_long_gone(const struct sending *t, const struct course_end *y) {
+    int64_t since_ms = (int32_t)(course_ms(t->s->time_ns) - y->gone_ms);
+
+    if (y->gone_ms == 0 || since_ms <= 2 * t->facts->answer_ns[!t->s->direction] / MS_NS + 20)
+        return false;
+    for (uint32_t i = t->index; i-- > 0;) {
+        const struct tcpstate_segment *q = &t->facts->segments[i];
+        if ((int32_t)(course_ms(q->time_ns) - y->gone_ms) < 0)
+            return true;
+        if (q->direction == t->s->direction && (q->flags & TCPSTATE_RST))
+            return false;
+    }
+    return true;
+}
+
 /* A RST without ACK answers a segment that acknowledges this number: of an end of which nothing is captured. */
-static int cost_of_unseen_ack(const struct course_end *y, uint32_t number) {
+static int cost_of_unseen_ack(const struct sending *t, const struct course_end *y, uint32_t number) {
     if (y->state < TCPSTATE_SYN_RECEIVED)
-        return y->has_rcv && number == y->rcv_nxt ? COST_LATE + 2 : COST_UNSEEN;
+        return y->has_rcv && number == y->rcv_nxt ? COST_LATE + (is_long_gone(t, y) ? 4 : 2) : COST_UNSEEN;
     if (number == y->rcv_nxt)
         return 0;
     return seq_before(number, y->rcv_nxt) && y->rcv_nxt - number < 1u << 20 ? COST_LATE + 3 : COST_TIMESTAMP;
@@ -52,12 +68,59 @@ static void lose_connection(struct course_end *e) {
     memset(e->ranges, 0, sizeof e->ranges);
 }
 
+/* Text has come for which nobody is there any more, behind the own FIN or behind what was taken for the FIN of the other
+ * end: stacks abort at that, RFC 9293 3.6.1. */
+static bool aborts_on_text(const struct course_end *x, const struct course_end *y) {
+    if (y->state != TCPSTATE_ESTABLISHED && y->state != TCPSTATE_CLOSE_WAIT)
+        return false;
+    return x->state == TCPSTATE_FIN_WAIT_1 || x->state == TCPSTATE_FIN_WAIT_2 ||
+           ((x->state == TCPSTATE_CLOSE_WAIT || x->state == TCPSTATE_CLOSING || x->state == TCPSTATE_LAST_ACK) &&
+            !y->fin_sent && y->snd_nxt == x->rcv_nxt - 1);
+}
+
+/* An end that waits for the FIN of x sends nothing of itself, and its own again only after a while: RFC 6298 2.4. Has it
+ * anything to acknowledge: text that x sent after, or shortly before, its ACK of that FIN? */
+static bool has_nothing_to_say(const struct sending *t, const struct course_end *x, const struct course_end *y) {
+    int64_t acked_ns = 0;
+
+    if (y->state != TCPSTATE_FIN_WAIT_1 && y->state != TCPSTATE_FIN_WAIT_2)
+        return false;
+
+    for (uint32_t i = t->index; i-- > 0;) {
+        const struct tcpstate_segment *q = &t->facts->segments[i];
+        if (q->direction != t->s->direction)
+            continue;
+        if (course_end_of(q) != q->seq)
+            return acked_ns != 0 && acked_ns - q->time_ns > t->facts->answer_ns[!t->s->direction] &&
+                   (y->state == TCPSTATE_FIN_WAIT_2 || t->s->time_ns - acked_ns < 200 * MS_NS);
+        if ((q->flags & TCPSTATE_ACK) && q->ack == x->rcv_nxt)
+            acked_ns = q->time_ns;
+    }
+    return false;
+}
+
+/* An open end that gives up without a word does so at any time since it was heard last: the less likely the shorter
+ * that is. */
+static int cost_of_giving_up_now(const struct sending *t, const struct course_end *x) {
+    if (x->state != TCPSTATE_ESTABLISHED && x->state != TCPSTATE_CLOSE_WAIT)
+        return 0;
+    for (uint32_t i = t->index; i-- > 0;) {
+        const struct tcpstate_segment *q = &t->facts->segments[i];
+        int64_t since_ns = t->s->time_ns - q->time_ns;
+        if (since_ns > 200 * MS_NS)
+            break;
+        if (q->direction == t->s->direction && !(q->flags & TCPSTATE_RST) && course_end_of(q) == x->snd_nxt)
+            return since_ns < 100 * MS_NS ? 2 : 1;
+    }
+    return 0;
+}
+
 /* A RST that answers what was not captured, as all of that end. */
 static void send_rst_to_unseen(struct sending *t, const struct course_end *x, const struct course_end *y) {
     const struct tcpstate_segment *s = t->s;
     struct course_end e = *x, peer = *y;
     bool closed = x->state == TCPSTATE_CLOSED || x->state == TCPSTATE_LISTEN || x->state == TCPSTATE_UNKNOWN;
-    int cost = closed ? 0 : course_cost_of_silence((enum tcpstate_state)x->state);
+    int silence = closed ? 0 : course_cost_of_silence((enum tcpstate_state)x->state), cost = silence;
 
     if (s->window != 0)
         cost += COST_WINDOW;
@@ -81,15 +144,15 @@ static void send_rst_to_unseen(struct sending *t, const struct course_end *x, co
     }
     if (s->options & TCPSTATE_OPT_TIMESTAMPS)
         cost += 3;
-    int cost_of_ack = cost_of_unseen_ack(y, s->seq);
+    int cost_of_ack = cost_of_unseen_ack(t, y, s->seq);
     cost += closed && cost_of_ack > 1 && repeats_rst(t) ? 1 : cost_of_ack;
     if ((x->state == TCPSTATE_SYN_SENT || (x->state == TCPSTATE_SYN_RECEIVED && !x->active_open)) &&
         s->seq != x->snd_nxt)
-        sending_add(t, &e, y,
-                    cost - course_cost_of_silence((enum tcpstate_state)x->state)); /* the ACK was wrong: it stays */
-    if ((x->state == TCPSTATE_FIN_WAIT_1 || x->state == TCPSTATE_FIN_WAIT_2) &&
-        (y->state == TCPSTATE_ESTABLISHED || y->state == TCPSTATE_CLOSE_WAIT))
-        cost -= course_cost_of_silence((enum tcpstate_state)x->state) - 1; /* text came, for nobody */
+        sending_add(t, &e, y, cost - silence); /* the ACK was wrong: it stays */
+    if (aborts_on_text(x, y))
+        cost -= silence - 1;
+    else if (!closed)
+        cost += cost_of_giving_up_now(t, x) + (has_nothing_to_say(t, x, y) ? 3 : 0);
     e.state = TCPSTATE_CLOSED;
     e.owes_ack = e.has_peer_fin = false;
     e.peer_fin = 0;
