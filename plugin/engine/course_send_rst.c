@@ -236,8 +236,10 @@ void sending_rst(struct sending *t, const struct course_end *x, const struct cou
     case TCPSTATE_CLOSE_WAIT:
     case TCPSTATE_STATES: break;
     }
-    if (!t->ack) /* ... and without a connection there would be nothing to fill options */
-        cost += (s->options & TCPSTATE_OPT_TIMESTAMPS) ? 2 * COST_ODD : COST_ODD;
+    if (!t->ack) /* ... and without a connection there would be nothing to fill options and window */
+        cost += (s->options & TCPSTATE_OPT_TIMESTAMPS) ? 2 * COST_ODD
+                : s->window != 0                       ? COST_ODD + COST_WINDOW
+                                                       : COST_ODD;
     else if (y->unseen && x->has_rcv && seq_after(s->ack, x->rcv_nxt) && !y->fin_sent)
         peer.snd_nxt = s->ack;
     else if (x->has_rcv && s->ack != x->rcv_nxt)
