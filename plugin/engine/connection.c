@@ -403,7 +403,9 @@ static void note_doubts(struct judgement *j) {
         if (seq_after(j->segment->sack[i].right, j->y->smax))
             c->disputed = true; /* x has received what y was not seen to send */
 
-    j->x->took_unseen = j->x->took_unseen || echoes_none_captured(j);
+    bool echoes_unseen = echoes_none_captured(j);
+    j->report->tells_of_unseen = echoes_unseen || has_octet_twice(j);
+    j->x->took_unseen = j->x->took_unseen || echoes_unseen;
     c->end_seen = c->end_seen || j->fin || j->rst;
     c->disputed = c->disputed || j->alien || j->numberless || j->ack_unsent || j->revived || j->candidate ||
                   has_octet_twice(j) || (j->fin && !j->x->has_fin) || (j->rst && !j->rst_accepted) ||

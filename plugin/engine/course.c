@@ -37,7 +37,7 @@ static uint32_t hash_octets(const void *data, size_t size, uint64_t hash) {
 }
 
 static uint32_t hash_of(const struct hypothesis *h) {
-    return hash_octets(h->end, sizeof h->end, 14695981039346656037u + h->forgeries);
+    return hash_octets(h->end, sizeof h->end, 14695981039346656037u + (h->forgeries > 0));
 }
 
 /* Of what is known of the ends, without what is under way to them. */
@@ -48,7 +48,7 @@ static uint32_t hash_of_core(const struct hypothesis *h) {
         ends[d].next = 0;
         ends[d].losing = false;
     }
-    return hash_octets(ends, sizeof ends, 14695981039346656037u + h->forgeries);
+    return hash_octets(ends, sizeof ends, 14695981039346656037u + (h->forgeries > 0));
 }
 
 static bool is_likelier(const struct hypothesis *a, const struct hypothesis *b) {
@@ -65,9 +65,10 @@ static void insert(struct tcpstate_course *c, const struct hypothesis *h) {
 
     for (; c->slots[slot] != 0; slot = (slot + 1) & (SLOTS - 1)) {
         struct hypothesis *other = &c->candidates[c->slots[slot] - 1];
-        if (other->forgeries == h->forgeries && memcmp(other->end, h->end, sizeof h->end) == 0) {
+        if ((other->forgeries > 0) == (h->forgeries > 0) && memcmp(other->end, h->end, sizeof h->end) == 0) {
             if (is_likelier(h, other)) {
                 other->cost = h->cost;
+                other->forgeries = h->forgeries;
                 other->strain_ms = h->strain_ms;
                 other->event = h->event;
             }
@@ -147,6 +148,11 @@ static void forget_late(const struct tcpstate_course *c, struct course_end *end,
     }
 }
 
+static void count_forgery(struct hypothesis *h) {
+    if (h->forgeries < MOST_FORGERIES)
+        h->forgeries++;
+}
+
 static void send_now(struct tcpstate_course *c, const struct hypothesis *h, uint32_t index) {
     const struct tcpstate_segment *s = &c->facts.segments[index];
     unsigned d = s->direction;
@@ -161,7 +167,7 @@ static void send_now(struct tcpstate_course *c, const struct hypothesis *h, uint
         after.end[!d] = sent[i].receiver;
         after.cost += sent[i].cost;
         if (sent[i].forged)
-            after.forgeries = 1;
+            count_forgery(&after);
         forget_late(c, &after.end[c->facts.unseen[!d] ? !d : d], s->time_ns);
         if (note(c, &after, SENT, index, sent[i].shown))
             push(c, &after);
@@ -408,7 +414,7 @@ static void send_by_others(struct tcpstate_course *c, const struct hypothesis *h
 
     other.cost += cost;
     if (kind == SENT_BY_OTHERS && cost > 0)
-        other.forgeries = 1;
+        count_forgery(&other);
     if (kind == SENT_COPY)
         state = state_when_sent(c, h, course_original_of(&c->facts, index), state);
     if (kind == SENT_BEFORE) {
@@ -546,13 +552,40 @@ static void choose(struct tcpstate_course *c, uint32_t index) {
 
 /* ---- the search -------------------------------------------------------------------------------------------------- */
 
+/* Is its number the one to which the clock has gone on since its sender's last SYN: RFC 9293 3.4.1, at one tick in 4
+ * microseconds or, as Linux has it, in 64 ns? */
+static bool keeps_clock_of_numbers(const struct course_facts *facts, const struct course_end *x, uint32_t index) {
+    const struct tcpstate_segment *s = &facts->segments[index];
+    int64_t slack_ns = 5 * MS_NS + (facts->answer_ns[0] + facts->answer_ns[1]) / 2;
+
+    if (!(s->flags & TCPSTATE_SYN) || !x->has_snd || s->seq == x->snd_nxt || seq_at_most(s->seq, x->iss + 16))
+        return false;
+    for (uint32_t i = index, seen = 0; i-- > 0 && seen < 400; seen++) {
+        const struct tcpstate_segment *q = &facts->segments[i];
+        if (q->direction == s->direction && (q->flags & TCPSTATE_SYN) && q->seq == x->iss) {
+            int64_t elapsed_ns = s->time_ns - q->time_ns, advance = s->seq - x->iss;
+            return llabs(advance * 64 - elapsed_ns) < slack_ns || llabs(advance * 4000 - elapsed_ns) < slack_ns;
+        }
+    }
+    return false;
+}
+
 /* Who forges a RST fills in a window, as in any segment; what answers for no connection has none to fill in. And what
  * has arrived out of order only the receiver knows. */
-static int cost_of_forgery(const struct tcpstate_segment *s) {
+static int cost_of_forgery(const struct tcpstate_course *c, const struct hypothesis *h, uint32_t index) {
+    const struct tcpstate_segment *s = &c->facts.segments[index];
+    static const int less_for[MOST_FORGERIES + 1] = {0, 4, 5, 6}; /* who does it once does it again */
+    bool one_sided = c->facts.unseen[0] || c->facts.unseen[1];    /* ... too little tells against it */
+    uint32_t before = one_sided && h->forgeries > 1 ? 1 : h->forgeries;
     bool answers = (s->flags & TCPSTATE_RST) && s->window == 0 && !(s->options & TCPSTATE_OPT_TIMESTAMPS) &&
                    (!(s->flags & TCPSTATE_ACK) || s->seq == 0);
 
-    return COST_FORGED + (answers ? 3 : 0) + (s->sack_count > 1 ? 6 : 0);
+    return COST_FORGED +
+           (!answers           ? 0
+            : h->forgeries > 0 ? 5
+                               : 3) +
+           (s->sack_count > 1 ? 6 : 0) +
+           (keeps_clock_of_numbers(&c->facts, &h->end[s->direction], index) ? COST_ODD : 0) - less_for[before];
 }
 
 /* Of IPv4 the path copies the identification as well, RFC 6864 4, unless something on it gives each datagram another.
@@ -586,7 +619,7 @@ static bool judge(struct tcpstate_course *c, uint32_t index) {
         if (original != index)
             send_by_others(c, h, index, SENT_COPY, cost_of_copy(s, &c->facts.segments[original]));
         send_by_others(c, h, index, SENT_BEFORE, COST_STALE);
-        send_by_others(c, h, index, SENT_BY_OTHERS, cost_of_forgery(s) - (h->forgeries ? 4 : 0));
+        send_by_others(c, h, index, SENT_BY_OTHERS, cost_of_forgery(c, h, index));
     }
     if (course_is_void(&c->facts, s)) {
         c->work += c->scratch_count;
@@ -704,8 +737,8 @@ bool tcpstate_course(const struct tcpstate_settings *settings, const struct tcps
 /* ---- for the caller ---------------------------------------------------------------------------------------------- */
 
 bool tcpstate_is_doubtful(const struct tcpstate_report *report) {
-    if (report->uncertain || report->was_in_flight || report->was_counted || report->end[0].taken_back ||
-        report->end[1].taken_back)
+    if (report->uncertain || report->was_in_flight || report->was_counted || report->tells_of_unseen ||
+        report->end[0].taken_back || report->end[1].taken_back)
         return true;
     for (unsigned i = 0; i < report->finding_count; i++)
         if (tcpstate_finding_info((enum tcpstate_finding_id)report->findings[i].id)->severity > TCPSTATE_CHAT)

@@ -17,9 +17,10 @@ enum {
     SCRATCH = 32768, /* events that no surviving hypothesis went through yet */
     MARGIN = 22,     /* what costs so much more than the best is dropped */
     BRANCHES = 2,    /* rare things between two segments of one endpoint */
-    WORK = 8000000,  /* events, in all: some seconds */
-    DEPTH = 400,     /* segments in flight to one endpoint ... */
-    NESTED = 8       /* ... of which one that may be lost counts for so many */
+    MOST_FORGERIES = 3,
+    WORK = 8000000, /* events, in all: some seconds */
+    DEPTH = 400,    /* segments in flight to one endpoint ... */
+    NESTED = 8      /* ... of which one that may be lost counts for so many */
 };
 #define NO_EVENT    UINT32_MAX
 #define SCRATCH_BIT 0x80000000u /* of the place of an event: it is in the scratch pool */
@@ -35,7 +36,7 @@ struct event {
 
 struct hypothesis {
     struct course_end end[2]; /* by direction */
-    uint32_t forgeries;       /* 1: there was one, so the next is less of a surprise */
+    uint32_t forgeries;       /* up to MOST_FORGERIES: the next is less of a surprise */
     uint32_t strain_ms;       /* by how much segments came sooner or later than usual: where the cost is the same */
     int cost;
     uint32_t event;

@@ -199,10 +199,11 @@ struct tcpstate_report {
     bool started_connection; /* this segment opened it: the summary of the one before is in `previous_summary` */
     bool uncertain;          /* tcpstate.uncertain */
     bool step_again;
-    bool was_in_flight; /* the sender is shown as it was when it sent this: it had not yet seen what we had */
-    bool was_counted;   /* an ACK of its sender that was captured before has counted this FIN */
-    uint8_t sender;     /* enum tcpstate_role; NO_ROLE: connection of an endpoint with itself */
-    uint8_t step;       /* enum tcpstate_step */
+    bool was_in_flight;   /* the sender is shown as it was when it sent this: it had not yet seen what we had */
+    bool was_counted;     /* an ACK of its sender that was captured before has counted this FIN */
+    bool tells_of_unseen; /* its sender has perhaps taken something that was not captured */
+    uint8_t sender;       /* enum tcpstate_role; NO_ROLE: connection of an endpoint with itself */
+    uint8_t step;         /* enum tcpstate_step */
     uint8_t phase;
     uint8_t acceptable;                /* enum tcpstate_answer: RFC 9293 3.10.7.4 first, for the receiver */
     struct tcpstate_end_report end[2]; /* by enum tcpstate_role */
