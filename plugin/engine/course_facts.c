@@ -97,14 +97,14 @@ static unsigned find_first_echoes(const struct course_facts *facts, unsigned dir
 /* How soon that end is heard to answer. What was asked twice tells less: which of the two it answers is not known. */
 static void find_answer_time(struct course_facts *facts, unsigned direction) {
     struct {
-        uint32_t end, ack;
+        uint32_t end, ack, tsval;
         int64_t time_ns;
         bool again, same; /* with the same acknowledgment: even a RST does not tell which one it answers */
-    } asked[16] = {{0, 0, 0, false, false}};
-    int64_t samples[2 * SAMPLES], resets[SAMPLES], last_ns = INT64_MIN, ambiguous_ns = 0;
-    unsigned count = 0, reset_count = 0, next = 0;
+    } asked[16] = {{0, 0, 0, 0, false, false}};
+    int64_t samples[2 * SAMPLES], resets[SAMPLES], older[SAMPLES], last_ns = INT64_MIN, ambiguous_ns = 0;
+    unsigned count = 0, reset_count = 0, older_count = 0, next = 0;
 
-    for (uint32_t i = 0; i < facts->count && count < SAMPLES && reset_count < SAMPLES; i++) {
+    for (uint32_t i = 0; i < facts->count && count < SAMPLES && reset_count < SAMPLES && older_count < SAMPLES; i++) {
         const struct tcpstate_segment *s = &facts->segments[i];
         bool rst = (s->flags & TCPSTATE_RST) != 0, ack = (s->flags & TCPSTATE_ACK) != 0;
         if (s->direction != direction) {
@@ -121,6 +121,7 @@ static void find_answer_time(struct course_facts *facts, unsigned direction) {
             asked[next % 16].same = same;
             asked[next % 16].end = course_end_of(s);
             asked[next % 16].ack = s->ack;
+            asked[next % 16].tsval = (s->options & TCPSTATE_OPT_TIMESTAMPS) ? s->tsval : 0;
             asked[next++ % 16].time_ns = s->time_ns;
             continue;
         }
@@ -131,6 +132,9 @@ static void find_answer_time(struct course_facts *facts, unsigned direction) {
             if (rst ? !ack && asked[k].ack == s->seq : ack && asked[k].end == s->ack) {
                 if (rst && !asked[k].same)
                     resets[reset_count++] = s->time_ns - asked[k].time_ns;
+                else if (!rst && (s->options & TCPSTATE_OPT_TIMESTAMPS) && asked[k].tsval != 0 &&
+                         seq_before(s->tsecr, asked[k].tsval))
+                    older[older_count++] = s->time_ns - asked[k].time_ns; /* perhaps it had not come yet */
                 else if (!rst && !asked[k].again)
                     samples[count++] = s->time_ns - asked[k].time_ns;
                 else if (ambiguous_ns == 0 || s->time_ns - asked[k].time_ns < ambiguous_ns)
@@ -141,6 +145,10 @@ static void find_answer_time(struct course_facts *facts, unsigned direction) {
         }
         if (rst)
             last_ns = s->time_ns; /* those that were asked before had their answer */
+    }
+    if (count == 0) {
+        memcpy(samples, older, older_count * sizeof older[0]);
+        count = older_count;
     }
     if (count < ENOUGH) { /* a RST answers one of many with the same number, and which is not known */
         memcpy(&samples[count], resets, reset_count * sizeof resets[0]);

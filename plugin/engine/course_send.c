@@ -69,14 +69,32 @@ int sending_cost_of_clock(const struct sending *t, const struct course_end *x) {
     return 0;
 }
 
-/* Does it echo what the peer's clock will tell only later? Then a segment of somebody else has reached it. */
+/* Does it echo what nothing captured of the peer carries? */
+static bool echoes_unseen(const struct sending *t) {
+    const struct tcpstate_segment *s = t->s;
+
+    if (t->facts->unseen[!s->direction] || t->facts->starts_late || s->tsecr == 0)
+        return false;
+    for (uint32_t i = t->index; i-- > 0;) {
+        const struct tcpstate_segment *q = &t->facts->segments[i];
+        if (q->direction != s->direction && (q->options & TCPSTATE_OPT_TIMESTAMPS) && q->tsval == s->tsecr)
+            return false;
+    }
+    return true;
+}
+
+/* Does it echo what the peer's clock will tell only later, or what did not leave the peer where all that did was
+ * captured? Then a segment of somebody else has reached it. */
 static bool echoes_other(const struct sending *t, const struct course_end *x) {
     const struct tcpstate_segment *s = t->s;
     unsigned from = !s->direction;
 
-    return x->timestamps && (s->options & TCPSTATE_OPT_TIMESTAMPS) && (s->flags & TCPSTATE_ACK) &&
-           t->facts->has_clock[from] && (!x->has_ts_recent || s->tsecr != x->ts_recent) &&
-           (int32_t)(s->tsecr - (uint32_t)(s->time_ns / MS_NS + t->facts->clock_ms[from])) > 1000;
+    if (!x->timestamps || !(s->options & TCPSTATE_OPT_TIMESTAMPS) || !(s->flags & TCPSTATE_ACK) ||
+        (x->has_ts_recent && s->tsecr == x->ts_recent))
+        return false;
+    return (t->facts->has_clock[from] &&
+            (int32_t)(s->tsecr - (uint32_t)(s->time_ns / MS_NS + t->facts->clock_ms[from])) > 1000) ||
+           (t->facts->is_at[from] && echoes_unseen(t));
 }
 
 int sending_cost_of_echo(const struct sending *t, const struct course_end *x) {
@@ -88,6 +106,8 @@ int sending_cost_of_echo(const struct sending *t, const struct course_end *x) {
         return COST_MISMATCH;
     if (echoes_other(t, x))
         return COST_FORGED;
+    if (x->has_ts_recent && s->tsecr != x->ts_recent && echoes_unseen(t))
+        return seq_after(s->tsecr, x->ts_recent) ? COST_UNSEEN : COST_TIMESTAMP;
     if (x->has_ts_recent && s->tsecr != x->ts_recent)
         return t->facts->unseen[!s->direction] && seq_after(s->tsecr, x->ts_recent) ? 0 : COST_ECHO;
     return 0;
@@ -128,13 +148,26 @@ int sending_cost_of_question(const struct sending *t, int otherwise) {
 /* What was to be answered and was not, before this segment. */
 int sending_cost_of_replies(unsigned count) { return (int)count * COST_NO_REPLY; }
 
-/* The more segments, the less likely that none of them was captured. */
+/* Has just what fills the hole been captured in that end's name? */
+static bool fits_hole(const struct sending *t, uint32_t from, uint32_t upto, unsigned direction) {
+    for (uint32_t i = t->index, seen = 0; i-- > 0 && seen < 400; seen++) {
+        const struct tcpstate_segment *q = &t->facts->segments[i];
+        if (q->direction == direction && q->seq == from && course_end_of(q) == upto &&
+            !(q->flags & (TCPSTATE_SYN | TCPSTATE_RST)) && !course_is_void(t->facts, q))
+            return true;
+    }
+    return false;
+}
+
+/* The more segments, the less likely that none of them was captured; and if one that fits was, to miss another in its
+ * place is a coincidence. */
 static int cost_of_unseen(const struct sending *t, const struct course_end *x, uint32_t upto, unsigned direction) {
     int more = (int)((upto - x->snd_nxt) / 1460) * 2;
 
     if (t->facts->unseen[direction])
         return 0;
-    return COST_UNSEEN + (more < 14 ? more : 14) + (t->facts->is_at[direction] ? COST_AT_END : 0);
+    return COST_UNSEEN + (more < 14 ? more : 14) + (t->facts->is_at[direction] ? COST_AT_END : 0) +
+           (fits_hole(t, x->snd_nxt, upto, direction) ? COST_ODD : 0);
 }
 
 /* Octets of its own that were not captured: SND.NXT moves. */
@@ -492,13 +525,27 @@ static int cost_of_unseen_text(const struct sending *t, const struct course_end 
     return cost;
 }
 
+/* Has it acknowledged the last octet long before that can have arrived? */
+static bool acknowledges_too_soon(const struct sending *t) {
+    const struct tcpstate_segment *s = t->s;
+    int64_t since_ns = -1;
+
+    for (uint32_t i = t->index; i-- > 0 && s->time_ns - t->facts->segments[i].time_ns < 3000 * MS_NS;) {
+        const struct tcpstate_segment *q = &t->facts->segments[i];
+        if (q->direction != s->direction && seq_before(q->seq, s->ack) && seq_at_least(course_end_of(q), s->ack))
+            since_ns = s->time_ns - q->time_ns;
+    }
+    return since_ns >= 0 && since_ns * 5 < t->facts->answer_ns[s->direction];
+}
+
 /* Does it tell that somebody else's segment has reached it with the number below its ACK, which the peer has used for
- * an octet too: by what it has received twice (RFC 2883), or by an echo? */
+ * an octet too: by what it has received twice (RFC 2883), by an echo, or by the time? */
 static bool tells_of_other(const struct sending *t, const struct course_end *x, const struct course_end *y) {
     const struct tcpstate_segment *s = t->s;
     bool again = s->sack_count > 0 && s->sack[0].right == s->ack && s->sack[0].left == s->ack - 1;
 
-    return !y->unseen && !y->fin_sent && s->ack == x->rcv_nxt + 1 && (again || echoes_other(t, x));
+    return !y->unseen && !y->fin_sent && s->ack == x->rcv_nxt + 1 &&
+           (again || echoes_other(t, x) || acknowledges_too_soon(t));
 }
 
 static bool has_taken_fin(const struct course_end *x) {
@@ -566,7 +613,8 @@ static void send_knowing_unseen(struct sending *t, const struct course_end *x, c
         peer.sends_octets = y->sends_octets || (y->unseen && s->ack == y->snd_nxt + 1);
         peer.snd_nxt = s->ack;
     } else {
-        cost += COST_UNSEEN + 2; /* captured, thought lost, and sent again without being captured */
+        /* captured, thought lost, and sent again without being captured */
+        cost += COST_UNSEEN + 2 + (t->facts->is_at[!s->direction] ? COST_AT_END : 0);
         if (cut)
             cost += COST_TIMESTAMP;
     }
