@@ -14,6 +14,7 @@ enum {
 };
 static const int64_t MS_NS = 1000000;
 static const int64_t USUAL_NS = 20000000;     /* ... if nothing tells */
+static const int64_t QUIET_NS = 200000000;
 static const int64_t LONGEST_NS = 1000000000; /* longer round trips are retransmissions */
 
 static int compare_int64(const void *a, const void *b) {
@@ -204,7 +205,7 @@ static bool tells_of_handshake_ack(const struct tcpstate_segment *synack, const 
  * client, too long for a server that waited for a request; the quickest answer to text is another. */
 static void find_unseen_answer_time(struct course_facts *facts, unsigned direction) {
     const struct tcpstate_segment *syn = NULL, *synack = NULL;
-    int64_t least_ns = 0, asked_ns = 0, server_ns = 0;
+    int64_t least_ns = 0, asked_ns = 0, text_ns = INT64_MIN / 2, server_ns = 0;
     uint32_t newest = 0;
     bool heard = false;
 
@@ -224,7 +225,7 @@ static void find_unseen_answer_time(struct course_facts *facts, unsigned directi
             syn = NULL;
         } else if (synack != NULL && !tells_of_handshake_ack(synack, s)) {
             continue;
-        } else if (synack != NULL) {
+        } else if (synack != NULL && s->seq == course_end_of(synack)) {
             int64_t waited_ns = (s->time_ns - synack->time_ns) / 3;
             int64_t ticks_ns = (seq_distance(s->tsecr, synack->tsecr) + 1) * MS_NS;
             if ((s->options & synack->options & TCPSTATE_OPT_TIMESTAMPS) && ticks_ns > 0 && ticks_ns < waited_ns)
@@ -244,8 +245,10 @@ static void find_unseen_answer_time(struct course_facts *facts, unsigned directi
                 newest = s->tsecr;
             heard = true;
         }
-        if (s->length > 0 && asked_ns == 0)
+        if (s->length > 0 && asked_ns == 0 && s->time_ns - text_ns > QUIET_NS)
             asked_ns = s->time_ns;
+        if (s->length > 0)
+            text_ns = s->time_ns; /* what was sent before it may be answered after it */
         if (took_ns > 0 && took_ns < LONGEST_NS && (least_ns == 0 || took_ns < least_ns))
             least_ns = took_ns;
     }
