@@ -580,12 +580,14 @@ static int cost_of_forgery(const struct tcpstate_course *c, const struct hypothe
     bool answers = (s->flags & TCPSTATE_RST) && s->window == 0 && !(s->options & TCPSTATE_OPT_TIMESTAMPS) &&
                    (!(s->flags & TCPSTATE_ACK) || s->seq == 0);
 
-    return COST_FORGED +
-           (!answers           ? 0
-            : h->forgeries > 0 ? 5
-                               : 3) +
-           (s->sack_count > 1 ? 6 : 0) +
-           (keeps_clock_of_numbers(&c->facts, &h->end[s->direction], index) ? COST_ODD : 0) - less_for[before];
+    int cost = COST_FORGED - less_for[before];
+    if (answers)
+        cost += before > 0 ? 5 : 3;
+    if (s->sack_count > 1)
+        cost += 6;
+    if (keeps_clock_of_numbers(&c->facts, &h->end[s->direction], index))
+        cost += COST_ODD;
+    return cost;
 }
 
 /* Of IPv4 the path copies the identification as well, RFC 6864 4, unless something on it gives each datagram another.

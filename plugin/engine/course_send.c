@@ -69,18 +69,22 @@ int sending_cost_of_clock(const struct sending *t, const struct course_end *x) {
     return 0;
 }
 
-/* Does it echo what nothing captured of the peer carries? */
+/* Does it echo what nothing captured of the peer carries, though what was sent before it was captured? */
 static bool echoes_unseen(const struct sending *t) {
     const struct tcpstate_segment *s = t->s;
+    bool has_older = false;
 
     if (t->facts->unseen[!s->direction] || t->facts->starts_late || s->tsecr == 0)
         return false;
-    for (uint32_t i = t->index; i-- > 0;) {
+    for (uint32_t i = t->index, seen = 0; i-- > 0 && seen < 400; seen++) {
         const struct tcpstate_segment *q = &t->facts->segments[i];
-        if (q->direction != s->direction && (q->options & TCPSTATE_OPT_TIMESTAMPS) && q->tsval == s->tsecr)
+        if (q->direction == s->direction || !(q->options & TCPSTATE_OPT_TIMESTAMPS))
+            continue;
+        if (q->tsval == s->tsecr)
             return false;
+        has_older = has_older || seq_before(q->tsval, s->tsecr);
     }
-    return true;
+    return has_older;
 }
 
 /* Does it echo what the peer's clock will tell only later, or what did not leave the peer where all that did was
