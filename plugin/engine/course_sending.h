@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * One transmission held against the endpoint that is said to have made it: what the files of course_send() share.
- * course_send.c judges what is sent within a connection, course_send_open.c what opens one, course_send_rst.c what ends it.
+ * course_send.c judges what is sent within a connection, course_send_open.c what opens one, course_send_rst.c what ends it,
+ * course_send_options.c what the options tell.
  */
 #ifndef TCPSTATE_COURSE_SENDING_H
 #define TCPSTATE_COURSE_SENDING_H
@@ -27,6 +28,11 @@ void sending_note(struct course_end *x, const struct tcpstate_segment *s);
 /* What does not fit: the clock of x, what it echoes, answers that it owed before, and a question nobody captured. */
 int sending_cost_of_clock(const struct sending *t, const struct course_end *x);
 int sending_cost_of_echo(const struct sending *t, const struct course_end *x);
+/* Does its echo show that a segment of somebody else has reached x in the name of the peer? sending_cost_of_echo() has
+ * counted that forgery. */
+bool sending_echoes_other(const struct sending *t, const struct course_end *x);
+/* Of what it tells to have received; x believes it. */
+int sending_cost_of_sack(const struct sending *t, struct course_end *x, const struct course_end *y);
 int sending_cost_of_replies(unsigned count);
 int sending_cost_of_question(const struct sending *t, int otherwise);
 /* ... that y, of which nothing is captured, has opened another connection with this number. */
