@@ -357,7 +357,7 @@ static bool transmission_proves(const struct judgement *j) {
     if (j->rst)
         return !j->rst_reply && x->state == TCPSTATE_CLOSED && x->undo.cause == TCPSTATE_UNDO_RST_SENT &&
                x->undo.frame == j->segment->frame && x->spoke && j->ack && !j->connection->disputed;
-    if (!j->ack || j->ack_unsent || has_octet_twice(j) || x->took_unseen || echoes_none_captured(j))
+    if (!j->ack || j->ack_unsent || has_octet_twice(j) || x->took_unseen)
         return false;
     if (!y->captured || (y->has_smax && seq_after(j->segment->ack, y->smax)))
         return false; /* nobody knows what y has sent */
@@ -403,13 +403,18 @@ static void note_doubts(struct judgement *j) {
         if (seq_after(j->segment->sack[i].right, j->y->smax))
             c->disputed = true; /* x has received what y was not seen to send */
 
-    bool echoes_unseen = echoes_none_captured(j);
-    j->report->tells_of_unseen = echoes_unseen || has_octet_twice(j);
-    j->x->took_unseen = j->x->took_unseen || echoes_unseen;
     c->end_seen = c->end_seen || j->fin || j->rst;
     c->disputed = c->disputed || j->alien || j->numberless || j->ack_unsent || j->revived || j->candidate ||
                   has_octet_twice(j) || (j->fin && !j->x->has_fin) || (j->rst && !j->rst_accepted) ||
                   (!j->ack && !j->syn && !j->rst);
+}
+
+/* What x has perhaps taken and nobody captured. */
+static void note_taken_unseen(struct judgement *j) {
+    bool echoes = echoes_none_captured(j);
+
+    j->report->tells_of_unseen = echoes || has_octet_twice(j);
+    j->x->took_unseen = j->x->took_unseen || echoes;
 }
 
 static void grade(struct judgement *j) {
@@ -517,6 +522,7 @@ void tcpstate_segment(struct tcpstate_conversation *conversation, const struct t
             report->end[j.sender].state = report->end[j.sender].before = copy_state;
             report->end[j.sender].certainty = copy_certainty;
         }
+        note_taken_unseen(&j);
         grade(&j);
         note_doubts(&j);
         show_genuine_opener(&j);

@@ -313,11 +313,11 @@ struct tcpstate_conversation {
     uint8_t previous_state[2];                   /* ... before a RST closed it */
     bool has_previous;
     struct {
-        bool is, by_reset, ended; /* ended: the SYN that it quotes was answered later */
+        bool is, by_reset, ended; /* ended: that SYN was answered later */
         uint8_t direction;
         uint32_t seq, frame, index;
         int64_t time_ns;
-    } ended_syn;     /* of ICMP, before any segment was captured: it quotes a SYN, perhaps */
+    } ended_syn;     /* that was not captured: an early ICMP error quotes it, perhaps, or a RST answers it */
     bool listens[2]; /* by direction: it has answered a SYN that it did not ask for */
     struct tcpstate_candidate candidate;
     bool has_stray; /* a segment on a closed connection that does not fit it: is there an answer? */

@@ -94,48 +94,6 @@ static void note_early(struct tcpstate_conversation *conversation, const struct 
     conversation->ended_syn.time_ns = icmp->time_ns;
 }
 
-void icmp_note_refusal(struct judgement *j) {
-    struct tcpstate_conversation *c = j->conversation;
-
-    if (j->y->captured)
-        return;
-    c->ended_syn.is = c->ended_syn.by_reset = true;
-    c->ended_syn.direction = !j->segment->direction;
-    c->ended_syn.seq = j->segment->ack - 1;
-    c->ended_syn.frame = j->segment->frame;
-    c->ended_syn.index = j->index;
-    c->ended_syn.time_ns = j->segment->time_ns;
-}
-
-void icmp_end_opening(struct judgement *j, struct tcpstate_endpoint *client) {
-    struct tcpstate_conversation *c = j->conversation;
-
-    if (!c->ended_syn.is || c->ended_syn.direction == j->segment->direction ||
-        c->ended_syn.seq != j->segment->ack - 1 || hindsight_says(j, c->ended_syn.index, TCPSTATE_VERDICT_NOT_TAKEN))
-        return;
-    c->ended_syn.ended = true;
-    client->state = TCPSTATE_CLOSED;
-    client->certainty = TCPSTATE_ASSUMED;
-    client->undo = (struct tcpstate_undo){.cause = TCPSTATE_UNDO_RST_TAKEN,
-                                          .state = TCPSTATE_ESTABLISHED,
-                                          .certainty = TCPSTATE_INFERRED,
-                                          .frame = c->ended_syn.frame,
-                                          .index = c->ended_syn.index,
-                                          .time_ns = c->ended_syn.time_ns};
-}
-
-void icmp_take_back(struct judgement *j) {
-    const struct tcpstate_conversation *c = j->conversation;
-    struct tcpstate_endpoint *y = j->y;
-
-    if (!c->ended_syn.is || y->captured || y->state != TCPSTATE_CLOSED || y->undo.cause != TCPSTATE_UNDO_RST_TAKEN ||
-        y->undo.index != c->ended_syn.index)
-        return;
-    hindsight_note(j, y->undo.index, y->undo.frame, TCPSTATE_VERDICT_NOT_TAKEN);
-    engine_restore(j, j->receiver, TCPSTATE_ESTABLISHED, TCPSTATE_INFERRED);
-    y->undo.cause = TCPSTATE_UNDO_NONE;
-}
-
 bool tcpstate_error_ended_opening(const struct tcpstate_conversation *conversation) {
     return conversation->ended_syn.ended && !conversation->ended_syn.by_reset;
 }

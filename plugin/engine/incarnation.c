@@ -404,7 +404,7 @@ void incarnation_open(struct judgement *j, enum incarnation how) {
             end->state = TCPSTATE_SYN_SENT; /* there must have been a SYN */
             end->certainty = TCPSTATE_INFERRED;
             end->active_open = true;
-            icmp_end_opening(j, end);
+            unseen_end_opening(j, end);
         }
     }
     summary_open(j);

@@ -181,12 +181,12 @@ bool hindsight_unacked(const struct judgement *j);
 void hindsight_let_stand(struct tcpstate_conversation *conversation);
 void hindsight_withdraw(struct judgement *j, uint32_t index, enum tcpstate_verdict_kind kind);
 
-/* icmp.c: the opener, whose SYN was not captured but quoted by an error before this SYN,ACK, has been told of that. */
-void icmp_end_opening(struct judgement *j, struct tcpstate_endpoint *client);
+/* unseen_opening.c: the opener, whose SYN was not captured but quoted by an error before this SYN,ACK, was told of that. */
+void unseen_end_opening(struct judgement *j, struct tcpstate_endpoint *client);
 /* A RST with ACK and number 0 does the same: it answers a SYN (RFC 9293 3.10.7.1). */
-void icmp_note_refusal(struct judgement *j);
+void unseen_note_refusal(struct judgement *j);
 /* y, not captured, has gone on after that. */
-void icmp_take_back(struct judgement *j);
+void unseen_take_back(struct judgement *j);
 
 /* summary.c */
 void summary_open(struct judgement *j);

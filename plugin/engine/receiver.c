@@ -297,7 +297,7 @@ void receiver_judge(struct judgement *j) {
         return;
     if (y->state == TCPSTATE_UNKNOWN && j->rst && j->ack && j->segment->seq == 0 && j->segment->window == 0 &&
         !j->alien) { /* 3.10.7.1: it answers what had no ACK, a SYN, whose sender it closes */
-        icmp_note_refusal(j);
+        unseen_note_refusal(j);
         engine_restore(j, j->receiver, TCPSTATE_CLOSED, TCPSTATE_ASSUMED);
         return;
     }

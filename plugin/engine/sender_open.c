@@ -312,7 +312,7 @@ void sender_judge_handshake(struct judgement *j) {
             return; /* an ACK before the SYN,ACK: nobody has acknowledged its SYN */
         engine_move(j, j->sender, TCPSTATE_EVENT_rcv_ack_s, TCPSTATE_PROVED);
         x->ignores_acks = false;
-        icmp_take_back(j);
+        unseen_take_back(j);
         if (!x->synack_acked) {
             j->bridged = true;
             findings_tell(j, TCPSTATE_FINDING_handshake_ack_missing, x->synack_frame, 0, 0);
