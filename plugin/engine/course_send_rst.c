@@ -41,13 +41,29 @@ static bool is_long_gone(const struct sending *t, const struct course_end *y) {
     return true;
 }
 
+/* Is it long ago that y, which sends no text any more, had to acknowledge what of x ends at this number? */
+static bool is_overdue_ack(const struct sending *t, const struct course_end *y, uint32_t number) {
+    int64_t limit_ns = 2 * t->facts->answer_ns[!t->s->direction] + 40 * MS_NS;
+
+    if (!y->fin_sent)
+        return false;
+    for (uint32_t i = t->index; i-- > 0;) {
+        const struct tcpstate_segment *q = &t->facts->segments[i];
+        if (q->direction == t->s->direction && !(q->flags & TCPSTATE_RST) && course_end_of(q) == number)
+            return t->s->time_ns - q->time_ns > limit_ns;
+    }
+    return false;
+}
+
 /* A RST without ACK answers a segment that acknowledges this number: of an end of which nothing is captured. */
 static int cost_of_unseen_ack(const struct sending *t, const struct course_end *y, uint32_t number) {
     if (y->state < TCPSTATE_SYN_RECEIVED)
         return y->has_rcv && number == y->rcv_nxt ? COST_LATE + (is_long_gone(t, y) ? 4 : 2) : COST_UNSEEN;
     if (number == y->rcv_nxt)
         return 0;
-    return seq_before(number, y->rcv_nxt) && y->rcv_nxt - number < 1u << 20 ? COST_LATE + 3 : COST_TIMESTAMP;
+    if (seq_after(number, y->rcv_nxt) || y->rcv_nxt - number >= 1u << 20)
+        return COST_TIMESTAMP;
+    return COST_LATE + 3 + (is_overdue_ack(t, y, number) ? 2 : 0);
 }
 
 /* The same number as the RST before: what it answers has come again. */
