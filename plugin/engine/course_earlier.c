@@ -156,6 +156,8 @@ bool course_was_sent_before(const struct tcpstate_course *c, const struct hypoth
                       s->length > 0 && seq_at_most(course_end_of(s), other->seq)); /* a FIN comes after all text */
         if (newer && clocks && seq_after(s->tsval, other->tsval))
             return false;
+        if (newer && (other->flags & TCPSTATE_ACK) && seq_after(s->ack, other->ack))
+            return false; /* what it had taken once it acknowledges for good */
         if (newer) {
             overtaken = true;
             continue;

@@ -105,13 +105,20 @@ static bool has_sent_text(const struct sending *t, uint32_t number) {
     return false;
 }
 
-/* Has its sender acknowledged the same a moment ago? Nobody repeats what was sent before an ACK of it can have come. */
+/* Has its sender acknowledged the same a moment ago, or twice in less time than a timer runs (RFC 6298 2.4, with the least
+ * that is common)? Nobody repeats what was sent before an ACK of it can have come, and sooner than by a timer but once
+ * (RFC 8985 7.3). */
 static bool acks_again_at_once(const struct sending *t) {
     int64_t least_ns = t->facts->answer_ns[!t->s->direction];
+    unsigned same = 0;
 
-    for (uint32_t i = t->index; i-- > 0 && t->s->time_ns - t->facts->segments[i].time_ns < least_ns;) {
+    for (uint32_t i = t->index; i-- > 0;) {
         const struct tcpstate_segment *q = &t->facts->segments[i];
-        if (q->direction == t->s->direction && (q->flags & TCPSTATE_ACK) && q->ack == t->s->ack)
+        int64_t since_ns = t->s->time_ns - q->time_ns;
+        if (since_ns >= least_ns && since_ns >= 200 * MS_NS)
+            return false;
+        if (q->direction == t->s->direction && (q->flags & TCPSTATE_ACK) && q->ack == t->s->ack &&
+            (since_ns < least_ns || ++same == 2))
             return true;
     }
     return false;
