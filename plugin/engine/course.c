@@ -668,9 +668,9 @@ static void finish(struct tcpstate_course *c) {
             }
             if (course_ack_is_overdue(&h->end[d], end_ns - 200 * MS_NS) || course_fin_is_overdue(&h->end[d], end_ns))
                 h->cost += COST_NO_REPLY;
-            if (h->end[d].unseen && h->end[!d].fin_sent && !h->end[!d].keeps_on &&
-                h->end[d].state != TCPSTATE_TIME_WAIT && h->end[d].state != TCPSTATE_CLOSED &&
-                h->end[d].state != TCPSTATE_LISTEN)
+            bool has_closed = h->end[d].fin_sent && h->end[d].rcv_nxt == h->end[!d].fin + 1;
+            if (h->end[d].unseen && h->end[!d].fin_sent && !h->end[!d].keeps_on && !has_closed &&
+                h->end[d].state != TCPSTATE_CLOSED && h->end[d].state != TCPSTATE_LISTEN)
                 h->cost += COST_SILENT - 1; /* it never closed */
         }
         keep_chain(c, h);

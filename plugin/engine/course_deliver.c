@@ -552,6 +552,13 @@ static bool may_be_too_old(const struct course_end *end, const struct tcpstate_s
            seq_before(s->ack, end->first_seq);
 }
 
+/* An end of which nothing is captured may have sent more than has been acknowledged so far. */
+static bool may_have_sent(const struct course_end *end, const struct tcpstate_segment *s) {
+    return end->unseen && (end->state == TCPSTATE_ESTABLISHED || end->state == TCPSTATE_CLOSE_WAIT) &&
+           (s->flags & TCPSTATE_ACK) && !(s->flags & (TCPSTATE_RST | TCPSTATE_SYN)) && s->seq != course_end_of(s) &&
+           seq_after(s->ack, end->snd_nxt) && s->ack - end->snd_nxt < 1u << 16;
+}
+
 static unsigned react(const struct course_end *end, const struct tcpstate_segment *s,
                       const struct tcpstate_segment *next, struct course_variant variants[COURSE_VARIANTS]) {
     unsigned count = 0;
@@ -587,6 +594,15 @@ static unsigned react(const struct course_end *end, const struct tcpstate_segmen
         v->end = *end;
         v->end.owes_ack = true;
         v->cost = 1;
+    }
+    if (count < COURSE_VARIANTS - 1 && may_have_sent(end, s)) {
+        struct course_variant *v = &variants[count++];
+        struct course_end ahead = *end;
+        ahead.snd_nxt = s->ack;
+        synchronized(&ahead, s, v);
+        v->end.snd_nxt = end->snd_nxt; /* what it was, only its ACKs will tell */
+        v->end.snd_una = end->snd_una;
+        v->cost = 2;
     }
     if (count < COURSE_VARIANTS && answers_as_closed(s, next)) {
         struct course_variant *v = &variants[count++];
