@@ -115,6 +115,18 @@ static bool has_nothing_to_say(const struct sending *t, const struct course_end 
     return false;
 }
 
+/* Both have closed, y has acknowledged the FIN of x, and nothing has followed that FIN for y to answer. */
+static bool has_said_all(const struct sending *t, const struct course_end *x, const struct course_end *y) {
+    if (!x->fin_sent || t->s->seq != x->fin + 1 || (y->state != TCPSTATE_FIN_WAIT_2 && y->state != TCPSTATE_TIME_WAIT))
+        return false;
+    for (uint32_t i = t->index; i-- > 0;) {
+        const struct tcpstate_segment *q = &t->facts->segments[i];
+        if (q->direction == t->s->direction && !(q->flags & TCPSTATE_RST))
+            return (q->flags & TCPSTATE_FIN) && course_end_of(q) == x->fin + 1;
+    }
+    return false;
+}
+
 /* An open end that gives up without a word does so at any time since it was heard last: the less likely the shorter
  * that is. */
 static int cost_of_giving_up_now(const struct sending *t, const struct course_end *x) {
@@ -160,7 +172,7 @@ static void send_rst_to_unseen(struct sending *t, const struct course_end *x, co
     }
     if (s->options & TCPSTATE_OPT_TIMESTAMPS)
         cost += 3;
-    int cost_of_ack = cost_of_unseen_ack(t, y, s->seq);
+    int cost_of_ack = cost_of_unseen_ack(t, y, s->seq) + (closed && has_said_all(t, x, y) ? 3 : 0);
     cost += closed && cost_of_ack > 1 && repeats_rst(t) ? 1 : cost_of_ack;
     if ((x->state == TCPSTATE_SYN_SENT || (x->state == TCPSTATE_SYN_RECEIVED && !x->active_open)) &&
         s->seq != x->snd_nxt)
