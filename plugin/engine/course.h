@@ -80,6 +80,7 @@ struct course_end {
     uint8_t shift;
     bool has_snd, has_rcv, has_peer_fin, fin_sent, active_open, fast_open;
     bool listens, does_not_listen; /* neither: not known */
+    bool has_opened;               /* a connection of its own from this port: seldom does anybody listen there */
     bool app_gone, app_stays;      /* what becomes of data that comes after its FIN; neither: not known */
     bool timestamps, sack, has_ts_recent, has_tsval, has_shift;
     bool owes_ack; /* something has come that must be acknowledged */

@@ -51,6 +51,7 @@ static void forget(struct course_end *end) {
 
 static void close_by(struct course_end *end, enum tcpstate_event event) {
     course_move(end, event);
+    end->has_opened = end->has_opened || end->active_open;
     end->active_open = false; /* it may try the same SYN again, and be another connection */
     forget(end);
 }
@@ -221,6 +222,7 @@ bool course_hear_rst(struct course_end *x, const struct course_end *y) {
 static unsigned listen_or_closed(const struct course_end *end, const struct tcpstate_segment *s,
                                  struct course_variant *v) {
     unsigned count = 0;
+    bool opens = end->unseen && (end->active_open || end->has_opened);
     bool syn = (s->flags & TCPSTATE_SYN) != 0, ack = (s->flags & TCPSTATE_ACK) != 0;
 
     v[0].end = *end;
@@ -253,14 +255,19 @@ static unsigned listen_or_closed(const struct course_end *end, const struct tcps
         e->ts_recent = e->timestamps ? s->tsval : 0;
         e->last_ack = e->rcv_nxt;
         e->right_edge = e->rcv_nxt + 65535;
-        v[count++].cost = 0;
+        v[count++].cost = opens && !end->listens ? 2 : 0;
     }
     if (!end->listens) {
         v[count].end = *end;
         v[count].end.does_not_listen = true;
         v[count].end.state = TCPSTATE_CLOSED;
         answer_with_rst(&v[count].end, s);
-        v[count++].cost = 1;
+        v[count++].cost = opens ? 0 : 1;
+    }
+    if (count == 2 && opens) { /* the likeliest is the first */
+        struct course_variant listening = v[0];
+        v[0] = v[1];
+        v[1] = listening;
     }
     return count;
 }

@@ -155,6 +155,21 @@ int sending_cost_of_unseen_iss(const struct sending *t, const struct course_end 
                : 0;
 }
 
+/* A SYN,ACK agrees only to what its SYN has offered (RFC 7323 2.2, 3.2; RFC 2018 2), and a host offers the same each time:
+ * does this one lack what the one before has agreed to? */
+static bool agrees_to_less(const struct sending *t) {
+    const uint32_t offers = TCPSTATE_OPT_WINDOW_SCALE | TCPSTATE_OPT_SACK_PERMITTED | TCPSTATE_OPT_TIMESTAMPS;
+    const struct tcpstate_segment *s = t->s;
+
+    for (uint32_t i = t->index, seen = 0; i-- > 0 && seen < 400; seen++) {
+        const struct tcpstate_segment *q = &t->facts->segments[i];
+        if (q->direction == s->direction && (q->flags & TCPSTATE_SYN) && (q->flags & TCPSTATE_ACK) &&
+            (q->options & TCPSTATE_OPT_MSS) && q->ack != s->ack)
+            return (q->options & ~s->options & offers) != 0;
+    }
+    return false;
+}
+
 void sending_synack(struct sending *t, const struct course_end *x, const struct course_end *y) {
     const struct tcpstate_segment *s = t->s;
     int cost = sending_cost_of_clock(t, x) + sending_cost_of_replies(x->reply_count);
@@ -168,7 +183,7 @@ void sending_synack(struct sending *t, const struct course_end *x, const struct 
         x->state == TCPSTATE_UNKNOWN || reset) { /* its SYN was not captured */
         cost_of_syn = reset ? COST_UNSEEN - 1 : y->unseen ? 1 : COST_UNSEEN;
         if (y->unseen && !(y->state == TCPSTATE_SYN_SENT && y->iss + 1 == s->ack))
-            cost_of_syn += sending_cost_of_unseen_iss(t, y, s->ack - 1);
+            cost_of_syn += sending_cost_of_unseen_iss(t, y, s->ack - 1) + (agrees_to_less(t) ? COST_TIMESTAMP : 0);
         if (y->state == TCPSTATE_SYN_SENT && y->iss + 1 == s->ack)
             cost_of_syn += COST_NO_REPLY; /* ... or was not thought to have opened anything */
         else if (!(y->state == TCPSTATE_CLOSED || y->state == TCPSTATE_LISTEN || y->state == TCPSTATE_UNKNOWN ||

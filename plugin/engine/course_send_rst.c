@@ -63,6 +63,8 @@ static int cost_of_unseen_ack(const struct sending *t, const struct course_end *
         return 0;
     if (seq_after(number, y->rcv_nxt) || y->rcv_nxt - number >= 1u << 20)
         return COST_TIMESTAMP;
+    if (y->state == TCPSTATE_SYN_RECEIVED)
+        return COST_UNSEEN; /* it has acknowledged nothing before */
     return COST_LATE + 3 + (is_overdue_ack(t, y, number) ? 2 : 0);
 }
 
