@@ -95,6 +95,13 @@ static unsigned find_first_echoes(const struct course_facts *facts, unsigned dir
     return count >= ENOUGH ? count : 0;
 }
 
+/* Does it tell what has arrived last behind a hole: RFC 2018 4? */
+static bool is_newest_range(const struct tcpstate_segment *s) {
+    return s->sack_count > 0 && (s->flags & TCPSTATE_ACK) && seq_after(s->sack[0].right, s->ack) &&
+           !(s->sack_count > 1 && seq_at_least(s->sack[0].left, s->sack[1].left) &&
+             seq_at_most(s->sack[0].right, s->sack[1].right)); /* RFC 2883 4 */
+}
+
 /* How soon that end is heard to answer. What was asked twice tells less: which of the two it answers is not known. */
 static void find_answer_time(struct course_facts *facts, unsigned direction) {
     struct {
@@ -130,6 +137,12 @@ static void find_answer_time(struct course_facts *facts, unsigned direction) {
             unsigned k = (next + n) % 16;
             if (asked[k].time_ns == 0 || asked[k].time_ns < last_ns)
                 continue;
+            if (!rst && is_newest_range(s) && s->sack[0].right == asked[k].end) {
+                if (!asked[k].again)
+                    samples[count++] = s->time_ns - asked[k].time_ns;
+                asked[k].time_ns = 0;
+                break;
+            }
             if (rst ? !ack && asked[k].ack == s->seq : ack && asked[k].end == s->ack) {
                 if (rst && !asked[k].same)
                     resets[reset_count++] = s->time_ns - asked[k].time_ns;
