@@ -575,8 +575,13 @@ static void send_ordinary(struct sending *t, const struct course_end *x, const s
     }
     if (x->state == TCPSTATE_SYN_RECEIVED) {
         struct course_end e = *x;
-        if (x->owes_ack && s->length == 0 && !t->fin && s->ack == x->rcv_nxt) /* a challenge ACK */
+        bool bare = s->length == 0 && !t->fin && s->ack == x->rcv_nxt;
+        /* Has y taken the SYN,ACK, or may it yet? Else the ACK of it was not its own. */
+        bool has_heard = y->unseen || y->state >= TCPSTATE_SYN_SENT || (y->has_rcv && y->irs == x->iss);
+        if (bare && x->owes_ack) /* a challenge ACK */
             send_in_connection(t, x, y, cost + (x->active_open && x->synack_ms == 0 ? COST_UNSEEN : 1));
+        else if (bare && x->has_snd && !has_heard) /* ... to what was not captured */
+            send_in_connection(t, x, y, cost + COST_UNSEEN);
         if (x->fast_open && (s->length > 0 || t->fin) && s->ack == x->rcv_nxt)
             send_in_connection(t, x, y, cost);
         if (!x->has_snd)
@@ -590,7 +595,7 @@ static void send_ordinary(struct sending *t, const struct course_end *x, const s
         if (y->unseen && (y->state < TCPSTATE_SYN_RECEIVED || (y->has_rcv && y->irs != x->iss)))
             return; /* it has not heard of it, or took another number for that of the SYN,ACK */
         if (s->ack == e.rcv_nxt)
-            send_in_connection(t, &e, y, cost + (y->unseen ? 0 : COST_UNSEEN));
+            send_in_connection(t, &e, y, cost + (y->unseen ? 0 : has_heard ? COST_UNSEEN : COST_FORGED));
         else if (seq_after(s->ack, e.rcv_nxt))
             send_knowing_unseen(t, &e, y, cost + 2);
         return;
