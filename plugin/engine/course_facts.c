@@ -102,28 +102,22 @@ static bool is_newest_range(const struct tcpstate_segment *s) {
              seq_at_most(s->sack[0].right, s->sack[1].right)); /* RFC 2883 4 */
 }
 
-/* Without a connection there is nothing to fill window and options: RFC 9293 3.5.2. */
-static bool is_answer(const struct tcpstate_segment *s) {
-    return (s->flags & (TCPSTATE_RST | TCPSTATE_ACK)) == TCPSTATE_RST && s->window == 0 &&
-           !(s->options & TCPSTATE_OPT_TIMESTAMPS);
-}
-
 /* How soon that end answers with RSTs, since it has no connection: each has the number that what it answers acknowledges.
  * Where there are as many of these as of RSTs, the newest belong together. In a longer flight the first RST answers the
  * first of these, unless that had arrived before, and the last RST the last, unless it is a late copy. */
 static unsigned find_resets(const struct course_facts *facts, unsigned direction, int64_t samples[SAMPLES]) {
-    int64_t first_ns = 0, last_ns = 0, from_ns = INT64_MIN, rst_ns = INT64_MIN;
+    int64_t first_ns = 0, last_ns = 0, from_ns = INT64_MIN, rst_ns = 0;
     uint32_t number = 0;
     unsigned count = 0, answered = 0;
 
-    for (uint32_t i = 0; i < facts->count && count + 1 < SAMPLES; i++) {
+    for (uint32_t i = 0; i < facts->count && count + 2 < SAMPLES; i++) {
         const struct tcpstate_segment *s = &facts->segments[i];
         int64_t newest_ns = 0, oldest_ns = 0;
         unsigned asked = 0;
-        if (s->direction != direction || !is_answer(s))
+        if (s->direction != direction || !course_is_refusal(s))
             continue;
-        bool is_late = s->time_ns - rst_ns > 2 * (first_ns > last_ns ? first_ns : last_ns);
-        if (answered > 0 && (s->seq != number || is_late)) { /* of another flight */
+        int64_t longest_ns = first_ns > last_ns ? first_ns : last_ns;
+        if (answered > 0 && (s->seq != number || s->time_ns - rst_ns > 2 * longest_ns)) { /* of another flight */
             if (first_ns != 0)
                 samples[count++] = first_ns < last_ns ? first_ns : last_ns;
             from_ns = s->seq == number ? rst_ns : INT64_MIN; /* by then all had its answer */
@@ -164,6 +158,8 @@ static void find_answer_time(struct course_facts *facts, unsigned direction) {
     } asked[16] = {{0, 0, 0, false}};
     int64_t samples[2 * SAMPLES], resets[SAMPLES], older[SAMPLES], last_ns = INT64_MIN, ambiguous_ns = 0;
     unsigned count = 0, reset_count = 0, older_count = 0, next = 0;
+    uint32_t acked = 0;
+    bool has_acked = false;
 
     for (uint32_t i = 0; i < facts->count && count < SAMPLES && older_count < SAMPLES; i++) {
         const struct tcpstate_segment *s = &facts->segments[i];
@@ -192,6 +188,10 @@ static void find_answer_time(struct course_facts *facts, unsigned direction) {
             bool is_range = is_newest_range(s) && s->sack[0].right == asked[k].end;
             if (asked[k].time_ns == 0 || asked[k].time_ns < last_ns || (!is_range && !(ack && asked[k].end == s->ack)))
                 continue;
+            for (unsigned m = 0; m < 16 && !is_range && has_acked; m++) /* ... or what has filled a hole before it */
+                if (asked[m].time_ns > asked[k].time_ns && seq_after(asked[m].end, acked) &&
+                    seq_at_most(asked[m].end, s->ack))
+                    k = m;
             int64_t took_ns = s->time_ns - asked[k].time_ns;
             if (!is_range && (s->options & TCPSTATE_OPT_TIMESTAMPS) && asked[k].tsval != 0 &&
                 seq_before(s->tsecr, asked[k].tsval))
@@ -202,6 +202,10 @@ static void find_answer_time(struct course_facts *facts, unsigned direction) {
                 ambiguous_ns = took_ns;
             asked[k].time_ns = 0;
             break;
+        }
+        if (ack && !(s->flags & TCPSTATE_SYN) && (!has_acked || seq_after(s->ack, acked))) {
+            acked = s->ack;
+            has_acked = true;
         }
     }
     if (count == 0) {
