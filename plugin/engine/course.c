@@ -312,6 +312,7 @@ static void explore(struct tcpstate_course *c, struct hypothesis h, uint32_t ind
             variants[0].end.late[i] = 0;
             late.end[d] = variants[0].end;
             late.cost += COST_LATE;
+            late.strain_ms += i == 0 && h.end[d].late[1] != 0 ? 1 : 0; /* of two rather the older one first */
             if (!note(c, &late, TAKEN, from, late.end[d].state))
                 return;
             explore(c, late, index, branches - 1, depth + NESTED, hasty);
