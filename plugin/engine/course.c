@@ -293,6 +293,7 @@ static void explore(struct tcpstate_course *c, struct hypothesis h, uint32_t ind
             const int cost = h.cost;
             const uint32_t strain = h.strain_ms;
             int64_t slack_ns = c->facts.is_at[d] ? MS_NS / 2
+                               : answer_ns == 0  ? 20 * MS_NS /* nothing tells how far it is */
                                : is_pure_ack(q)  ? answer_ns / 4 + 2 * MS_NS
                                                  : answer_ns / 2 + 5 * MS_NS;
             if (unseen ? news_ns * 4 > answer_ns * 3 : gap_ns > answer_ns + slack_ns)
@@ -311,6 +312,7 @@ static void explore(struct tcpstate_course *c, struct hypothesis h, uint32_t ind
             variants[0].end.late[i] = 0;
             late.end[d] = variants[0].end;
             late.cost += COST_LATE;
+            late.strain_ms += i == 0 && h.end[d].late[1] != 0 ? 1 : 0; /* of two rather the older one first */
             if (!note(c, &late, TAKEN, from, late.end[d].state))
                 return;
             explore(c, late, index, branches - 1, depth + NESTED, hasty);

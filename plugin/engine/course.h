@@ -137,6 +137,12 @@ static inline uint32_t course_end_of(const struct tcpstate_segment *s) {
     return s->seq + s->length + ((s->flags & TCPSTATE_SYN) ? 1 : 0) + ((s->flags & TCPSTATE_FIN) ? 1 : 0);
 }
 
+/* As one without a connection answers an ACK, with nothing to fill window and options: RFC 9293 3.10.7.1. */
+static inline bool course_is_refusal(const struct tcpstate_segment *s) {
+    return (s->flags & (TCPSTATE_RST | TCPSTATE_ACK)) == TCPSTATE_RST && s->window == 0 &&
+           !(s->options & TCPSTATE_OPT_TIMESTAMPS);
+}
+
 struct course_seed {
     struct course_end end[2]; /* by direction */
     int cost;

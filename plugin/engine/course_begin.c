@@ -285,8 +285,7 @@ static unsigned add_refusing(const struct course_facts *facts, struct line lines
         unsigned client = !s->direction;
         if (is_bare_syn(s))
             return count;
-        if ((s->flags & (TCPSTATE_RST | TCPSTATE_ACK)) != TCPSTATE_RST || s->window != 0 ||
-            (s->options & TCPSTATE_OPT_TIMESTAMPS) || course_is_void(facts, s))
+        if (!course_is_refusal(s) || course_is_void(facts, s))
             continue;
         for (unsigned k = 0; k < counts[client]; k++)
             if (lines[client][k].ack != s->seq)
@@ -307,6 +306,28 @@ static unsigned add_one_ended(const struct course_facts *facts, struct line line
             count = add_pairs(facts, pair, lines[d][i].cost + (count > 0 ? 3 : 0), false, seeds, count);
         }
     return count;
+}
+
+/* A capture that starts with RSTs without ACK: each answers an ACK of its number, so the other end had a connection, and
+ * had received all up to the newest of them. */
+static unsigned add_refused(const struct course_facts *facts, struct course_seed *seeds, unsigned count) {
+    const struct tcpstate_segment *first = &facts->segments[0];
+    struct course_end gone, other;
+
+    memset(&gone, 0, sizeof gone);
+    memset(&other, 0, sizeof other);
+    gone.state = TCPSTATE_CLOSED;
+    other.state = TCPSTATE_ESTABLISHED;
+    other.has_rcv = true;
+    other.rcv_nxt = first->seq;
+    for (uint32_t i = 1;
+         i < facts->count && course_is_refusal(&facts->segments[i]) && facts->segments[i].direction == first->direction;
+         i++)
+        other.rcv_nxt = seq_max(other.rcv_nxt, facts->segments[i].seq);
+    other.last_ack = other.rcv_nxt;
+    other.right_edge = other.rcv_nxt + FAR;
+    other.irs = other.rcv_nxt - (1u << 28);
+    return add_seed(seeds, count, first->direction, &gone, &other, 0);
 }
 
 unsigned course_begin(struct course_facts *facts, struct course_seed seeds[COURSE_SEEDS]) {
@@ -360,6 +381,10 @@ unsigned course_begin(struct course_facts *facts, struct course_seed seeds[COURS
         count = add_refusing(facts, lines, counts, seeds, count);
     else
         count = add_one_ended(facts, lines, counts, seeds, count);
+    if (course_is_refusal(first) && answer != NULL && counts[!first->direction] == 0 && !course_is_void(facts, first)) {
+        seeds[0].cost = 2;
+        count = add_refused(facts, seeds, count);
+    }
     if (has_numbers(first)) /* it starts after the connection: all is late, or somebody else's */
         count = add_seed(seeds, count, 0, &closed, &closed, COST_GONE);
     return count;

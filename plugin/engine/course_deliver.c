@@ -533,6 +533,15 @@ static bool answers_as_closed(const struct tcpstate_segment *s, const struct tcp
     return (next->flags & TCPSTATE_ACK) && next->seq == 0 && next->ack == course_end_of(s);
 }
 
+/* ... a SYN,ACK that answers the SYN `s` with a number of its own as one who listens would. */
+static bool answers_as_listener(const struct course_end *end, const struct tcpstate_segment *s,
+                                const struct tcpstate_segment *next) {
+    return next != NULL && (s->flags & (TCPSTATE_SYN | TCPSTATE_ACK | TCPSTATE_RST)) == TCPSTATE_SYN &&
+           (next->flags & (TCPSTATE_SYN | TCPSTATE_ACK | TCPSTATE_RST)) == (TCPSTATE_SYN | TCPSTATE_ACK) &&
+           next->ack == s->seq + 1 && end->state >= TCPSTATE_ESTABLISHED && end->state != TCPSTATE_TIME_WAIT &&
+           next->seq != end->iss;
+}
+
 int course_cost_of_silence(enum tcpstate_state state) {
     switch (state) {
     case TCPSTATE_FIN_WAIT_2: return COST_SILENT - 3;
@@ -621,6 +630,16 @@ static unsigned react(const struct course_end *end, const struct tcpstate_segmen
         v->end.state = TCPSTATE_CLOSED;
         forget(&v->end);
         answer_with_rst(&v->end, s);
+    }
+    if (count < COURSE_VARIANTS && answers_as_listener(end, s, next)) {
+        struct course_variant listening[2];
+        struct course_end gone = *end;
+        close_by(&gone, TCPSTATE_EVENT_rcv_rst);
+        gone.listens = true;
+        gone.does_not_listen = false;
+        listen_or_closed(&gone, s, listening);
+        variants[count] = listening[0];
+        variants[count++].cost = COST_SILENT + 3; /* also where a FIN was to come, for which it would have waited */
     }
     return count;
 }

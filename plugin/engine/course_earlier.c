@@ -109,6 +109,25 @@ static bool is_older_synack(const struct course_facts *facts, const struct tcpst
            x->has_tsval && seq_before(s->tsval, x->tsval);
 }
 
+/* The RST with which an end has aborted, overtaken by those with which it then answers without a connection. */
+static bool is_abort_of_the_dead(const struct tcpstate_course *c, const struct hypothesis *h, uint32_t index) {
+    const struct tcpstate_segment *s = &c->facts.segments[index];
+    const struct course_end *x = &h->end[s->direction];
+
+    if ((s->flags & (TCPSTATE_SYN | TCPSTATE_RST | TCPSTATE_ACK)) != (TCPSTATE_RST | TCPSTATE_ACK) ||
+        x->state != TCPSTATE_CLOSED || !x->has_snd || !x->has_rcv || s->seq != x->snd_nxt || s->ack != x->rcv_nxt)
+        return false;
+    for (uint32_t e = h->event; e != NO_EVENT; e = event_at(c, e)->parent) {
+        const struct event *event = event_at(c, e);
+        const struct tcpstate_segment *other = &c->facts.segments[event->index];
+        if (event->kind == SENT && other->direction == s->direction)
+            return (other->flags & (TCPSTATE_RST | TCPSTATE_ACK)) == TCPSTATE_RST &&
+                   s->time_ns - other->time_ns < 400 * MS_NS && was_dead(c, e) &&
+                   can_precede(&c->facts, s, other, index);
+    }
+    return false;
+}
+
 bool course_was_sent_before(const struct tcpstate_course *c, const struct hypothesis *h, uint32_t index,
                             uint8_t *state) {
     const struct tcpstate_segment *s = &c->facts.segments[index];
@@ -124,6 +143,10 @@ bool course_was_sent_before(const struct tcpstate_course *c, const struct hypoth
     }
     if (is_older_synack(&c->facts, s, x)) {
         *state = TCPSTATE_SYN_RECEIVED;
+        return true;
+    }
+    if (is_abort_of_the_dead(c, h, index)) {
+        *state = TCPSTATE_CLOSED;
         return true;
     }
     if ((s->flags & (TCPSTATE_SYN | TCPSTATE_RST)) || !(s->flags & TCPSTATE_ACK))

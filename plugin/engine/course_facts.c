@@ -95,62 +95,124 @@ static unsigned find_first_echoes(const struct course_facts *facts, unsigned dir
     return count >= ENOUGH ? count : 0;
 }
 
+/* Does it tell what has arrived last behind a hole: RFC 2018 4? */
+static bool is_newest_range(const struct tcpstate_segment *s) {
+    return s->sack_count > 0 && (s->flags & TCPSTATE_ACK) && seq_after(s->sack[0].right, s->ack) &&
+           !(s->sack_count > 1 && seq_at_least(s->sack[0].left, s->sack[1].left) &&
+             seq_at_most(s->sack[0].right, s->sack[1].right)); /* RFC 2883 4 */
+}
+
+/* How soon that end answers with RSTs, since it has no connection: each has the number that what it answers acknowledges.
+ * Where there are as many of these as of RSTs, the newest belong together. In a longer flight the first RST answers the
+ * first of these, unless that had arrived before, and the last RST the last, unless it is a late copy. */
+static unsigned find_resets(const struct course_facts *facts, unsigned direction, int64_t samples[SAMPLES]) {
+    int64_t first_ns = 0, last_ns = 0, from_ns = INT64_MIN, rst_ns = 0;
+    uint32_t number = 0;
+    unsigned count = 0, answered = 0;
+
+    for (uint32_t i = 0; i < facts->count && count + 2 < SAMPLES; i++) {
+        const struct tcpstate_segment *s = &facts->segments[i];
+        int64_t newest_ns = 0, oldest_ns = 0;
+        unsigned asked = 0;
+        if (s->direction != direction || !course_is_refusal(s))
+            continue;
+        int64_t longest_ns = first_ns > last_ns ? first_ns : last_ns;
+        if (answered > 0 && (s->seq != number || s->time_ns - rst_ns > 2 * longest_ns)) { /* of another flight */
+            if (first_ns != 0)
+                samples[count++] = first_ns < last_ns ? first_ns : last_ns;
+            from_ns = s->seq == number ? rst_ns : INT64_MIN; /* by then all had its answer */
+            first_ns = last_ns = 0;
+            answered = 0;
+        }
+        number = s->seq;
+        rst_ns = s->time_ns;
+        answered++;
+        for (uint32_t k = i; k-- > 0 && i - k < 64 && s->time_ns - facts->segments[k].time_ns < LONGEST_NS;) {
+            const struct tcpstate_segment *q = &facts->segments[k];
+            if (q->time_ns < from_ns)
+                break;
+            if (q->direction == direction || (q->flags & (TCPSTATE_RST | TCPSTATE_ACK)) != TCPSTATE_ACK ||
+                q->ack != s->seq)
+                continue;
+            oldest_ns = s->time_ns - q->time_ns;
+            newest_ns = asked++ == 0 ? oldest_ns : newest_ns;
+        }
+        if (asked < answered)
+            continue;
+        if (asked == answered)
+            samples[count++] = newest_ns;
+        first_ns = answered == 1 ? oldest_ns : first_ns;
+        last_ns = newest_ns > last_ns ? newest_ns : last_ns;
+    }
+    if (first_ns != 0)
+        samples[count++] = first_ns < last_ns ? first_ns : last_ns;
+    return count;
+}
+
 /* How soon that end is heard to answer. What was asked twice tells less: which of the two it answers is not known. */
 static void find_answer_time(struct course_facts *facts, unsigned direction) {
     struct {
-        uint32_t end, ack, tsval;
+        uint32_t end, tsval;
         int64_t time_ns;
-        bool again, same; /* with the same acknowledgment: even a RST does not tell which one it answers */
-    } asked[16] = {{0, 0, 0, 0, false, false}};
+        bool again;
+    } asked[16] = {{0, 0, 0, false}};
     int64_t samples[2 * SAMPLES], resets[SAMPLES], older[SAMPLES], last_ns = INT64_MIN, ambiguous_ns = 0;
     unsigned count = 0, reset_count = 0, older_count = 0, next = 0;
+    uint32_t acked = 0;
+    bool has_acked = false;
 
-    for (uint32_t i = 0; i < facts->count && count < SAMPLES && reset_count < SAMPLES && older_count < SAMPLES; i++) {
+    for (uint32_t i = 0; i < facts->count && count < SAMPLES && older_count < SAMPLES; i++) {
         const struct tcpstate_segment *s = &facts->segments[i];
         bool rst = (s->flags & TCPSTATE_RST) != 0, ack = (s->flags & TCPSTATE_ACK) != 0;
         if (s->direction != direction) {
             if (course_end_of(s) == s->seq || rst)
                 continue;
-            bool again = false, same = false;
+            bool again = false;
             for (unsigned k = 0; k < 16; k++)
                 if (asked[k].time_ns != 0 && asked[k].end == course_end_of(s)) {
                     again = true;
-                    same = same || asked[k].same || asked[k].ack == s->ack;
                     asked[k].time_ns = 0;
                 }
             asked[next % 16].again = again;
-            asked[next % 16].same = same;
             asked[next % 16].end = course_end_of(s);
-            asked[next % 16].ack = s->ack;
             asked[next % 16].tsval = (s->options & TCPSTATE_OPT_TIMESTAMPS) ? s->tsval : 0;
             asked[next++ % 16].time_ns = s->time_ns;
             continue;
         }
+        if (rst) {
+            last_ns = s->time_ns; /* those that were asked before had their answer */
+            continue;
+        }
         for (unsigned n = 0; n < 16; n++) { /* from the oldest */
             unsigned k = (next + n) % 16;
-            if (asked[k].time_ns == 0 || asked[k].time_ns < last_ns)
+            bool is_range = is_newest_range(s) && s->sack[0].right == asked[k].end;
+            if (asked[k].time_ns == 0 || asked[k].time_ns < last_ns || (!is_range && !(ack && asked[k].end == s->ack)))
                 continue;
-            if (rst ? !ack && asked[k].ack == s->seq : ack && asked[k].end == s->ack) {
-                if (rst && !asked[k].same)
-                    resets[reset_count++] = s->time_ns - asked[k].time_ns;
-                else if (!rst && (s->options & TCPSTATE_OPT_TIMESTAMPS) && asked[k].tsval != 0 &&
-                         seq_before(s->tsecr, asked[k].tsval))
-                    older[older_count++] = s->time_ns - asked[k].time_ns; /* perhaps it had not come yet */
-                else if (!rst && !asked[k].again)
-                    samples[count++] = s->time_ns - asked[k].time_ns;
-                else if (ambiguous_ns == 0 || s->time_ns - asked[k].time_ns < ambiguous_ns)
-                    ambiguous_ns = s->time_ns - asked[k].time_ns;
-                asked[k].time_ns = 0;
-                break;
-            }
+            for (unsigned m = 0; m < 16 && !is_range && has_acked; m++) /* ... or what has filled a hole before it */
+                if (asked[m].time_ns > asked[k].time_ns && seq_after(asked[m].end, acked) &&
+                    seq_at_most(asked[m].end, s->ack))
+                    k = m;
+            int64_t took_ns = s->time_ns - asked[k].time_ns;
+            if (!is_range && (s->options & TCPSTATE_OPT_TIMESTAMPS) && asked[k].tsval != 0 &&
+                seq_before(s->tsecr, asked[k].tsval))
+                older[older_count++] = took_ns; /* perhaps it had not come yet */
+            else if (!asked[k].again)
+                samples[count++] = took_ns;
+            else if (!is_range && (ambiguous_ns == 0 || took_ns < ambiguous_ns))
+                ambiguous_ns = took_ns;
+            asked[k].time_ns = 0;
+            break;
         }
-        if (rst)
-            last_ns = s->time_ns; /* those that were asked before had their answer */
+        if (ack && !(s->flags & TCPSTATE_SYN) && (!has_acked || seq_after(s->ack, acked))) {
+            acked = s->ack;
+            has_acked = true;
+        }
     }
     if (count == 0) {
         memcpy(samples, older, older_count * sizeof older[0]);
         count = older_count;
     }
+    reset_count = find_resets(facts, direction, resets);
     if (count < ENOUGH) { /* a RST answers one of many with the same number, and which is not known */
         memcpy(&samples[count], resets, reset_count * sizeof resets[0]);
         count += reset_count;

@@ -149,6 +149,24 @@ static bool acks_again_in_time(const struct sending *t) {
     return false;
 }
 
+/* An ACK that nothing asked for can come at any time. Just when an answer to the last segment of the peer, other than an
+ * ACK, is due, it is more likely that, where all that the peer sent was captured. */
+static int cost_of_coincidence(const struct sending *t) {
+    int64_t answer_ns = t->facts->answer_ns[t->s->direction];
+
+    if (!t->facts->is_at[!t->s->direction] || t->facts->starts_late)
+        return 0;
+    for (uint32_t i = t->index; i-- > 0;) {
+        const struct tcpstate_segment *q = &t->facts->segments[i];
+        int64_t waited_ns = t->s->time_ns - q->time_ns;
+        if (waited_ns > answer_ns * 5 / 4)
+            return 0;
+        if (q->direction != t->s->direction && (course_end_of(q) != q->seq || (q->flags & TCPSTATE_RST)))
+            return waited_ns >= answer_ns * 3 / 4 ? 3 : 0;
+    }
+    return 0;
+}
+
 /* What may an end of which nothing is captured have sent, that draws an ACK? */
 static int cost_of_unseen_reason(const struct sending *t, const struct course_end *x, const struct course_end *y) {
     if (y->state >= TCPSTATE_ESTABLISHED && seq_after(x->rcv_nxt, y->snd_nxt) && acks_again_in_time(t))
@@ -311,7 +329,9 @@ static void send_in_connection(struct sending *t, const struct course_end *x, co
             else
                 cost += COST_TIMESTAMP;
         } else if (!e.owes_ack && e.last_ack == s->ack) {
-            cost += !y->unseen ? COST_NO_REASON : s->sack_count > 0 ? 1 : cost_of_unseen_reason(t, x, y);
+            cost += !y->unseen          ? COST_NO_REASON + cost_of_coincidence(t)
+                    : s->sack_count > 0 ? 1
+                                        : cost_of_unseen_reason(t, x, y);
         }
     } else {
         uint32_t limit = e.fin_sent ? e.fin : end;
@@ -582,8 +602,13 @@ static void send_ordinary(struct sending *t, const struct course_end *x, const s
     }
     if (x->state == TCPSTATE_SYN_RECEIVED) {
         struct course_end e = *x;
-        if (x->owes_ack && s->length == 0 && !t->fin && s->ack == x->rcv_nxt) /* a challenge ACK */
+        bool bare = s->length == 0 && !t->fin && s->ack == x->rcv_nxt;
+        /* Has y taken the SYN,ACK, or may it yet? Else the ACK of it was not its own. */
+        bool has_heard = y->unseen || y->state >= TCPSTATE_SYN_SENT || (y->has_rcv && y->irs == x->iss);
+        if (bare && x->owes_ack) /* a challenge ACK */
             send_in_connection(t, x, y, cost + (x->active_open && x->synack_ms == 0 ? COST_UNSEEN : 1));
+        else if (bare && x->has_snd && !has_heard) /* ... to what was not captured */
+            send_in_connection(t, x, y, cost + COST_UNSEEN);
         if (x->fast_open && (s->length > 0 || t->fin) && s->ack == x->rcv_nxt)
             send_in_connection(t, x, y, cost);
         if (!x->has_snd)
@@ -597,7 +622,7 @@ static void send_ordinary(struct sending *t, const struct course_end *x, const s
         if (y->unseen && (y->state < TCPSTATE_SYN_RECEIVED || (y->has_rcv && y->irs != x->iss)))
             return; /* it has not heard of it, or took another number for that of the SYN,ACK */
         if (s->ack == e.rcv_nxt)
-            send_in_connection(t, &e, y, cost + (y->unseen ? 0 : COST_UNSEEN));
+            send_in_connection(t, &e, y, cost + (y->unseen ? 0 : has_heard ? COST_UNSEEN : COST_FORGED));
         else if (seq_after(s->ack, e.rcv_nxt))
             send_knowing_unseen(t, &e, y, cost + 2);
         return;

@@ -206,7 +206,7 @@ static void send_rst_to_uncaptured(struct sending *t, const struct course_end *x
     if (opens && !t->ack && s->seq != x->snd_nxt)
         sending_add(t, &e, y, cost);
     lose_connection(&e);
-    sending_add(t, &e, y, cost + (silence > COST_SILENT ? silence : COST_SILENT));
+    sending_add(t, &e, y, cost + (opens || silence > COST_SILENT ? silence : COST_SILENT));
 }
 
 void sending_rst(struct sending *t, const struct course_end *x, const struct course_end *y) {

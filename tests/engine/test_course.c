@@ -311,6 +311,48 @@ static void test_resets_of_a_long_flight(void) {
     check(facts.answer_ns[1] == INT64_C(70000000), "the ACKs tell how soon it answers, not the resets");
 }
 
+/* A flight to B after an ACK with the same number that B had taken: the last RST tells how soon it answers, not the
+ * first. One that B never sent, since it has a window, tells nothing. */
+static void test_resets_after_an_ack(bool forged) {
+    handshake();
+    segments[1].flags = S;
+    captured(200, 0, A, 1, 0, 1);
+    for (uint32_t i = 0; i < 5; i++)
+        captured(i == 0 ? 100 : 0, 0, A, 1 + 100 * i, 100, 1);
+    for (uint32_t i = 0; i < 5; i++)
+        captured(i == 0 ? 20 : 0, 1, R, 1, 0, 0);
+    captured(200, 0, A, 501, 0, 5);
+    captured(3, 1, R, 5, 0, 0)->window = forged ? 64240 : 0;
+    struct course_facts facts = {.segments = segments, .count = count};
+    course_find_facts(&facts, &settings);
+    check(facts.answer_ns[1] == (forged ? INT64_C(20000000) : INT64_C(3000000)),
+          "a reset tells how soon its sender answers, also an ACK");
+}
+
+/* Text behind a hole is acknowledged only once that is filled; a SACK tells of each segment that arrives: RFC 2018 4. */
+static void test_ranges_tell_how_soon(bool again) {
+    handshake();
+    segments[1].flags = S; /* it opens as well, and tells no time */
+    captured(200, 0, A, 1, 100, 1);
+    for (uint32_t i = 1; i < 6; i++) {
+        captured(200, 0, A, 1 + 100 * i, 100, 1);
+        if (again)
+            captured(5, 0, A, 1 + 100 * i, 100, 1);
+        struct tcpstate_segment *s = captured(30, 1, A, 1, 0, 1);
+        s->sack_count = 1;
+        s->sack[0].left = isn[0] + 101;
+        s->sack[0].right = isn[0] + 101 + 100 * i;
+    }
+    captured(100, 0, A, 1, 100, 1);
+    captured(100, 1, A, 1, 0, 601);
+    struct course_facts facts = {.segments = segments, .count = count};
+    course_find_facts(&facts, &settings);
+    if (again)
+        check(facts.answer_ns[1] != INT64_C(30000000), "what came twice is not told to have come the second time");
+    else
+        check(facts.answer_ns[1] == INT64_C(30000000), "the SACK tells how soon it answers");
+}
+
 /* Every third segment of a flight is lost, and the one ACK that comes back tells which by its SACK. */
 static void test_many_lost_told_by_sack(void) {
     handshake();
@@ -401,6 +443,10 @@ int main(void) {
     test_syn_with_echo(true);
     test_syn_with_echo(false);
     test_resets_of_a_long_flight();
+    test_resets_after_an_ack(true);
+    test_resets_after_an_ack(false);
+    test_ranges_tell_how_soon(false);
+    test_ranges_tell_how_soon(true);
     test_many_lost_told_by_sack();
     test_gone_after_seven_weeks();
     test_noise();
