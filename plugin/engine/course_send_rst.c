@@ -41,8 +41,20 @@ static bool is_long_gone(const struct sending *t, const struct course_end *y) {
     return true;
 }
 
+/* Does something end there that was captured in its sender's name? */
+static bool follows_captured(const struct sending *t, uint32_t number) {
+    for (uint32_t i = t->index, seen = 0; i-- > 0 && seen < 400; seen++) {
+        const struct tcpstate_segment *q = &t->facts->segments[i];
+        if (q->direction == t->s->direction && course_end_of(q) == number && q->seq != number)
+            return true;
+    }
+    return false;
+}
+
 /* A RST without ACK answers a segment that acknowledges this number: of an end of which nothing is captured. */
 static int cost_of_unseen_ack(const struct sending *t, const struct course_end *y, uint32_t number) {
+    if (y->state < TCPSTATE_SYN_SENT && !y->has_rcv && follows_captured(t, number))
+        return COST_FORGED - 4; /* who has taken nothing acknowledges nothing */
     if (y->state < TCPSTATE_SYN_RECEIVED)
         return y->has_rcv && number == y->rcv_nxt ? COST_LATE + (is_long_gone(t, y) ? 4 : 2) : COST_UNSEEN;
     if (number == y->rcv_nxt)
