@@ -142,6 +142,17 @@ static bool acks_again_in_time(const struct sending *t) {
     return false;
 }
 
+/* Does it echo what an end of which nothing is captured can only have sent when that had this connection no more? Nothing of
+ * another one is in the window, and only of what is there the timestamp is kept: RFC 7323 5.3 R2, R3. */
+static bool echoes_the_dead(const struct sending *t, const struct course_end *x, const struct course_end *y) {
+    int64_t since_ms = (int32_t)(course_ms(course_heard_ns(t->facts, t->s)) - y->gone_ms);
+    int64_t answer_ns = t->facts->answer_ns[!t->s->direction];
+    bool is_gone = y->state < TCPSTATE_SYN_SENT || (y->state == TCPSTATE_SYN_RECEIVED && y->irs != x->iss);
+
+    return y->unseen && is_gone && y->gone_ms != 0 && (t->s->options & TCPSTATE_OPT_TIMESTAMPS) && x->has_ts_recent &&
+           seq_after(t->s->tsecr, x->ts_recent) && answer_ns > 0 && since_ms > answer_ns * 3 / 2 / MS_NS + 5;
+}
+
 /* What may an end of which nothing is captured have sent, that draws an ACK? */
 static int cost_of_unseen_reason(const struct sending *t, const struct course_end *x, const struct course_end *y) {
     if (y->state >= TCPSTATE_ESTABLISHED && seq_after(x->rcv_nxt, y->snd_nxt) && acks_again_in_time(t))
@@ -232,6 +243,8 @@ static void send_in_connection(struct sending *t, const struct course_end *x, co
     int cost_of_fin;
 
     cost += sending_cost_of_sack(t, &e, y);
+    if (echoes_the_dead(t, x, y))
+        cost += COST_FORGED;
     if (!t->fin)
         e.keeps_on = false;
     if (!t->fin && course_fin_is_overdue(x, s->time_ns)) {
