@@ -238,6 +238,10 @@ static bool is_pure_ack(const struct tcpstate_segment *s) {
     return s->length == 0 && (s->flags & (TCPSTATE_ACK | TCPSTATE_SYN | TCPSTATE_FIN | TCPSTATE_RST)) == TCPSTATE_ACK;
 }
 
+static bool is_bare_syn(const struct tcpstate_segment *s) {
+    return (s->flags & (TCPSTATE_SYN | TCPSTATE_RST | TCPSTATE_ACK)) == TCPSTATE_SYN;
+}
+
 /* Does an ACK move `end` to another state: of its SYN,ACK or of its FIN? */
 static bool may_move(const struct course_end *end, const struct tcpstate_segment *ack) {
     return end->state == TCPSTATE_SYN_RECEIVED ||
@@ -427,6 +431,32 @@ static void send_by_others(struct tcpstate_course *c, const struct hypothesis *h
     }
     if (note(c, &other, kind, index, state))
         push(c, &other);
+}
+
+/* A SYN of somebody else, before which the end of which nothing is captured has reset: its own would come as well. */
+static void reset_before_syn(struct tcpstate_course *c, const struct hypothesis *h, uint32_t index, int cost) {
+    const struct tcpstate_segment *s = &c->facts.segments[index];
+    unsigned d = !s->direction;
+    struct hypothesis other = *h;
+
+    if (!is_bare_syn(s) || !c->facts.unseen[d] || h->end[0].state < TCPSTATE_ESTABLISHED ||
+        h->end[1].state < TCPSTATE_ESTABLISHED)
+        return;
+    for (uint32_t at; (at = next_to(&c->facts, d, other.end[d].next, index)) < index; other.end[d].next = at + 1) {
+        struct course_variant variants[COURSE_VARIANTS];
+        const struct tcpstate_segment *q = &c->facts.segments[at];
+        if (s->time_ns - q->time_ns <= c->facts.answer_ns[d])
+            break;
+        if (!course_is_void(&c->facts, q)) {
+            course_deliver(&other.end[d], q, NULL, variants);
+            other.end[d] = variants[0].end;
+            other.cost += variants[0].cost;
+        }
+        if (!note(c, &other, TAKEN, at, other.end[d].state))
+            return;
+    }
+    other.end[0].state = other.end[1].state = TCPSTATE_CLOSED;
+    send_by_others(c, &other, index, SENT_BY_OTHERS, cost + COST_UNSEEN - 1);
 }
 
 /* ---- the chain of events ----------------------------------------------------------------------------------------- */
@@ -622,6 +652,7 @@ static bool judge(struct tcpstate_course *c, uint32_t index) {
             send_by_others(c, h, index, SENT_COPY, cost_of_copy(s, &c->facts.segments[original]));
         send_by_others(c, h, index, SENT_BEFORE, COST_STALE);
         send_by_others(c, h, index, SENT_BY_OTHERS, cost_of_forgery(c, h, index));
+        reset_before_syn(c, h, index, cost_of_forgery(c, h, index));
     }
     if (course_is_void(&c->facts, s)) {
         c->work += c->scratch_count;

@@ -127,6 +127,14 @@ static int cost_of_giving_up_now(const struct sending *t, const struct course_en
     return 0;
 }
 
+/* Should the ACK of its SYN,ACK have come long ago, since the other end has it? */
+static bool waits_too_long(const struct sending *t, const struct course_end *x, const struct course_end *y) {
+    int64_t waited_ms = (int32_t)(course_ms(t->s->time_ns) - x->synack_ms);
+
+    return x->state == TCPSTATE_SYN_RECEIVED && y->state == TCPSTATE_ESTABLISHED &&
+           waited_ms > 3 * t->facts->answer_ns[!t->s->direction] / MS_NS + 50;
+}
+
 /* A RST that answers what was not captured, as all of that end. */
 static void send_rst_to_unseen(struct sending *t, const struct course_end *x, const struct course_end *y) {
     const struct tcpstate_segment *s = t->s;
@@ -160,7 +168,7 @@ static void send_rst_to_unseen(struct sending *t, const struct course_end *x, co
     cost += closed && cost_of_ack > 1 && repeats_rst(t) ? 1 : cost_of_ack;
     if ((x->state == TCPSTATE_SYN_SENT || (x->state == TCPSTATE_SYN_RECEIVED && !x->active_open)) &&
         s->seq != x->snd_nxt)
-        sending_add(t, &e, y, cost - silence); /* the ACK was wrong: it stays */
+        sending_add(t, &e, y, cost - silence + (waits_too_long(t, x, y) ? 1 : 0)); /* the ACK was wrong: it stays */
     if (aborts_on_text(x, y))
         cost -= silence - 1;
     else if (!closed)
