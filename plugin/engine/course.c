@@ -600,6 +600,21 @@ static bool keeps_clock_of_numbers(const struct course_facts *facts, const struc
     return false;
 }
 
+/* Has it the number of a SYN that is captured only later? Nobody else knows that before it is sent (RFC 9293 3.4.1), so
+ * that SYN would have to be late as well. */
+static bool foretells_syn(const struct course_facts *facts, uint32_t index) {
+    const struct tcpstate_segment *s = &facts->segments[index];
+
+    if (!(s->flags & TCPSTATE_SYN))
+        return false;
+    for (uint32_t i = 0; i < facts->count && i < index + 64; i++) {
+        const struct tcpstate_segment *q = &facts->segments[i];
+        if (i != index && q->direction == s->direction && q->seq == s->seq && is_bare_syn(q))
+            return i > index;
+    }
+    return false;
+}
+
 /* Who forges a RST fills in a window, as in any segment; what answers for no connection has none to fill in. And what
  * has arrived out of order only the receiver knows. */
 static int cost_of_forgery(const struct tcpstate_course *c, const struct hypothesis *h, uint32_t index) {
@@ -615,6 +630,8 @@ static int cost_of_forgery(const struct tcpstate_course *c, const struct hypothe
         cost += before > 0 ? 5 : 3;
     if (s->sack_count > 1)
         cost += 6;
+    if (one_sided && foretells_syn(&c->facts, index))
+        cost += COST_STALE;
     if (keeps_clock_of_numbers(&c->facts, &h->end[s->direction], index))
         cost += COST_ODD;
     return cost;
@@ -719,6 +736,7 @@ static bool begin(struct tcpstate_course *c) {
         for (unsigned d = 0; d < 2; d++)
             c->beam[i].end[d].unseen = c->facts.unseen[d];
         c->beam[i].cost = seeds[i].cost;
+        c->beam[i].forgeries = seeds[i].forged ? 1 : 0;
         c->beam[i].event = NO_EVENT;
     }
     return c->beam_count > 0;

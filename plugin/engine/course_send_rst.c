@@ -114,7 +114,8 @@ static bool has_nothing_to_say(const struct sending *t, const struct course_end 
 /* An open end that gives up without a word does so at any time since it was heard last: the less likely the shorter
  * that is. */
 static int cost_of_giving_up_now(const struct sending *t, const struct course_end *x) {
-    if (x->state != TCPSTATE_ESTABLISHED && x->state != TCPSTATE_CLOSE_WAIT)
+    if (x->state != TCPSTATE_ESTABLISHED && x->state != TCPSTATE_CLOSE_WAIT &&
+        !(x->state == TCPSTATE_SYN_RECEIVED && x->active_open))
         return 0;
     for (uint32_t i = t->index; i-- > 0;) {
         const struct tcpstate_segment *q = &t->facts->segments[i];
