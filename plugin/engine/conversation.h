@@ -317,7 +317,12 @@ struct tcpstate_conversation {
         uint8_t direction;
         uint32_t seq, frame, index;
         int64_t time_ns;
-    } ended_syn;     /* that was not captured: an early ICMP error quotes it, perhaps, or a RST answers it */
+    } ended_syn; /* that was not captured: an early ICMP error quotes it, perhaps, or a RST answers it */
+    struct {
+        bool is;
+        uint8_t direction;
+        uint32_t frame, index;
+    } lone_rst;      /* the first of those before the SYN of their sender: nothing else was heard of either end */
     bool listens[2]; /* by direction: it has answered a SYN that it did not ask for */
     struct tcpstate_candidate candidate;
     bool has_stray; /* a segment on a closed connection that does not fit it: is there an answer? */

@@ -238,6 +238,10 @@ static bool is_pure_ack(const struct tcpstate_segment *s) {
     return s->length == 0 && (s->flags & (TCPSTATE_ACK | TCPSTATE_SYN | TCPSTATE_FIN | TCPSTATE_RST)) == TCPSTATE_ACK;
 }
 
+static bool is_bare_syn(const struct tcpstate_segment *s) {
+    return (s->flags & (TCPSTATE_SYN | TCPSTATE_RST | TCPSTATE_ACK)) == TCPSTATE_SYN;
+}
+
 /* Does an ACK move `end` to another state: of its SYN,ACK or of its FIN? */
 static bool may_move(const struct course_end *end, const struct tcpstate_segment *ack) {
     return end->state == TCPSTATE_SYN_RECEIVED ||
@@ -431,6 +435,32 @@ static void send_by_others(struct tcpstate_course *c, const struct hypothesis *h
         push(c, &other);
 }
 
+/* A SYN of somebody else, before which the end of which nothing is captured has reset: its own would come as well. */
+static void reset_before_syn(struct tcpstate_course *c, const struct hypothesis *h, uint32_t index, int cost) {
+    const struct tcpstate_segment *s = &c->facts.segments[index];
+    unsigned d = !s->direction;
+    struct hypothesis other = *h;
+
+    if (!is_bare_syn(s) || !c->facts.unseen[d] || h->end[0].state < TCPSTATE_ESTABLISHED ||
+        h->end[1].state < TCPSTATE_ESTABLISHED)
+        return;
+    for (uint32_t at; (at = next_to(&c->facts, d, other.end[d].next, index)) < index; other.end[d].next = at + 1) {
+        struct course_variant variants[COURSE_VARIANTS];
+        const struct tcpstate_segment *q = &c->facts.segments[at];
+        if (s->time_ns - q->time_ns <= c->facts.answer_ns[d])
+            break;
+        if (!course_is_void(&c->facts, q)) {
+            course_deliver(&other.end[d], q, NULL, variants);
+            other.end[d] = variants[0].end;
+            other.cost += variants[0].cost;
+        }
+        if (!note(c, &other, TAKEN, at, other.end[d].state))
+            return;
+    }
+    other.end[0].state = other.end[1].state = TCPSTATE_CLOSED;
+    send_by_others(c, &other, index, SENT_BY_OTHERS, cost + COST_UNSEEN - 1);
+}
+
 /* ---- the chain of events ----------------------------------------------------------------------------------------- */
 
 /* Moves a chain out of the scratch pool, but for what another survivor has moved already. */
@@ -572,6 +602,21 @@ static bool keeps_clock_of_numbers(const struct course_facts *facts, const struc
     return false;
 }
 
+/* Has it the number of a SYN that is captured only later? Nobody else knows that before it is sent (RFC 9293 3.4.1), so
+ * that SYN would have to be late as well. */
+static bool foretells_syn(const struct course_facts *facts, uint32_t index) {
+    const struct tcpstate_segment *s = &facts->segments[index];
+
+    if (!(s->flags & TCPSTATE_SYN))
+        return false;
+    for (uint32_t i = 0; i < facts->count && i < index + 64; i++) {
+        const struct tcpstate_segment *q = &facts->segments[i];
+        if (i != index && q->direction == s->direction && q->seq == s->seq && is_bare_syn(q))
+            return i > index;
+    }
+    return false;
+}
+
 /* Who forges a RST fills in a window, as in any segment; what answers for no connection has none to fill in. And what
  * has arrived out of order only the receiver knows. */
 static int cost_of_forgery(const struct tcpstate_course *c, const struct hypothesis *h, uint32_t index) {
@@ -587,6 +632,8 @@ static int cost_of_forgery(const struct tcpstate_course *c, const struct hypothe
         cost += before > 0 ? 5 : 3;
     if (s->sack_count > 1)
         cost += 6;
+    if (one_sided && foretells_syn(&c->facts, index))
+        cost += COST_STALE;
     if (keeps_clock_of_numbers(&c->facts, &h->end[s->direction], index))
         cost += COST_ODD;
     return cost;
@@ -624,6 +671,7 @@ static bool judge(struct tcpstate_course *c, uint32_t index) {
             send_by_others(c, h, index, SENT_COPY, cost_of_copy(s, &c->facts.segments[original]));
         send_by_others(c, h, index, SENT_BEFORE, COST_STALE);
         send_by_others(c, h, index, SENT_BY_OTHERS, cost_of_forgery(c, h, index));
+        reset_before_syn(c, h, index, cost_of_forgery(c, h, index));
     }
     if (course_is_void(&c->facts, s)) {
         c->work += c->scratch_count;
@@ -690,6 +738,7 @@ static bool begin(struct tcpstate_course *c) {
         for (unsigned d = 0; d < 2; d++)
             c->beam[i].end[d].unseen = c->facts.unseen[d];
         c->beam[i].cost = seeds[i].cost;
+        c->beam[i].forgeries = seeds[i].forged ? 1 : 0;
         c->beam[i].event = NO_EVENT;
     }
     return c->beam_count > 0;

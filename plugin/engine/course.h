@@ -146,6 +146,7 @@ static inline bool course_is_refusal(const struct tcpstate_segment *s) {
 struct course_seed {
     struct course_end end[2]; /* by direction */
     int cost;
+    bool forged; /* presumes that somebody else has spoken before */
 };
 /* How many of `seeds` there are: none if nothing tells. Notes in `facts` whether the capture starts late. */
 unsigned course_begin(struct course_facts *facts, struct course_seed seeds[COURSE_SEEDS]);

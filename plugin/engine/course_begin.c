@@ -181,6 +181,7 @@ static unsigned add_seed(struct course_seed *seeds, unsigned count, unsigned dir
     seeds[count].end[direction] = *one;
     seeds[count].end[!direction] = *other;
     seeds[count].cost = cost;
+    seeds[count].forged = false;
     return count + 1;
 }
 
@@ -354,6 +355,10 @@ unsigned course_begin(struct course_facts *facts, struct course_seed seeds[COURS
         struct course_end one = make_open(first->seq, first->ack, facts),
                           other = make_open(first->ack - 1, first->seq + 1, facts);
         count = add_seed(seeds, count, first->direction, &one, &other, 8);
+        if (answer == NULL) { /* ... with somebody else, in the name of an end of which nothing is captured */
+            count = add_seed(seeds, count, first->direction, &one, &listens, COST_FORGED);
+            seeds[count - 1].forged = true;
+        }
     }
     for (unsigned d = 0; d < 2; d++)
         counts[d] = find_lines(facts, d, lines[d]);

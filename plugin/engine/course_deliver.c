@@ -352,8 +352,22 @@ static unsigned embryonic(const struct course_end *end, const struct tcpstate_se
         e->owes_ack = true;
         return 1;
     }
-    if (!(s->flags & TCPSTATE_ACK) || !e->has_snd)
+    if (!(s->flags & TCPSTATE_ACK))
         return 1;
+    if (!e->has_snd) { /* its SYN,ACK was not captured: perhaps this one knows the number */
+        if (!e->unseen || e->syn_data > 0)
+            return 1;
+        e = &v[1].end;
+        *e = *end;
+        v[1].cost = 0;
+        e->iss = s->ack - 1;
+        e->snd_una = e->snd_nxt = s->ack;
+        e->has_snd = e->listens = true;
+        note_timestamp(e, s);
+        course_move(e, TCPSTATE_EVENT_rcv_ack_s);
+        take_text(e, s);
+        return 2;
+    }
     v[1].end = *end; /* a full queue, or one that waits for data */
     v[1].cost = end->ignores ? 0 : COST_IGNORED;
     v[1].end.ignores = true;

@@ -90,8 +90,8 @@ static bool can_precede(const struct course_facts *facts, const struct tcpstate_
  * became of that answer tells only the other end. */
 static bool has_sent_synack(const struct tcpstate_course *c, const struct hypothesis *h,
                             const struct tcpstate_segment *syn) {
-    if (c->facts.unseen[!syn->direction])
-        return false;
+    if (c->facts.unseen[!syn->direction] && !h->end[syn->direction].active_open)
+        return false; /* the server of a client of which nothing is captured */
     for (uint32_t e = h->event; e != NO_EVENT; e = event_at(c, e)->parent) {
         const struct tcpstate_segment *s = &c->facts.segments[event_at(c, e)->index];
         if (event_at(c, e)->kind == SENT && s->direction == syn->direction && (s->flags & TCPSTATE_SYN))

@@ -167,6 +167,17 @@ static int cost_of_coincidence(const struct sending *t) {
     return 0;
 }
 
+/* Does it echo what an end of which nothing is captured can only have sent when that had this connection no more? Nothing of
+ * another one is in the window, and only of what is there the timestamp is kept: RFC 7323 5.3 R2, R3. */
+static bool echoes_the_dead(const struct sending *t, const struct course_end *x, const struct course_end *y) {
+    int64_t since_ms = (int32_t)(course_ms(course_heard_ns(t->facts, t->s)) - y->gone_ms);
+    int64_t answer_ns = t->facts->answer_ns[!t->s->direction];
+    bool is_gone = y->state < TCPSTATE_SYN_SENT || (y->state == TCPSTATE_SYN_RECEIVED && y->irs != x->iss);
+
+    return y->unseen && is_gone && y->gone_ms != 0 && (t->s->options & TCPSTATE_OPT_TIMESTAMPS) && x->has_ts_recent &&
+           seq_after(t->s->tsecr, x->ts_recent) && answer_ns > 0 && since_ms > answer_ns * 3 / 2 / MS_NS + 5;
+}
+
 /* What may an end of which nothing is captured have sent, that draws an ACK? */
 static int cost_of_unseen_reason(const struct sending *t, const struct course_end *x, const struct course_end *y) {
     if (y->state >= TCPSTATE_ESTABLISHED && seq_after(x->rcv_nxt, y->snd_nxt) && acks_again_in_time(t))
@@ -257,6 +268,8 @@ static void send_in_connection(struct sending *t, const struct course_end *x, co
     int cost_of_fin;
 
     cost += sending_cost_of_sack(t, &e, y);
+    if (echoes_the_dead(t, x, y))
+        cost += COST_FORGED;
     if (!t->fin)
         e.keeps_on = false;
     if (!t->fin && course_fin_is_overdue(x, s->time_ns)) {
@@ -546,6 +559,28 @@ static bool offers_less_than_synack(const struct sending *t, const struct course
     return false;
 }
 
+/* Has an unseen server taken somebody else's ACK of its SYN,ACK, so that it is ahead of its client? */
+static bool is_established(const struct course_end *client, const struct course_end *server) {
+    return server->unseen && server->state >= TCPSTATE_ESTABLISHED && server->has_rcv && server->irs == client->iss;
+}
+
+/* Was another ACK of the same, captured later, sent before this one, as the clock of both tells? */
+static bool is_after_its_like(const struct sending *t) {
+    const struct tcpstate_segment *s = t->s;
+
+    if (course_end_of(s) != s->seq)
+        return false;
+    for (uint32_t i = t->index + 1; i < t->facts->count && t->facts->segments[i].time_ns - s->time_ns < 200 * MS_NS;
+         i++) {
+        const struct tcpstate_segment *q = &t->facts->segments[i];
+        if (q->direction == s->direction && q->seq == s->seq && q->ack == s->ack && course_end_of(q) == q->seq &&
+            q->flags == s->flags && (q->options & s->options & TCPSTATE_OPT_TIMESTAMPS) &&
+            seq_before(q->tsval, s->tsval))
+            return true;
+    }
+    return false;
+}
+
 static void send_ordinary(struct sending *t, const struct course_end *x, const struct course_end *y) {
     const struct tcpstate_segment *s = t->s;
     int cost;
@@ -568,6 +603,10 @@ static void send_ordinary(struct sending *t, const struct course_end *x, const s
         e.has_ts_recent = e.timestamps;
         e.ts_recent = s->tsecr;
         e.owes_ack = true;
+        if (is_established(x, y) && s->ack != y->iss + 1)
+            return; /* it has taken an ACK of another number */
+        if (y->unseen && is_after_its_like(t))
+            cost += is_established(x, y) && seq_after(y->rcv_nxt, x->snd_nxt) ? 0 : COST_NO_REASON + 1;
         if (y->unseen && y->state < TCPSTATE_SYN_SENT && y->has_rcv && y->irs == x->iss) {
             send_in_connection(t, &e, y, cost); /* it sent its SYN,ACK before the RST came that has closed it */
             cost += COST_LATE;
@@ -594,7 +633,7 @@ static void send_ordinary(struct sending *t, const struct course_end *x, const s
             if (peer.syn_data > 0 && s->seq != x->iss + 1)
                 peer.rcv_nxt = s->seq;
             peer.syn_data = 0;
-        } else if (peer.state != TCPSTATE_SYN_RECEIVED) {
+        } else if (peer.state != TCPSTATE_SYN_RECEIVED && !is_established(x, y)) {
             cost += COST_SILENT;
         }
         send_in_connection(t, &e, &peer, cost + (y->unseen ? 0 : sending_cost_of_question(t, COST_UNSEEN)));

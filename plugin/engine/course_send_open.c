@@ -72,7 +72,7 @@ void sending_syn(struct sending *t, const struct course_end *x, const struct cou
     const struct tcpstate_segment *s = t->s;
     int cost = sending_cost_of_clock(t, x) + sending_cost_of_replies(x->reply_count);
     struct course_sent *v;
-    int looks_old = 0;
+    int looks_odd, looks_old = 0;
     bool again = x->state == TCPSTATE_SYN_SENT && s->seq == x->iss;
 
     if (again) {
@@ -108,23 +108,23 @@ void sending_syn(struct sending *t, const struct course_end *x, const struct cou
     case TCPSTATE_CLOSE_WAIT:
     case TCPSTATE_STATES: cost += COST_SILENT + 3; break;
     }
-    cost += cost_of_syn_options(t, x, COST_TIMESTAMP);
+    looks_odd = cost_of_syn_options(t, x, COST_TIMESTAMP);
     if ((s->options & TCPSTATE_OPT_TIMESTAMPS) && s->tsecr != 0 &&
         !(x->fin_sent && s->seq - x->snd_nxt == FROM_TIME_WAIT &&
           s->tsecr == x->ts_recent)) /* so Linux leaves TIME-WAIT */
-        cost += COST_TIMESTAMP;      /* RFC 7323 3.2: there is nothing to echo yet */
+        looks_odd += COST_TIMESTAMP; /* RFC 7323 3.2: there is nothing to echo yet */
     if (t->fin)
-        cost += COST_MISMATCH;
+        looks_odd += COST_MISMATCH;
     if (x->listens)
         cost += 2;
     if (x->state >= TCPSTATE_SYN_RECEIVED && x->has_snd && seq_at_least(s->seq + 65536, x->snd_nxt) &&
         seq_before(s->seq, x->snd_nxt + 65536))
         looks_old = COST_ODD; /* RFC 9293 3.4.1: its own number would lie elsewhere */
-    cost += looks_old;
+    cost += looks_odd + looks_old;
     if (y->unseen && x->state >= TCPSTATE_SYN_RECEIVED) { /* or a RST of the other end has ended that */
         struct course_end gone = *y;
         gone.state = TCPSTATE_CLOSED;
-        v = sending_add(t, x, &gone, COST_UNSEEN - 1 + looks_old + sending_cost_of_clock(t, x));
+        v = sending_add(t, x, &gone, COST_UNSEEN - 1 + looks_odd + looks_old + sending_cost_of_clock(t, x));
         if (v != NULL)
             open_anew(&v->sender, v, s);
     }

@@ -55,8 +55,20 @@ static bool is_overdue_ack(const struct sending *t, const struct course_end *y, 
     return false;
 }
 
+/* Does something end there that was captured in its sender's name? */
+static bool follows_captured(const struct sending *t, uint32_t number) {
+    for (uint32_t i = t->index, seen = 0; i-- > 0 && seen < 400; seen++) {
+        const struct tcpstate_segment *q = &t->facts->segments[i];
+        if (q->direction == t->s->direction && course_end_of(q) == number && q->seq != number)
+            return true;
+    }
+    return false;
+}
+
 /* A RST without ACK answers a segment that acknowledges this number: of an end of which nothing is captured. */
 static int cost_of_unseen_ack(const struct sending *t, const struct course_end *y, uint32_t number) {
+    if (y->state < TCPSTATE_SYN_SENT && !y->has_rcv && follows_captured(t, number))
+        return COST_FORGED - 4; /* who has taken nothing acknowledges nothing */
     if (y->state < TCPSTATE_SYN_RECEIVED)
         return y->has_rcv && number == y->rcv_nxt ? COST_LATE + (is_long_gone(t, y) ? 4 : 2) : COST_UNSEEN;
     if (number == y->rcv_nxt)
@@ -132,7 +144,8 @@ static bool has_said_all(const struct sending *t, const struct course_end *x, co
 /* An open end that gives up without a word does so at any time since it was heard last: the less likely the shorter
  * that is. */
 static int cost_of_giving_up_now(const struct sending *t, const struct course_end *x) {
-    if (x->state != TCPSTATE_ESTABLISHED && x->state != TCPSTATE_CLOSE_WAIT)
+    if (x->state != TCPSTATE_ESTABLISHED && x->state != TCPSTATE_CLOSE_WAIT &&
+        !(x->state == TCPSTATE_SYN_RECEIVED && x->active_open))
         return 0;
     for (uint32_t i = t->index; i-- > 0;) {
         const struct tcpstate_segment *q = &t->facts->segments[i];
@@ -143,6 +156,14 @@ static int cost_of_giving_up_now(const struct sending *t, const struct course_en
             return since_ns < 100 * MS_NS ? 2 : 1;
     }
     return 0;
+}
+
+/* Should the ACK of its SYN,ACK have come long ago, since the other end has it? */
+static bool waits_too_long(const struct sending *t, const struct course_end *x, const struct course_end *y) {
+    int64_t waited_ms = (int32_t)(course_ms(t->s->time_ns) - x->synack_ms);
+
+    return x->state == TCPSTATE_SYN_RECEIVED && y->state == TCPSTATE_ESTABLISHED &&
+           waited_ms > 3 * t->facts->answer_ns[!t->s->direction] / MS_NS + 50;
 }
 
 /* A RST that answers what was not captured, as all of that end. */
@@ -178,7 +199,7 @@ static void send_rst_to_unseen(struct sending *t, const struct course_end *x, co
     cost += closed && cost_of_ack > 1 && repeats_rst(t) ? 1 : cost_of_ack;
     if ((x->state == TCPSTATE_SYN_SENT || (x->state == TCPSTATE_SYN_RECEIVED && !x->active_open)) &&
         s->seq != x->snd_nxt)
-        sending_add(t, &e, y, cost - silence); /* the ACK was wrong: it stays */
+        sending_add(t, &e, y, cost - silence + (waits_too_long(t, x, y) ? 1 : 0)); /* the ACK was wrong: it stays */
     if (aborts_on_text(x, y))
         cost -= silence - 1;
     else if (!closed)

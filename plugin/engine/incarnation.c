@@ -317,7 +317,9 @@ void incarnation_open(struct judgement *j, enum incarnation how) {
 
     memset(old, 0, sizeof old);
     hindsight_let_stand(conversation);
+    conversation->lone_rst.is = false;
     if (had_old) {
+        unseen_note_lone_rst(j);
         uint8_t client = c->summary.client_direction;
         old[client] = c->end[TCPSTATE_CLIENT];
         old[1 - client] = c->end[TCPSTATE_SERVER];

@@ -150,6 +150,7 @@ bool unseen_ack_is_impossible(const struct judgement *j);
 void unseen_ack_was_false(struct judgement *j);
 void unseen_handshake(struct judgement *j);
 void unseen_fin(struct judgement *j);
+void unseen_rst(struct judgement *j);
 bool unseen_fin_was_octet(struct judgement *j);
 void unseen_last_words(struct judgement *j);
 
@@ -185,6 +186,9 @@ void hindsight_withdraw(struct judgement *j, uint32_t index, enum tcpstate_verdi
 void unseen_end_opening(struct judgement *j, struct tcpstate_endpoint *client);
 /* A RST with ACK and number 0 does the same: it answers a SYN (RFC 9293 3.10.7.1). */
 void unseen_note_refusal(struct judgement *j);
+/* A SYN follows where there were only resets of its sender, x: if it is answered, y had no connection before. */
+void unseen_note_lone_rst(struct judgement *j);
+void unseen_syn_was_answered(struct judgement *j);
 /* y, not captured, has gone on after that. */
 void unseen_take_back(struct judgement *j);
 

@@ -289,6 +289,7 @@ static void in_other_states(struct judgement *j) {
 
 void receiver_judge(struct judgement *j) {
     struct tcpstate_endpoint *y = j->y;
+    bool was_refused = hindsight_says(j, j->index, TCPSTATE_VERDICT_REFUSED);
 
     j->acceptable = TCPSTATE_CANNOT_TELL;
     if (hindsight_says(j, j->index, TCPSTATE_VERDICT_NOT_TAKEN))
@@ -302,12 +303,12 @@ void receiver_judge(struct judgement *j) {
         return;
     }
     if (!y->has_rnxt && j->connection->summary.roles == TCPSTATE_ROLES_GUESS &&
-        (j->alien || (j->rst && j->report->started_connection))) {
+        (j->alien || (j->rst && j->report->started_connection && !was_refused))) {
         if (j->ordinary && j->ack && j->end != j->segment->seq) /* it may be taken later, in its place */
             ranges_add(j->x, j->segment->seq, j->end, j);
         return; /* before any number of y is known nothing tells whether it takes this */
     }
-    if (hindsight_says(j, j->index, TCPSTATE_VERDICT_REFUSED)) { /* y had closed before, without a segment */
+    if (was_refused) { /* y had closed before, without a segment */
         engine_restore(j, j->receiver, TCPSTATE_CLOSED, TCPSTATE_INFERRED);
         return;
     }

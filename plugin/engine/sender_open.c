@@ -287,6 +287,7 @@ void sender_judge_handshake(struct judgement *j) {
             }
             j->bridged = !y->sent_synack;
             if (!y->sent_synack) {
+                unseen_syn_was_answered(j);
                 engine_move(j, j->receiver, TCPSTATE_EVENT_snd_synack, TCPSTATE_INFERRED);
                 y->first_synack_index = j->index;
                 findings_tell(j, TCPSTATE_FINDING_synack_missing, 0, y->iss, 0);

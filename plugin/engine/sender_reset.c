@@ -97,6 +97,7 @@ void sender_judge_rst(struct judgement *j) {
         j->alien = true;
         return;
     }
+    unseen_rst(j);
     bool again = candidate->pending && candidate->direction == s->direction && !j->ack;
     bool refuses_synack = x->state == TCPSTATE_ESTABLISHED && !x->spoke && x->has_iss && s->seq == x->iss + 1;
     if (again && ((candidate->challenged && s->seq == candidate->challenge_ack &&

@@ -352,6 +352,28 @@ static void judge_early_repetition(struct judgement *j) {
             hindsight_note(j, x->ranges[i].index, x->ranges[i].frame, TCPSTATE_VERDICT_NOT_TAKEN);
 }
 
+/* A RST without ACK has the number that what it answers acknowledges (RFC 9293 3.5.2, 3.10.7.1): so much y had taken.
+ * That is less than the FIN of x, or than what x had sent long before it aborted. After a close that was complete it would
+ * answer a copy of something old. */
+void unseen_rst(struct judgement *j) {
+    const struct tcpstate_segment *s = j->segment;
+    const struct tcpstate_endpoint *x = j->x;
+
+    if (j->y->captured || j->ack || s->window != 0 || (s->options & TCPSTATE_OPT_TIMESTAMPS) || !x->has_smax ||
+        !seq_before(s->seq, x->smax) || !numbers_near(s->seq, x->smax))
+        return;
+    if ((x->state == TCPSTATE_FIN_WAIT_1 || x->state == TCPSTATE_FIN_WAIT_2) && !x->fin_inferred &&
+        seq_at_most(s->seq, x->fin))
+        hindsight_note_unacked(j);
+    if (x->state != TCPSTATE_CLOSED || x->undo.cause != TCPSTATE_UNDO_RST_SENT || !x->undo.bears_next)
+        return;
+    for (unsigned i = 0; i < x->range_count; i++) {
+        const struct tcpstate_range *range = &x->ranges[i];
+        if (range->left == s->seq && range->copies == 1 && range->time_ns < x->undo.time_ns - 2 * j->tolerance_ns)
+            hindsight_note(j, range->index, range->frame, TCPSTATE_VERDICT_NOT_TAKEN);
+    }
+}
+
 void unseen_fin(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
 

@@ -46,3 +46,23 @@ void unseen_take_back(struct judgement *j) {
     engine_restore(j, j->receiver, TCPSTATE_ESTABLISHED, TCPSTATE_INFERRED);
     y->undo.cause = TCPSTATE_UNDO_NONE;
 }
+
+void unseen_note_lone_rst(struct judgement *j) {
+    struct tcpstate_conversation *conversation = j->conversation;
+    const struct tcpstate_connection *c = &conversation->current;
+    const struct tcpstate_endpoint *x = j->x, *y = j->y;
+
+    conversation->lone_rst.is = j->syn && !j->ack && x->captured && !x->heard && !y->heard && !y->captured &&
+                                c->summary.roles == TCPSTATE_ROLES_GUESS && !x->sent_syn && !x->sent_synack;
+    conversation->lone_rst.direction = j->segment->direction;
+    conversation->lone_rst.frame = c->first_frame;
+    conversation->lone_rst.index = c->first_index;
+}
+
+/* RFC 9293 3.10.7: only where there is no connection a SYN is answered by a SYN,ACK. */
+void unseen_syn_was_answered(struct judgement *j) {
+    const struct tcpstate_conversation *c = j->conversation;
+
+    if (c->lone_rst.is && c->lone_rst.direction == j->segment->direction)
+        hindsight_note(j, c->lone_rst.index, c->lone_rst.frame, TCPSTATE_VERDICT_REFUSED);
+}
