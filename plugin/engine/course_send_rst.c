@@ -80,14 +80,17 @@ static int cost_of_unseen_ack(const struct sending *t, const struct course_end *
     return COST_LATE + 3 + (is_overdue_ack(t, y, number) ? 2 : 0);
 }
 
-/* The same number as the RST before: what it answers has come again. */
-static bool repeats_rst(const struct sending *t) {
-    for (uint32_t i = t->index; i-- > 0;) {
+/* The same number as the RST before: what it answers has come again, or is of the same flight. */
+static int cost_of_repeated_rst(const struct sending *t, int otherwise) {
+    for (uint32_t i = t->index; otherwise > 1 && i-- > 0;) {
         const struct tcpstate_segment *q = &t->facts->segments[i];
-        if (q->direction == t->s->direction)
-            return (q->flags & TCPSTATE_RST) && !(q->flags & TCPSTATE_ACK) && q->seq == t->s->seq;
+        if (q->direction != t->s->direction)
+            continue;
+        if (!(q->flags & TCPSTATE_RST) || (q->flags & TCPSTATE_ACK) || q->seq != t->s->seq)
+            return otherwise;
+        return t->s->time_ns - q->time_ns < 5 * MS_NS ? 0 : 1;
     }
-    return false;
+    return otherwise;
 }
 
 static void lose_connection(struct course_end *e) {
@@ -144,7 +147,7 @@ static bool has_said_all(const struct sending *t, const struct course_end *x, co
 /* An open end that gives up without a word does so at any time since it was heard last: the less likely the shorter
  * that is. */
 static int cost_of_giving_up_now(const struct sending *t, const struct course_end *x) {
-    if (x->state != TCPSTATE_ESTABLISHED && x->state != TCPSTATE_CLOSE_WAIT &&
+    if (x->state != TCPSTATE_ESTABLISHED && x->state != TCPSTATE_CLOSE_WAIT && x->state != TCPSTATE_SYN_SENT &&
         !(x->state == TCPSTATE_SYN_RECEIVED && x->active_open))
         return 0;
     for (uint32_t i = t->index; i-- > 0;) {
@@ -152,8 +155,11 @@ static int cost_of_giving_up_now(const struct sending *t, const struct course_en
         int64_t since_ns = t->s->time_ns - q->time_ns;
         if (since_ns > 200 * MS_NS)
             break;
-        if (q->direction == t->s->direction && !(q->flags & TCPSTATE_RST) && course_end_of(q) == x->snd_nxt)
-            return since_ns < 100 * MS_NS ? 2 : 1;
+        if (q->direction != t->s->direction)
+            continue;
+        if (x->state == TCPSTATE_SYN_SENT ? (q->flags & TCPSTATE_RST) != 0 /* it has refused a wrong ACK */
+                                          : !(q->flags & TCPSTATE_RST) && course_end_of(q) == x->snd_nxt)
+            return since_ns < MS_NS ? 3 : since_ns < 100 * MS_NS ? 2 : 1;
     }
     return 0;
 }
@@ -195,8 +201,8 @@ static void send_rst_to_unseen(struct sending *t, const struct course_end *x, co
     }
     if (s->options & TCPSTATE_OPT_TIMESTAMPS)
         cost += 3;
-    int cost_of_ack = cost_of_unseen_ack(t, y, s->seq) + (closed && has_said_all(t, x, y) ? 3 : 0);
-    cost += closed && cost_of_ack > 1 && repeats_rst(t) ? 1 : cost_of_ack;
+    int cost_of_ack = cost_of_unseen_ack(t, y, s->seq);
+    cost += closed ? cost_of_repeated_rst(t, cost_of_ack) + (has_said_all(t, x, y) ? 3 : 0) : cost_of_ack;
     if ((x->state == TCPSTATE_SYN_SENT || (x->state == TCPSTATE_SYN_RECEIVED && !x->active_open)) &&
         s->seq != x->snd_nxt)
         sending_add(t, &e, y, cost - silence + (waits_too_long(t, x, y) ? 1 : 0)); /* the ACK was wrong: it stays */
