@@ -215,6 +215,12 @@ static void send_rst_to_unseen(struct sending *t, const struct course_end *x, co
     e.peer_fin = 0;
     e.keeps_on = true;
     sending_add(t, &e, y, cost);
+    if (x->state >= TCPSTATE_ESTABLISHED && y->state >= TCPSTATE_ESTABLISHED && s->seq != y->rcv_nxt &&
+        s->window == 0 &&
+        !(s->options & TCPSTATE_OPT_TIMESTAMPS)) { /* a RST of y has ended it, and somebody else has asked */
+        peer.state = TCPSTATE_CLOSED;
+        sending_add(t, &e, &peer, COST_UNSEEN - 1 + COST_UNSEEN);
+    }
 }
 
 /* A RST as one without a connection sends it, to a segment that was not captured: x has lost its own without a word, or
