@@ -617,6 +617,18 @@ static bool foretells_syn(const struct course_facts *facts, uint32_t index) {
     return false;
 }
 
+/* Does it come just when the challenge ACK is due with which its sender answers a RST that does not fit, RFC 5961 3.2? */
+static bool answers_rst_in_time(const struct course_facts *facts, uint32_t index) {
+    const struct tcpstate_segment *s = &facts->segments[index];
+    int64_t answer_ns = facts->answer_ns[s->direction];
+
+    if (index == 0 || !is_pure_ack(s) || answer_ns == 0)
+        return false;
+    const struct tcpstate_segment *q = &facts->segments[index - 1];
+    return q->direction != s->direction && (q->flags & TCPSTATE_RST) &&
+           llabs(s->time_ns - q->time_ns - answer_ns) < answer_ns / 32;
+}
+
 /* Who forges a RST fills in a window, as in any segment; what answers for no connection has none to fill in. And what
  * has arrived out of order only the receiver knows. */
 static int cost_of_forgery(const struct tcpstate_course *c, const struct hypothesis *h, uint32_t index) {
@@ -634,7 +646,7 @@ static int cost_of_forgery(const struct tcpstate_course *c, const struct hypothe
         cost += 6;
     if (one_sided && foretells_syn(&c->facts, index))
         cost += COST_STALE;
-    if (keeps_clock_of_numbers(&c->facts, &h->end[s->direction], index))
+    if (keeps_clock_of_numbers(&c->facts, &h->end[s->direction], index) || answers_rst_in_time(&c->facts, index))
         cost += COST_ODD;
     return cost;
 }
