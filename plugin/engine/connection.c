@@ -338,6 +338,17 @@ static bool echoes_none_captured(const struct judgement *j) {
     return has_older;
 }
 
+/* It acknowledges one octet of y more, and echoes what is older than that octet as it was captured: x has taken it from
+ * another segment, for what is next in line is echoed. RFC 7323 4.3 */
+static bool echoes_before_octet(const struct judgement *j) {
+    const struct tcpstate_segment *s = j->segment;
+    const struct tcpstate_endpoint *x = j->x, *y = j->y;
+
+    return j->ordinary && (s->options & TCPSTATE_OPT_TIMESTAMPS) && x->acked_index == j->index &&
+           s->ack == x->acked_before + 1 && y->captured && y->has_smax && y->smax == s->ack && y->text_end == s->ack &&
+           capture_timestamps_agreed(j) && seq_before(s->tsecr, y->smax_tsval);
+}
+
 /* May `state`, shown by a transmission of its owner, be called proved? Some states look alike from outside. */
 static bool transmission_proves(const struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
@@ -348,7 +359,7 @@ static bool transmission_proves(const struct judgement *j) {
         return false;
     if (j->syn) {
         enum tcpstate_state shown = (enum tcpstate_state)(j->has_shown ? j->shown : x->state);
-        if (j->conversation->has_previous && !(j->segment->options & TCPSTATE_OPT_MSS))
+        if ((j->conversation->has_previous || x->heard || y->heard) && !(j->segment->options & TCPSTATE_OPT_MSS))
             return false; /* the stacks send it always; who forges often does not */
         if (!j->ack)
             return shown == TCPSTATE_SYN_SENT;
@@ -411,7 +422,7 @@ static void note_doubts(struct judgement *j) {
 
 /* What x has perhaps taken and nobody captured. */
 static void note_taken_unseen(struct judgement *j) {
-    bool echoes = echoes_none_captured(j);
+    bool echoes = echoes_none_captured(j) || echoes_before_octet(j);
 
     j->report->tells_of_unseen = echoes || has_octet_twice(j);
     j->x->took_unseen = j->x->took_unseen || echoes;

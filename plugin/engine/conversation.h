@@ -163,6 +163,7 @@ struct tcpstate_endpoint {
     bool has_acked, has_rnxt, has_redge, peer_fin_taken;
     uint32_t acked;                    /* highest number it acknowledged */
     uint32_t acked_frame, acked_index; /* ... and the first segment that did, after the handshake */
+    uint32_t acked_before;             /* what it had acknowledged before that */
     uint8_t lower_acks;                /* segments since that acknowledge less, though sent later */
     uint8_t acks_alike;                /* ... and the same */
     int64_t acked_ns;

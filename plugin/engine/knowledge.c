@@ -121,6 +121,7 @@ void knowledge_rebase(struct judgement *j) {
             x->acked_frame = s->frame;
             x->acked_index = j->index;
             x->acked_ns = s->time_ns;
+            x->acked_before = x->acked;
             x->acks_alike = 0;
         }
         x->acked = s->ack;
