@@ -238,10 +238,6 @@ static bool is_pure_ack(const struct tcpstate_segment *s) {
     return s->length == 0 && (s->flags & (TCPSTATE_ACK | TCPSTATE_SYN | TCPSTATE_FIN | TCPSTATE_RST)) == TCPSTATE_ACK;
 }
 
-static bool is_bare_syn(const struct tcpstate_segment *s) {
-    return (s->flags & (TCPSTATE_SYN | TCPSTATE_RST | TCPSTATE_ACK)) == TCPSTATE_SYN;
-}
-
 /* Does an ACK move `end` to another state: of its SYN,ACK or of its FIN? */
 static bool may_move(const struct course_end *end, const struct tcpstate_segment *ack) {
     return end->state == TCPSTATE_SYN_RECEIVED ||
@@ -441,7 +437,7 @@ static void reset_before_syn(struct tcpstate_course *c, const struct hypothesis 
     unsigned d = !s->direction;
     struct hypothesis other = *h;
 
-    if (!is_bare_syn(s) || !c->facts.unseen[d] || h->end[0].state < TCPSTATE_ESTABLISHED ||
+    if (!course_is_bare_syn(s) || !c->facts.unseen[d] || h->end[0].state < TCPSTATE_ESTABLISHED ||
         h->end[1].state < TCPSTATE_ESTABLISHED)
         return;
     for (uint32_t at; (at = next_to(&c->facts, d, other.end[d].next, index)) < index; other.end[d].next = at + 1) {
@@ -611,7 +607,7 @@ static bool foretells_syn(const struct course_facts *facts, uint32_t index) {
         return false;
     for (uint32_t i = 0; i < facts->count && i < index + 64; i++) {
         const struct tcpstate_segment *q = &facts->segments[i];
-        if (i != index && q->direction == s->direction && q->seq == s->seq && is_bare_syn(q))
+        if (i != index && q->direction == s->direction && q->seq == s->seq && course_is_bare_syn(q))
             return i > index;
     }
     return false;

@@ -137,6 +137,11 @@ static inline uint32_t course_end_of(const struct tcpstate_segment *s) {
     return s->seq + s->length + ((s->flags & TCPSTATE_SYN) ? 1 : 0) + ((s->flags & TCPSTATE_FIN) ? 1 : 0);
 }
 
+/* With which a connection is opened actively: RFC 9293 3.10.1. */
+static inline bool course_is_bare_syn(const struct tcpstate_segment *s) {
+    return (s->flags & (TCPSTATE_SYN | TCPSTATE_RST | TCPSTATE_ACK)) == TCPSTATE_SYN;
+}
+
 /* As one without a connection answers an ACK, with nothing to fill window and options: RFC 9293 3.10.7.1. */
 static inline bool course_is_refusal(const struct tcpstate_segment *s) {
     return (s->flags & (TCPSTATE_RST | TCPSTATE_ACK)) == TCPSTATE_RST && s->window == 0 &&

@@ -25,10 +25,6 @@ struct line {
     bool has_echo, fin;
 };
 
-static bool is_bare_syn(const struct tcpstate_segment *s) {
-    return (s->flags & (TCPSTATE_SYN | TCPSTATE_RST | TCPSTATE_ACK)) == TCPSTATE_SYN;
-}
-
 static bool has_numbers(const struct tcpstate_segment *s) {
     return (s->flags & (TCPSTATE_SYN | TCPSTATE_RST | TCPSTATE_ACK)) == TCPSTATE_ACK;
 }
@@ -215,7 +211,8 @@ static bool fit(const struct line *one, const struct line *other) {
 /* A SYN among the first segments: what was captured before it may be somebody else's, or of a connection that is gone. */
 static const struct tcpstate_segment *early_syn(const struct course_facts *facts) {
     for (uint32_t i = 0; i < facts->count && i < 2 * LOOKED; i++)
-        if (is_bare_syn(&facts->segments[i]) && (!facts->mss || (facts->segments[i].options & TCPSTATE_OPT_MSS)) &&
+        if (course_is_bare_syn(&facts->segments[i]) &&
+            (!facts->mss || (facts->segments[i].options & TCPSTATE_OPT_MSS)) &&
             !course_is_void(facts, &facts->segments[i]))
             return &facts->segments[i];
     return NULL;
@@ -264,7 +261,7 @@ static unsigned add_repeated_synack(const struct course_facts *facts, struct lin
     for (uint32_t i = 1; i < facts->count && i < 2 * LOOKED; i++) {
         const struct tcpstate_segment *s = &facts->segments[i];
         unsigned client = !s->direction;
-        if (is_bare_syn(s))
+        if (course_is_bare_syn(s))
             return count;
         if ((s->flags & (TCPSTATE_SYN | TCPSTATE_ACK | TCPSTATE_RST | TCPSTATE_FIN)) != (TCPSTATE_SYN | TCPSTATE_ACK) ||
             course_is_void(facts, s))
@@ -284,7 +281,7 @@ static unsigned add_refusing(const struct course_facts *facts, struct line lines
     for (uint32_t i = 0; i < facts->count && i < LOOKED; i++) {
         const struct tcpstate_segment *s = &facts->segments[i];
         unsigned client = !s->direction;
-        if (is_bare_syn(s))
+        if (course_is_bare_syn(s))
             return count;
         if (!course_is_refusal(s) || course_is_void(facts, s))
             continue;
@@ -345,13 +342,13 @@ unsigned course_begin(struct course_facts *facts, struct course_seed seeds[COURS
     listens.state = TCPSTATE_LISTEN;
     if (opens || !has_numbers(first))
         count = add_seed(seeds, count, first->direction, &closed, &listens, 0);
-    if (is_bare_syn(first) && (!facts->mss || (first->options & TCPSTATE_OPT_MSS)) &&
+    if (course_is_bare_syn(first) && (!facts->mss || (first->options & TCPSTATE_OPT_MSS)) &&
         (answer == NULL || (answer->flags & (TCPSTATE_SYN | TCPSTATE_RST)) || answers_syn(answer, first)))
         return count;
-    facts->starts_late = !is_bare_syn(first);
+    facts->starts_late = !course_is_bare_syn(first);
     if (count == 0 && syn != NULL)
         count = add_seed(seeds, count, syn->direction, &closed, &listens, 3);
-    if (opens && !is_bare_syn(first)) { /* RFC 9293 figure 7 */
+    if (opens && !course_is_bare_syn(first)) { /* RFC 9293 figure 7 */
         struct course_end one = make_open(first->seq, first->ack, facts),
                           other = make_open(first->ack - 1, first->seq + 1, facts);
         count = add_seed(seeds, count, first->direction, &one, &other, 8);

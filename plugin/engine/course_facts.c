@@ -344,10 +344,6 @@ static void find_checksums(struct course_facts *facts, unsigned direction, bool 
     facts->trusts_checksum[direction] = ignore_bad && (bad < 3 || bad * 4 < all); /* else they are offloaded */
 }
 
-static bool is_bare_syn(const struct tcpstate_segment *s) {
-    return (s->flags & (TCPSTATE_SYN | TCPSTATE_RST | TCPSTATE_ACK)) == TCPSTATE_SYN;
-}
-
 /* Does the other end acknowledge this SYN, or its sender go on from it? */
 static bool is_taken_up(const struct course_facts *facts, uint32_t index) {
     const struct tcpstate_segment *syn = &facts->segments[index];
@@ -367,10 +363,10 @@ static bool is_taken_up(const struct course_facts *facts, uint32_t index) {
 static bool sends_no_mss(const struct course_facts *facts) {
     bool speaks = false;
 
-    if (!is_bare_syn(&facts->segments[0]))
+    if (!course_is_bare_syn(&facts->segments[0]))
         return false;
     for (uint32_t i = 0; i < facts->count; i++) {
-        if (is_bare_syn(&facts->segments[i]) && is_taken_up(facts, i))
+        if (course_is_bare_syn(&facts->segments[i]) && is_taken_up(facts, i))
             return true;
         speaks = speaks || !(facts->segments[i].flags & (TCPSTATE_SYN | TCPSTATE_RST));
     }
