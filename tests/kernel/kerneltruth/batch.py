@@ -24,11 +24,11 @@ def read_pcap(path):
     return frames
 
 
-def merge(captures, out):
-    """Writes one capture of all; returns the number of frames of each."""
+def merge(captures, out, lengths=None):
+    """Writes one capture of all, or of the first `lengths` frames of each; returns the number of frames of each."""
     frames, counts, now = [], [], 10**18
     for number, path in enumerate(captures, 1):
-        own = read_pcap(path)
+        own = read_pcap(path)[:lengths[number - 1] if lengths else None]
         counts.append(len(own))
         first = own[0][0] if own else 0
         frames += [(now + time_ns - first, readdress(raw, number)) for time_ns, raw in own]

@@ -16,6 +16,7 @@ class Miss:
     certainty: str
     settled: str
     contradicted_in: str
+    then: str = ""          # settled, had the capture ended with this frame: moment.py
 
 
 @dataclass
@@ -112,8 +113,17 @@ def judge(capture, frames, expert, once, also):
     return result
 
 
+def is_right(state, truth):
+    return state in truth.split("|")
+
+
+def end_of(shown, endpoint):
+    """"client" or "server", as which the endpoint is shown; None if it is not."""
+    return next((end for end in ("client", "server") if shown.get(f"tcpstate.{end}") == endpoint), None)
+
+
 def count(result, shown, frame, role, endpoint, truth):
-    end = next((e for e in ("client", "server") if shown.get(f"tcpstate.{e}") == endpoint), None)
+    end = end_of(shown, endpoint)
     state, certainty, settled = (shown[f"tcpstate.{end}.{what}.name"] for what in ("state", "certainty", "settled")) \
         if end else ("", "unknown", "")
     right = truth.split("|")

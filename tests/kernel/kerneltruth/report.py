@@ -1,6 +1,6 @@
 """The tables that a person reads."""
 
-from . import story
+from . import moment, story
 from .judge import is_innocent
 
 COUNTS = ("rows", "first_right", "settled_right", "proved_wrong", "assumed_wrong", "inferred_wrong", "unknown")
@@ -53,11 +53,31 @@ def by_group(results, title, key, limit=None):
 
 
 def misses(results):
-    print("\ncapture\tframe\tendpoint\trole\ttruth\tshown\tcertainty\tsettled\tcontradicted in")
+    print("\ncapture\tframe\tendpoint\trole\ttruth\tshown\tcertainty\tsettled\tcontradicted in\tsettled then")
     for result in sorted(results, key=lambda r: (-len(r.misses), r.name)):
         for m in result.misses:
             print(f"{result.name}\t{m.frame}\t{m.endpoint}\t{m.role}\t{m.truth}\t{m.shown}\t{m.certainty}\t{m.settled}"
-                  f"\t{m.contradicted_in}")
+                  f"\t{m.contradicted_in}\t{m.then}")
+
+
+def moments(results, limit):
+    """What the first pass misses, by whether it could have known."""
+    def line(name, members):
+        kinds = [moment.kind(m) for r in members for m in r.misses if moment.is_first(m)]
+        return f"{name[:43]:44}{len(kinds):10}" + "".join(f"{kinds.count(kind):12}" for kind in moment.KINDS)
+
+    def could_know(members):
+        return sum(moment.kind(m) == "could-know" for r in members for m in r.misses if moment.is_first(m))
+
+    print(f"\n{'what the first pass misses':44}{'misses':>10}" + "".join(f"{kind:>12}" for kind in moment.KINDS))
+    for category, members in sorted(_groups(results, lambda r: r.category).items()):
+        print(line(category, members))
+    print(line("all", results))
+    groups = sorted(_groups(results, lambda r: r.scenario).items(), key=lambda item: (-could_know(item[1]), item[0]))
+    print("by scenario, worst first")
+    for name, members in groups[:limit]:
+        print(line(name, members))
+    return could_know(results)
 
 
 def _innocent_warnings(results):

@@ -60,11 +60,11 @@ class Runner:
         """(frames, expert): frame number -> dict of the fields; the Errors and Warnings of tcpstate."""
         return self._parse(self._tshark(capture, passes))
 
-    def read_batch(self, captures, passes=2, want_expert=True):
-        """The same for many captures in one run of tshark, in order.  Expert items do not tell their frame: if wanted,
-        captures with anything that could be one are read again alone."""
+    def read_batch(self, captures, passes=2, want_expert=True, lengths=None):
+        """The same for many captures, or for the first `lengths` frames of each, in one run of tshark, in order.  Expert
+        items do not tell their frame: if wanted, captures with anything that could be one are read again alone."""
         with tempfile.NamedTemporaryFile(suffix=".pcap", dir=self.home) as merged:
-            counts = batch.merge(captures, merged.name)
+            counts = batch.merge(captures, merged.name, lengths)
             os.chmod(merged.name, 0o644)
             frames, expert = self._parse(self._tshark(merged.name, passes))
         found, first = [], 1
