@@ -17,6 +17,8 @@
 #include <assert.h>
 #include <string.h>
 
+enum { SILENT_MS = 1000 };
+
 static void note_event(struct tcpstate_end_report *end, enum tcpstate_event event) {
     if (end->event_count < sizeof end->events)
         end->events[end->event_count++] = (uint8_t)event;
@@ -178,10 +180,23 @@ static void deny_lone_end(struct judgement *j) {
     pick_up(j);
 }
 
-/* A capture that started with a FIN: the other end's FIN or data later tells which end closed first. */
+/* Had x, whose pure ACK this is, sent nothing for long before the FIN of y came? By its own clock (RFC 7323 5.4, a tick of
+ * a millisecond or more) since what the FIN echoes. Were that its FIN, y would have been in CLOSE-WAIT for as long: most
+ * that learn of an end close soon. */
+static bool was_silent_before_fin(const struct judgement *j) {
+    const struct tcpstate_segment *s = j->segment;
+    const struct tcpstate_endpoint *y = j->y;
+
+    if (!j->pure_ack || j->alien || s->ack != y->fin + 1 || !(s->options & TCPSTATE_OPT_TIMESTAMPS) ||
+        y->fin_tsecr == 0)
+        return false;
+    return seq_distance(s->tsval, y->fin_tsecr) - (s->time_ns - y->fin_ns) / 1000000 >= SILENT_MS;
+}
+
+/* A capture that started with a FIN: the other end's FIN or data later tells which end closed first, or its silence. */
 static void resolve_unknown(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
-    bool more = j->ordinary && j->ack && !j->stale && (j->segment->length > 0 || j->fin);
+    bool more = j->ordinary && j->ack && !j->stale && (j->segment->length > 0 || j->fin || was_silent_before_fin(j));
 
     if (x->state == TCPSTATE_UNKNOWN && j->ordinary && j->ack && !j->fin && !y->has_fin && !y->has_wire_fin &&
         !x->has_fin) { /* after a lone RST that closed nothing */
