@@ -149,6 +149,12 @@ static unsigned find_resets(const struct course_facts *facts, unsigned direction
     return count;
 }
 
+/* The eighth, from the quickest: few are too quick to be true. */
+static int64_t quick_of(int64_t *samples, unsigned count) {
+    qsort(samples, count, sizeof samples[0], compare_int64);
+    return samples[count / 8];
+}
+
 /* How soon that end is heard to answer. What was asked twice tells less: which of the two it answers is not known. */
 static void find_answer_time(struct course_facts *facts, unsigned direction) {
     struct {
@@ -156,7 +162,8 @@ static void find_answer_time(struct course_facts *facts, unsigned direction) {
         int64_t time_ns;
         bool again;
     } asked[16] = {{0, 0, 0, false}};
-    int64_t samples[2 * SAMPLES], resets[SAMPLES], older[SAMPLES], last_ns = INT64_MIN, ambiguous_ns = 0;
+    int64_t samples[2 * SAMPLES], resets[SAMPLES], older[SAMPLES], echoes[SAMPLES], last_ns = INT64_MIN,
+                                                                                    ambiguous_ns = 0;
     unsigned count = 0, reset_count = 0, older_count = 0, next = 0;
     uint32_t acked = 0;
     bool has_acked = false;
@@ -217,12 +224,13 @@ static void find_answer_time(struct course_facts *facts, unsigned direction) {
         memcpy(&samples[count], resets, reset_count * sizeof resets[0]);
         count += reset_count;
     }
-    if (count == 0)
-        count = find_first_echoes(facts, direction, samples);
-    if (count == 0)
+    unsigned echo_count = find_first_echoes(facts, direction, echoes);
+    if (count == 0 && echo_count == 0)
         samples[count++] = ambiguous_ns;
-    qsort(samples, count, sizeof samples[0], compare_int64);
-    facts->answer_ns[direction] = samples[count / 8] < LONGEST_NS ? samples[count / 8] : LONGEST_NS;
+    int64_t answer_ns = count > 0 ? quick_of(samples, count) : LONGEST_NS;
+    int64_t echo_ns = echo_count > 0 ? quick_of(echoes, echo_count) : LONGEST_NS;
+    answer_ns = answer_ns < echo_ns ? answer_ns : echo_ns; /* the echo is an answer as well */
+    facts->answer_ns[direction] = answer_ns < LONGEST_NS ? answer_ns : LONGEST_NS;
 }
 
 /* Where nothing of that end was captured, the timestamps that the other echoes tell when its newest segment arrived, if

@@ -353,6 +353,32 @@ static void test_ranges_tell_how_soon(bool again) {
         check(facts.answer_ns[1] == INT64_C(30000000), "the SACK tells how soon it answers");
 }
 
+static void stamp(struct tcpstate_segment *s, uint32_t echo) {
+    s->options |= TCPSTATE_OPT_TIMESTAMPS;
+    s->tsval = (uint32_t)now_ms;
+    s->tsecr = echo;
+}
+
+/* The ACK of the handshake was lost, and A sends its first text half a second later. It has nothing else to answer, but
+ * it echoes the ACKs of its text: RFC 7323 4.3. */
+static void test_echoes_tell_how_soon(void) {
+    uint32_t echo;
+
+    count = 0;
+    now_ms = 1000;
+    stamp(captured(0, 0, S, 0, 0, 0), 0);
+    stamp(captured(10, 1, S | A, 0, 0, 1), 1000);
+    stamp(captured(577, 0, P | A, 1, 100, 1), 1010);
+    for (uint32_t i = 1; i < 6; i++) {
+        stamp(captured(1, 1, A, 1, 0, 1 + 100 * i), (uint32_t)now_ms);
+        echo = (uint32_t)now_ms;
+        stamp(captured(25, 0, P | A, 1 + 100 * i, 100, 1), echo);
+    }
+    struct course_facts facts = {.segments = segments, .count = count};
+    course_find_facts(&facts, &settings);
+    check(facts.answer_ns[0] == INT64_C(25000000), "the echoes tell how soon it answers");
+}
+
 /* Every third segment of a flight is lost, and the one ACK that comes back tells which by its SACK. */
 static void test_many_lost_told_by_sack(void) {
     handshake();
@@ -447,6 +473,7 @@ int main(void) {
     test_resets_after_an_ack(false);
     test_ranges_tell_how_soon(false);
     test_ranges_tell_how_soon(true);
+    test_echoes_tell_how_soon();
     test_many_lost_told_by_sack();
     test_gone_after_seven_weeks();
     test_noise();
