@@ -542,18 +542,24 @@ static void tell(const struct tcpstate_course *c, uint32_t event, struct tcpstat
     }
 }
 
+/* Those of a kind stand for each other: the ends are in the same states, and as many segments were forged. Of one
+ * direction too little tells against a forgery, so there it makes no kind. */
+static unsigned forgeries_of_kind(const struct tcpstate_course *c, const struct hypothesis *h) {
+    return c->facts.unseen[0] || c->facts.unseen[1] ? 0 : h->forgeries;
+}
+
 static void choose(struct tcpstate_course *c, uint32_t index) {
     unsigned kept = 0, room = c->facts.starts_late && index < EARLY ? COURSE_SEEDS : BEAM;
 
     qsort(c->candidates, c->candidate_count, sizeof c->candidates[0], compare_cost);
     memset(c->is_kept, 0, sizeof c->is_kept);
     for (unsigned same = SAME; same <= room; same += room - SAME) { /* first some of every kind */
-        unsigned in_states[TCPSTATE_STATES][TCPSTATE_STATES] = {{0}};
+        unsigned of_kind[TCPSTATE_STATES][TCPSTATE_STATES][MOST_FORGERIES + 1] = {{{0}}};
         for (unsigned i = 0; i < c->candidate_count && kept < room; i++) {
             const struct hypothesis *h = &c->candidates[i];
             if (h->cost > c->candidates[0].cost + MARGIN)
                 break;
-            if (c->is_kept[i] || ++in_states[h->end[0].state][h->end[1].state] > same)
+            if (c->is_kept[i] || ++of_kind[h->end[0].state][h->end[1].state][forgeries_of_kind(c, h)] > same)
                 continue;
             uint32_t core = hash_of_core(h);
             unsigned alike = 0;
