@@ -7,6 +7,7 @@
  *   course.c           the search for the likeliest course
  *   course_earlier.c   what was sent earlier than it was captured
  *   course_begin.c     what the endpoints can have been when the capture started
+ *   course_forgery.c   what speaks against a forgery, or a copy
  *   course_facts.c     what the whole tells about clocks and distances
  *   course_deliver.c   what a delivery does to an endpoint, and what it must answer
  *   course_outcome.c   what became of a connection
@@ -135,6 +136,10 @@ static inline bool course_is_void(const struct course_facts *facts, const struct
 
 static inline uint32_t course_end_of(const struct tcpstate_segment *s) {
     return s->seq + s->length + ((s->flags & TCPSTATE_SYN) ? 1 : 0) + ((s->flags & TCPSTATE_FIN) ? 1 : 0);
+}
+
+static inline bool course_is_pure_ack(const struct tcpstate_segment *s) {
+    return s->length == 0 && (s->flags & (TCPSTATE_ACK | TCPSTATE_SYN | TCPSTATE_FIN | TCPSTATE_RST)) == TCPSTATE_ACK;
 }
 
 /* With which a connection is opened actively: RFC 9293 3.10.1. */

@@ -70,4 +70,10 @@ uint32_t course_original_of(const struct course_facts *facts, uint32_t index);
 bool course_was_sent_before(const struct tcpstate_course *c, const struct hypothesis *h, uint32_t index,
                             uint8_t *state);
 
+/* How rare it is that somebody else has sent segment `index` in the name of its sender, as `h` knows that. */
+int course_cost_of_forgery(const struct tcpstate_course *c, const struct hypothesis *h, uint32_t index);
+
+/* ... that the path has copied it. */
+int course_cost_of_copy(const struct tcpstate_segment *s, const struct tcpstate_segment *original);
+
 #endif
