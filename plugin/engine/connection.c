@@ -453,7 +453,8 @@ static void grade(struct judgement *j) {
         else if (sender->certainty == TCPSTATE_PROVED)
             sender->certainty = TCPSTATE_ASSUMED;
         /* how far a close has got rests on what y has sent */
-        bool rests_on_unseen = !x->has_iss || (!y->captured && sender->state >= TCPSTATE_FIN_WAIT_1);
+        bool rests_on_unseen = !x->has_iss || (!y->captured && sender->state >= TCPSTATE_FIN_WAIT_1) ||
+                               (j->bridged && y->has_fin && y->fin_inferred);
         if (rests_on_unseen && sender->certainty > TCPSTATE_INFERRED)
             sender->certainty = TCPSTATE_INFERRED;
         if (!j->has_shown)
@@ -465,7 +466,9 @@ static void grade(struct judgement *j) {
             !(untouched && receiver->state == TCPSTATE_ESTABLISHED && !j->connection->disputed && !j->rst && !j->syn &&
               !j->fin && !x->has_fin && !x->has_wire_fin && !x->maybe_fin && !y->maybe_fin))
             receiver->certainty = TCPSTATE_ASSUMED;
-        if ((y->iss_inferred ? !y->captured : !y->has_iss && !j->syn) && receiver->certainty > TCPSTATE_INFERRED)
+        bool rests_on_unseen =
+            (y->iss_inferred ? !y->captured : !y->has_iss && !j->syn) || (j->bridged && y->has_fin && y->fin_inferred);
+        if (rests_on_unseen && receiver->certainty > TCPSTATE_INFERRED)
             receiver->certainty = TCPSTATE_INFERRED;
         y->certainty = receiver->certainty;
     }

@@ -308,6 +308,15 @@ static bool cuts_a_run(const struct judgement *j) {
     return inside;
 }
 
+/* Does x echo a timestamp that y has sent after all that was captured of it: RFC 7323 4.3? Then something is missing. */
+static bool echoes_uncaptured(const struct judgement *j) {
+    const struct tcpstate_endpoint *y = j->y;
+    const struct tcpstate_segment *s = j->segment;
+
+    return j->pure_ack && !j->alien && y->sent_ts && (s->options & TCPSTATE_OPT_TIMESTAMPS) && s->sack_count == 0 &&
+           seq_after(s->tsecr, y->ts_newest) && !y->sends_octets;
+}
+
 /* y was captured, but not what x's ACK may count. Nothing but the SYN of y captured: unseen.c. */
 void knowledge_of_unseen_fin(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
@@ -332,9 +341,11 @@ void knowledge_of_unseen_fin(struct judgement *j) {
         y->maybe_fin = y->maybe_denied = false; /* octets, then */
     if (y->maybe_fin && ack == y->maybe + 1)
         note_maybe_fin(j, y->maybe, y->maybe_denied);
-    else if (ack == y->smax + 1) /* not yet: y itself will tell */
+    else if (ack == y->smax + 1) {
         note_maybe_fin(j, y->smax, false);
-    else if (ack == x->acked + 1 && cuts_a_run(j))
+        if (echoes_uncaptured(j))
+            knowledge_of_maybe_fin(j, y, j->receiver); /* else not yet: y itself will tell */
+    } else if (ack == x->acked + 1 && cuts_a_run(j))
         note_maybe_fin(j, x->acked, true);
     else if (hindsight_says(j, j->index, TCPSTATE_VERDICT_NO_FIN)) {
         y->has_octet = true;
