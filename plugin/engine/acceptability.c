@@ -236,6 +236,9 @@ bool plausible_rst(const struct judgement *j) {
     if (j->ack && (j->segment->options & TCPSTATE_OPT_TIMESTAMPS) && x->sent_ts && x->has_acked &&
         j->segment->ack == x->acked && seq_after(j->segment->tsval, x->ts_newest) && seq_after(seq, x->smax))
         return true; /* a fresh timestamp: what x sent before it was not captured */
+    if (j->ack && x->has_pure && seq == x->pure_seq && x->has_acked && seq_within(j->segment->ack, x->acked, y->smax) &&
+        !(x->sent_ts && (j->segment->options & TCPSTATE_OPT_TIMESTAMPS) && seq_before(j->segment->tsval, x->ts_newest)))
+        return true; /* SND.NXT, as x has said it itself */
     if (!y->captured && j->segment->window == 0 && (!j->ack || seq == 0))
         return true; /* it answers what was not captured, as a stack does: 3.10.7.1, without a window */
     if (!j->ack)
