@@ -43,6 +43,18 @@ static bool is_late_copy(const struct tcpstate_endpoint *x, const struct tcpstat
            numbers_near(s->seq, x->own_end);
 }
 
+/* Is this SYN an old copy, whoever answers it? x, in TIME-WAIT, would open with a higher number (RFC 1122 4.2.2.13). */
+static bool is_old_syn(const struct tcpstate_endpoint *x, const struct tcpstate_segment *s) {
+    return is_late_copy(x, s) || (x->state == TCPSTATE_TIME_WAIT && x->has_own_end && seq_before(s->seq, x->own_end) &&
+                                  numbers_near(s->seq, x->own_end) && !x->has_iss);
+}
+
+/* Mid-stream: y, which seemed to wait for the FIN of x, answers a SYN, so it has no connection any more: that FIN
+ * was sent before the capture began. */
+static bool had_closed(const struct tcpstate_endpoint *x, const struct tcpstate_endpoint *y) {
+    return x->state == TCPSTATE_CLOSE_WAIT && y->state == TCPSTATE_FIN_WAIT_2 && !x->has_iss;
+}
+
 /* A SYN,ACK that acknowledges a SYN of the connection before: a late copy of it has met a listener, y sent no other. */
 static bool answers_old_syn(const struct tcpstate_endpoint *y, const struct tcpstate_segment *synack) {
     return y->has_iss && seq_within(synack->ack, y->iss + 1, y->iss + 1 + y->syn_length);
@@ -335,6 +347,10 @@ void incarnation_open(struct judgement *j, enum incarnation how) {
         capture_new_incarnation(&conversation->path[0]);
         capture_new_incarnation(&conversation->path[1]);
     }
+    if (answer && had_closed(&old[syn.direction], &old[s->direction])) {
+        old[syn.direction].state = TCPSTATE_TIME_WAIT;
+        c->time_wait_ns = old[syn.direction].last_word_ns;
+    }
     bool was_empty = had_old && c->empty;
     uint32_t first_index = was_empty ? c->first_index : j->index, first_frame = was_empty ? c->first_frame : s->frame;
     bool was_refused = had_old && c->refused;
@@ -399,8 +415,8 @@ void incarnation_open(struct judgement *j, enum incarnation how) {
             end->state = role == TCPSTATE_CLIENT ? TCPSTATE_CLOSED : TCPSTATE_LISTEN;
         }
         end->sent_mss_before = had_old && sends_mss(&old[direction]);
-        end->syn_doubted =
-            had_old && j->syn && !j->ack && direction == s->direction && lacks_own_mss(&old[direction], s);
+        end->syn_doubted = had_old && j->syn && !j->ack && direction == s->direction &&
+                           (lacks_own_mss(&old[direction], s) || is_old_syn(&old[direction], s));
         if (role == TCPSTATE_CLIENT && c->summary.roles == TCPSTATE_ROLES_SYN_ACK && !old[direction].captured &&
             !answers_old_syn(&old[direction], s)) {
             end->state = TCPSTATE_SYN_SENT; /* there must have been a SYN */
@@ -413,7 +429,7 @@ void incarnation_open(struct judgement *j, enum incarnation how) {
     if (first_is_candidate) { /* the SYN was captured before: its own report is not rewritten */
         struct tcpstate_endpoint *client = &c->end[TCPSTATE_CLIENT];
         struct tcpstate_endpoint *server = &c->end[TCPSTATE_SERVER];
-        client->syn_doubted = lacks_own_mss(&old[syn.direction], &syn);
+        client->syn_doubted = lacks_own_mss(&old[syn.direction], &syn) || is_old_syn(&old[syn.direction], &syn);
         if (!client->syn_doubted) {
             client->state = TCPSTATE_SYN_SENT;
             client->certainty = TCPSTATE_PROVED;

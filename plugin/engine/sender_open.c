@@ -31,8 +31,11 @@ void sender_judge_syn(struct judgement *j) {
         x->first_syn_tsval = s->tsval;
         x->syn_length = s->length;
         remember_syn_options(j);
-        if (x->syn_doubted)
+        if (x->syn_doubted) {
+            if (s->options & TCPSTATE_OPT_MSS) /* its own, but an old copy */
+                engine_show(j, TCPSTATE_SYN_SENT);
             return;
+        }
         engine_move(j, j->sender, TCPSTATE_EVENT_snd_syn, TCPSTATE_PROVED);
         if (x->state == TCPSTATE_ESTABLISHED) /* captured after the SYN,ACK that answers it */
             engine_show(j, TCPSTATE_SYN_SENT);
