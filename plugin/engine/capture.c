@@ -179,6 +179,18 @@ static bool ticks_in_ms(const struct judgement *j, uint32_t tsval, int64_t time_
            seq_distance(tsval, x->first_syn_tsval) <= elapsed / MS * 4 / 3 + 2;
 }
 
+/* So long before it was captured x has sent this, by its clock against its newest; 0 where that does not tick in ms. */
+int64_t capture_lag_ns(const struct judgement *j) {
+    const struct tcpstate_endpoint *x = j->x;
+    const struct tcpstate_segment *s = j->segment;
+    int64_t ticked = (int64_t)seq_distance(x->ts_newest, x->first_syn_tsval) * MS;
+
+    if (!(s->options & TCPSTATE_OPT_TIMESTAMPS) || !ticks_in_ms(j, x->ts_newest, x->ts_newest_ns) ||
+        (!(j->x_path->best_ratio > 0.75) && ticked < (x->ts_newest_ns - x->first_syn_ns) * 3 / 4))
+        return 0;
+    return s->time_ns - x->ts_newest_ns + ((int64_t)seq_distance(x->ts_newest, s->tsval) - 1) * MS;
+}
+
 /* Is this timestamp further ahead of all that x has sent than the time that has passed? */
 bool capture_clock_jumps(const struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x;

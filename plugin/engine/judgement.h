@@ -104,6 +104,7 @@ bool incarnation_syn_is_unlike(const struct tcpstate_endpoint *x, const struct t
 bool capture_is_copy(struct judgement *j, uint8_t *shown_state, uint8_t *shown_certainty);
 void capture_remember(struct judgement *j, uint8_t shown_state, uint8_t shown_certainty);
 bool capture_checksum_is_bad(struct judgement *j);
+int64_t capture_lag_ns(const struct judgement *j);
 bool capture_clock_jumps(const struct judgement *j);
 bool capture_clock_leaves_echo(const struct judgement *j);
 bool capture_clock_came_back_to_echo(const struct judgement *j);

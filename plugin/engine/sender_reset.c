@@ -86,6 +86,15 @@ static bool unlike_any_stack(const struct judgement *j) {
            !(s->traits & TCPSTATE_TRUNCATED_HEADER);
 }
 
+/* By its clock x sent nothing newer, so long ago that nothing else of x was under way as long: a copy of what x has said
+ * before. A stack puts the present time into a RST (RFC 7323 5.4). */
+static bool has_an_old_clock(const struct judgement *j) {
+    const struct tcpstate_endpoint *x = j->x;
+    int64_t lag_ns = capture_lag_ns(j);
+
+    return !seq_after(j->segment->tsval, x->ts_newest) && lag_ns > REORDERED_NS && lag_ns > j->tolerance_ns;
+}
+
 void sender_judge_rst(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
     struct tcpstate_candidate *candidate = &j->conversation->candidate;
@@ -93,7 +102,7 @@ void sender_judge_rst(struct judgement *j) {
     bool unproved = x->state == TCPSTATE_SYN_SENT || x->state == TCPSTATE_SYN_RECEIVED ||
                     (x->state == TCPSTATE_ESTABLISHED && !x->spoke) || x->state == TCPSTATE_LISTEN;
 
-    if (unlike_any_stack(j)) {
+    if (unlike_any_stack(j) || has_an_old_clock(j)) {
         j->alien = true;
         return;
     }
