@@ -115,8 +115,8 @@ static bool speaks_past_odd_syn(const struct judgement *j) {
         return false;
     if (opener == x)
         return !seq_within(s->seq, x->iss + 1, x->smax);
-    if (s->length == 0 && !j->fin)
-        return false; /* an ACK may challenge the SYN */
+    if (s->length == 0 && !j->fin && opener->sent_syn)
+        return false; /* an ACK may challenge the SYN; a SYN,ACK is refused but where a connection was (3.10.7.3) */
     return !seq_within(s->ack, y->iss + 1, y->smax) || (y->sent_syn && x->early > 0);
 }
 
