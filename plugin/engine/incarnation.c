@@ -247,6 +247,8 @@ enum incarnation incarnation_of(struct judgement *j) {
     if (j->rst) {
         if (answers_candidate(j) && j->ack && !j->syn && (candidate->genuine || j->x->state != TCPSTATE_SYN_RECEIVED))
             return INCARNATION_NEW_OF_CANDIDATE; /* refused: there was no connection any more */
+        if (conversation->stray_direction != s->direction && !j->ack && s->seq == conversation->stray_ack)
+            conversation->has_stray = false; /* its peer knows of no connection (RFC 9293 3.10.7.1) */
         return INCARNATION_CURRENT;
     }
     if (candidate->pending && candidate->direction == s->direction && !candidate->challenged && j->ack &&
