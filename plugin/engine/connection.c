@@ -17,7 +17,7 @@
 #include <assert.h>
 #include <string.h>
 
-enum { SILENT_MS = 1000 };
+enum { MS = 1000000, SILENT_MS = 1000 /* so long nothing was sent: nobody was about to close */ };
 
 static void note_event(struct tcpstate_end_report *end, enum tcpstate_event event) {
     if (end->event_count < sizeof end->events)
@@ -190,7 +190,7 @@ static bool was_silent_before_fin(const struct judgement *j) {
     if (!j->pure_ack || j->alien || s->ack != y->fin + 1 || !(s->options & TCPSTATE_OPT_TIMESTAMPS) ||
         y->fin_tsecr == 0)
         return false;
-    return seq_distance(s->tsval, y->fin_tsecr) - (s->time_ns - y->fin_ns) / 1000000 >= SILENT_MS;
+    return seq_distance(s->tsval, y->fin_tsecr) - (s->time_ns - y->fin_ns) / MS >= SILENT_MS;
 }
 
 /* A capture that started with a FIN: the other end's FIN or data later tells which end closed first, or its silence. */
@@ -446,6 +446,7 @@ static void note_taken_unseen(struct judgement *j) {
 static void grade(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
     struct tcpstate_end_report *sender = &j->report->end[j->sender], *receiver = &j->report->end[j->receiver];
+    bool fin_is_unseen = j->bridged && y->has_fin && y->fin_inferred;
 
     if (sender->state != TCPSTATE_UNKNOWN) {
         if (transmission_proves(j))
@@ -453,8 +454,7 @@ static void grade(struct judgement *j) {
         else if (sender->certainty == TCPSTATE_PROVED)
             sender->certainty = TCPSTATE_ASSUMED;
         /* how far a close has got rests on what y has sent */
-        bool rests_on_unseen = !x->has_iss || (!y->captured && sender->state >= TCPSTATE_FIN_WAIT_1) ||
-                               (j->bridged && y->has_fin && y->fin_inferred);
+        bool rests_on_unseen = !x->has_iss || (!y->captured && sender->state >= TCPSTATE_FIN_WAIT_1) || fin_is_unseen;
         if (rests_on_unseen && sender->certainty > TCPSTATE_INFERRED)
             sender->certainty = TCPSTATE_INFERRED;
         if (!j->has_shown)
@@ -466,8 +466,7 @@ static void grade(struct judgement *j) {
             !(untouched && receiver->state == TCPSTATE_ESTABLISHED && !j->connection->disputed && !j->rst && !j->syn &&
               !j->fin && !x->has_fin && !x->has_wire_fin && !x->maybe_fin && !y->maybe_fin))
             receiver->certainty = TCPSTATE_ASSUMED;
-        bool rests_on_unseen =
-            (y->iss_inferred ? !y->captured : !y->has_iss && !j->syn) || (j->bridged && y->has_fin && y->fin_inferred);
+        bool rests_on_unseen = (y->iss_inferred ? !y->captured : !y->has_iss && !j->syn) || fin_is_unseen;
         if (rests_on_unseen && receiver->certainty > TCPSTATE_INFERRED)
             receiver->certainty = TCPSTATE_INFERRED;
         y->certainty = receiver->certainty;

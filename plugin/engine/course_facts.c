@@ -162,8 +162,8 @@ static void find_answer_time(struct course_facts *facts, unsigned direction) {
         int64_t time_ns;
         bool again;
     } asked[16] = {{0, 0, 0, false}};
-    int64_t samples[2 * SAMPLES], resets[SAMPLES], older[SAMPLES], echoes[SAMPLES], last_ns = INT64_MIN,
-                                                                                    ambiguous_ns = 0;
+    int64_t samples[2 * SAMPLES], resets[SAMPLES], older[SAMPLES], echoes[SAMPLES];
+    int64_t last_ns = INT64_MIN, ambiguous_ns = 0;
     unsigned count = 0, reset_count = 0, older_count = 0, next = 0;
     uint32_t acked = 0;
     bool has_acked = false;

@@ -92,6 +92,11 @@ static bool lacks_own_mss(const struct tcpstate_endpoint *x, const struct tcpsta
     return !(s->options & TCPSTATE_OPT_MSS) && sends_mss(x);
 }
 
+/* Need not be of x: somebody else has made it, or it is an old copy. */
+static bool is_doubtful(const struct tcpstate_endpoint *x, const struct tcpstate_segment *syn) {
+    return lacks_own_mss(x, syn) || is_old_syn(x, syn);
+}
+
 static enum incarnation of_syn(const struct judgement *j) {
     const struct tcpstate_conversation *conversation = j->conversation;
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
@@ -417,8 +422,7 @@ void incarnation_open(struct judgement *j, enum incarnation how) {
             end->state = role == TCPSTATE_CLIENT ? TCPSTATE_CLOSED : TCPSTATE_LISTEN;
         }
         end->sent_mss_before = had_old && sends_mss(&old[direction]);
-        end->syn_doubted = had_old && j->syn && !j->ack && direction == s->direction &&
-                           (lacks_own_mss(&old[direction], s) || is_old_syn(&old[direction], s));
+        end->syn_doubted = had_old && j->syn && !j->ack && direction == s->direction && is_doubtful(&old[direction], s);
         if (role == TCPSTATE_CLIENT && c->summary.roles == TCPSTATE_ROLES_SYN_ACK && !old[direction].captured &&
             !answers_old_syn(&old[direction], s)) {
             end->state = TCPSTATE_SYN_SENT; /* there must have been a SYN */
@@ -431,7 +435,7 @@ void incarnation_open(struct judgement *j, enum incarnation how) {
     if (first_is_candidate) { /* the SYN was captured before: its own report is not rewritten */
         struct tcpstate_endpoint *client = &c->end[TCPSTATE_CLIENT];
         struct tcpstate_endpoint *server = &c->end[TCPSTATE_SERVER];
-        client->syn_doubted = lacks_own_mss(&old[syn.direction], &syn) || is_old_syn(&old[syn.direction], &syn);
+        client->syn_doubted = is_doubtful(&old[syn.direction], &syn);
         if (!client->syn_doubted) {
             client->state = TCPSTATE_SYN_SENT;
             client->certainty = TCPSTATE_PROVED;

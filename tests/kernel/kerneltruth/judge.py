@@ -126,15 +126,15 @@ def count(result, shown, frame, role, endpoint, truth):
     end = end_of(shown, endpoint)
     state, certainty, settled = (shown[f"tcpstate.{end}.{what}.name"] for what in ("state", "certainty", "settled")) \
         if end else ("", "unknown", "")
-    right = truth.split("|")
+    first_right, settled_right = is_right(state, truth), is_right(settled or state, truth)
     result.rows += 1
-    result.first_right += state in right
-    result.settled_right += (settled or state) in right
-    if state in right and (settled or state) in right:
+    result.first_right += first_right
+    result.settled_right += settled_right
+    if first_right and settled_right:
         return
     if state in ("", "UNKNOWN"):
         result.unknown += 1
-    elif state not in right:
+    elif not first_right:
         if certainty == "proved":
             result.proved_wrong += 1
         elif certainty == "assumed":
