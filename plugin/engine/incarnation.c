@@ -11,6 +11,7 @@
 
 #include <string.h>
 
+enum { DEFAULT_MSS = 536 };
 enum { REORDERED_TICKS = 10 }; /* a SYN so much older than its sender's other words has not just overtaken them */
 static const int64_t SECOND_NS = 1000000000;
 
@@ -43,10 +44,13 @@ static bool is_late_copy(const struct tcpstate_endpoint *x, const struct tcpstat
            numbers_near(s->seq, x->own_end);
 }
 
-/* Is this SYN an old copy, whoever answers it? x, in TIME-WAIT, would open with a higher number (RFC 1122 4.2.2.13). */
+/* Is this SYN an old copy, whoever answers it? x, in TIME-WAIT, would open with a higher number (RFC 1122 4.2.2.13). That
+ * the other numbers are its own, y has shown. */
 static bool is_old_syn(const struct tcpstate_endpoint *x, const struct tcpstate_segment *s) {
-    return is_late_copy(x, s) || (x->state == TCPSTATE_TIME_WAIT && x->has_own_end && seq_before(s->seq, x->own_end) &&
-                                  numbers_near(s->seq, x->own_end) && !x->has_iss);
+    bool is_lower = x->state == TCPSTATE_TIME_WAIT && !x->has_iss && x->has_own_end && seq_before(s->seq, x->own_end) &&
+                    numbers_near(s->seq, x->own_end);
+
+    return x->has_una && (is_lower || is_late_copy(x, s));
 }
 
 /* Mid-stream: y, which seemed to wait for the FIN of x, answers a SYN, so it has no connection any more: that FIN
@@ -92,9 +96,14 @@ static bool lacks_own_mss(const struct tcpstate_endpoint *x, const struct tcpsta
     return !(s->options & TCPSTATE_OPT_MSS) && sends_mss(x);
 }
 
-/* Need not be of x: somebody else has made it, or it is an old copy. */
+/* With neither the option nor room for one segment of the default MSS (RFC 9293 3.7.1): no stack opens so. */
+static bool offers_no_segment(const struct tcpstate_segment *s) {
+    return !(s->options & TCPSTATE_OPT_MSS) && s->window < DEFAULT_MSS;
+}
+
+/* Not such a SYN as x would open with now. */
 static bool is_doubtful(const struct tcpstate_endpoint *x, const struct tcpstate_segment *syn) {
-    return lacks_own_mss(x, syn) || is_old_syn(x, syn);
+    return lacks_own_mss(x, syn) || is_old_syn(x, syn) || (x->captured && offers_no_segment(syn));
 }
 
 static enum incarnation of_syn(const struct judgement *j) {
@@ -436,7 +445,9 @@ void incarnation_open(struct judgement *j, enum incarnation how) {
         struct tcpstate_endpoint *client = &c->end[TCPSTATE_CLIENT];
         struct tcpstate_endpoint *server = &c->end[TCPSTATE_SERVER];
         client->syn_doubted = is_doubtful(&old[syn.direction], &syn);
-        if (!client->syn_doubted) {
+        if (client->syn_doubted) {
+            client->state = old[syn.direction].state; /* it stays where it was */
+        } else {
             client->state = TCPSTATE_SYN_SENT;
             client->certainty = TCPSTATE_PROVED;
         }

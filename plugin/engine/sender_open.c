@@ -263,6 +263,8 @@ void sender_believe_syn(struct judgement *j) {
         !seq_within(j->segment->seq, x->iss + 1, x->iss + 1 + NUMBERS_FAR))
         return;
     x->syn_doubted = false;
+    if (state_is_synchronized((enum tcpstate_state)x->state) && x->state != TCPSTATE_TIME_WAIT)
+        engine_restore(j, j->sender, TCPSTATE_CLOSED, TCPSTATE_INFERRED); /* the older connection was gone */
     engine_move(j, j->sender, TCPSTATE_EVENT_snd_syn, TCPSTATE_INFERRED);
 }
 

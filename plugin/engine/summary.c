@@ -353,11 +353,13 @@ uint32_t tcpstate_rst_frame(const struct tcpstate_summary *summary, uint32_t fra
     return linked <= frame ? linked : 0;
 }
 
-/* The opener answers something of an older connection and still waits: figure 8 line 5, figure 9 line 5. */
+/* The opener answers something of an older connection and still waits: figure 8 line 5, figure 9 line 5. Or it is taken
+ * not to have opened any. */
 static bool spares_the_opener(const struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
 
-    return j->rst_reply && x->state == TCPSTATE_SYN_SENT && (y->state == TCPSTATE_LISTEN || !y->sent_synack);
+    return (x->syn_doubted && !y->sent_synack) ||
+           (j->rst_reply && x->state == TCPSTATE_SYN_SENT && (y->state == TCPSTATE_LISTEN || !y->sent_synack));
 }
 
 static void reset_by(struct judgement *j, enum tcpstate_role role) {
@@ -369,13 +371,23 @@ static void reset_by(struct judgement *j, enum tcpstate_role role) {
         s->closed_by = role == TCPSTATE_CLIENT ? TCPSTATE_BY_CLIENT : TCPSTATE_BY_SERVER;
 }
 
+/* y is taken not to have sent the SYN that opened this connection, but whoever did is refused: RFC 9293 3.10.7.1. */
+static bool refuses_doubted_syn(const struct judgement *j) {
+    const struct tcpstate_endpoint *x = j->x, *y = j->y;
+
+    return y->syn_doubted && j->rst && j->ack && !j->alien && !x->sent_syn && !x->sent_synack &&
+           j->segment->ack == y->iss + 1 + y->syn_length;
+}
+
 static void note_accepted_rst(struct judgement *j) {
     struct tcpstate_connection *c = j->connection;
 
+    if (j->y->syn_doubted && !refuses_doubted_syn(j))
+        return; /* it ends an older connection */
     note_rst_frame(j);
     if (c->closed || spares_the_opener(j))
         return;
-    if (j->receiver_had == TCPSTATE_SYN_SENT && !j->x->sent_syn && !j->x->sent_synack)
+    if ((j->receiver_had == TCPSTATE_SYN_SENT || j->y->syn_doubted) && !j->x->sent_syn && !j->x->sent_synack)
         c->refused = true;
     else
         c->reset = true;
@@ -454,7 +466,7 @@ static void note_outcome(struct judgement *j) {
     if (both_established || data_acked)
         c->end[0].was_established = c->end[1].was_established = true;
     take_back_fins(j);
-    if (j->rst_accepted)
+    if (j->rst_accepted || refuses_doubted_syn(j))
         note_accepted_rst(j);
     take_back_reset(j);
     if (j->rst_was_taken)

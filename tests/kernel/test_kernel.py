@@ -26,9 +26,9 @@ MIN_SETTLED_MIDDLE = {"ordinary": 99.8, "random": 99.9, "forged": 99.9, "scripte
 # runs whose captures at the two ends tell different stories, although both could have known
 MAX_STORIES = {"ordinary": 0, "random": 0, "scripted": 0, "forged": 0}
 # connections whose closed_by or close.kind, words of the first pass, the settled states contradict; of 4755
-MAX_CLOSERS = 141
-# misses of the first pass that could have been known at that moment, of 1808
-MAX_COULD_KNOW = 508
+MAX_CLOSERS = 139
+# misses of the first pass that could have been known at that moment, of 1772
+MAX_COULD_KNOW = 472
 
 
 def limits(first, settled):
