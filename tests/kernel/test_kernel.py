@@ -68,6 +68,15 @@ def test_a_capture_that_is_cut_does_not_know_the_rest():
     assert run.returncode == 1 and "BELOW: misses of the first pass that could have been known: 0 > -1" in run.stdout
 
 
+def test_every_moment_is_followed():
+    """Each row once. The ACK that the server does not take cannot be known then: a later pass is wrong where the first is."""
+    run = compare("--only=accept-queue-full-at-ack.middle", "--every=1")
+    (total,) = [line.split() for line in run.stdout.splitlines() if line.startswith("ordinary  ")]
+    (followed,) = [line.split() for line in run.stdout.splitlines() if line.startswith("ordinary, all views")]
+    rows, first, later, won, lost = followed[-5:]
+    assert rows == total[2] and first == total[3] == later and (won, lost) == ("0", "0") and float(first) < 100
+
+
 def test_stored_captures_from_the_middle():
     assert compare("--only=middle", "--scenarios=20", *limits(MIN_FIRST_MIDDLE, MIN_SETTLED_MIDDLE)).returncode == 0
 

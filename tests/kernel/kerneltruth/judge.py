@@ -54,6 +54,13 @@ def read_truth(path):
     return header, found
 
 
+def rows_of(truth):
+    """(frame, role, endpoint, state, why not comparable or "yes") of both ends at each segment."""
+    for frame, sender, receiver, sender_state, receiver_state, sender_why, receiver_why in truth:
+        yield int(frame), "sender", sender, sender_state, sender_why
+        yield int(frame), "receiver", receiver, receiver_state, receiver_why
+
+
 def truth_path(capture):
     return capture.with_name(capture.name.removesuffix(".pcap") + ".truth.tsv")
 
@@ -93,14 +100,11 @@ def judge(capture, frames, expert, once, also):
     name = capture.name.removesuffix(".pcap")
     scenario, _, view = name.rpartition(".")
     result = Result(name, scenario, view, header["category"], expert=expert)
-    for frame, sender, receiver, sender_state, receiver_state, sender_why, receiver_why in truth:
-        shown = frames.get(int(frame), {})
-        for role, endpoint, state, why in (("sender", sender, sender_state, sender_why),
-                                           ("receiver", receiver, receiver_state, receiver_why)):
-            if why == "yes" or why in also:
-                count(result, shown, int(frame), role, endpoint, state)
-            else:
-                result.left_out[why] = result.left_out.get(why, 0) + 1
+    for frame, role, endpoint, state, why in rows_of(truth):
+        if why == "yes" or why in also:
+            count(result, frames.get(frame, {}), frame, role, endpoint, state)
+        else:
+            result.left_out[why] = result.left_out.get(why, 0) + 1
     result.story = story.read(capture, frames)
     result.contradictions = outcome.contradictions(name, frames, truth)
     result.closers = outcome.closers(frames)

@@ -5,7 +5,10 @@ Where hindsight, given no more than the first pass had, is wrong too, the first 
 tell, or nothing.
 """
 
-from .judge import end_of, is_right
+import zlib
+from collections import Counter
+
+from .judge import end_of, is_right, read_truth, rows_of, truth_path
 
 BATCH = 200
 KINDS = ("could-know", "only-later", "never")
@@ -14,16 +17,46 @@ KINDS = ("could-know", "only-later", "never")
 def judge(runner, results, captures, pool):
     """Sets `then` of each miss of the first pass."""
     paths = {path.name.removesuffix(".pcap"): path for path in captures}
-    wanted = sorted({(result.name, miss.frame) for result in results for miss in result.misses if is_first(miss)})
-    groups = [wanted[at:at + BATCH] for at in range(0, len(wanted), BATCH)]
-    read = pool.map(lambda group: runner.read_batch([paths[name] for name, _ in group], want_expert=False,
-                                                    lengths=[frame for _, frame in group]), groups)
-    told = {moment: frames[moment[1]] for group, found in zip(groups, read) for moment, (frames, _) in zip(group, found)}
+    wanted = sorted({(paths[result.name], miss.frame)
+                     for result in results for miss in result.misses if is_first(miss)})
+    told = _read(runner, wanted, pool)
     for result in results:
         for miss in filter(is_first, result.misses):
-            shown = told[result.name, miss.frame]
-            end = end_of(shown, miss.endpoint)
-            miss.then = (end and shown[f"tcpstate.{end}.settled.name"]) or "-"
+            _, miss.then = _states(told[paths[result.name], miss.frame], miss.endpoint)
+
+
+def follow(runner, captures, pool, every):
+    """One of `every` segments, whatever the first pass says of them: {(category, view): {(first pass right, a later pass
+    of the capture cut there right): rows}}. What would be lost if it followed the later pass, beside what would be won."""
+    chosen, wanted = [], set()
+    for path in captures:
+        header, truth = read_truth(truth_path(path))
+        for frame, _, endpoint, state, why in rows_of(truth):
+            if why == "yes" and zlib.crc32(f"{path.name} {frame}".encode()) % every == 0:
+                wanted.add((path, frame))
+                chosen.append((header["category"], path, frame, endpoint, state))
+    told = _read(runner, sorted(wanted), pool)
+    rows = {}
+    for category, path, frame, endpoint, truth in chosen:
+        first, then = _states(told[path, frame], endpoint)
+        counts = rows.setdefault((category, path.name.removesuffix(".pcap").rpartition(".")[2]), Counter())
+        counts[is_right(first, truth), is_right(then, truth)] += 1
+    return rows
+
+
+def _read(runner, wanted, pool):
+    """{(path, frame): what a later pass shows on that frame if the capture ends there}."""
+    groups = [wanted[at:at + BATCH] for at in range(0, len(wanted), BATCH)]
+    read = pool.map(lambda group: runner.read_batch([path for path, _ in group], want_expert=False,
+                                                    lengths=[frame for _, frame in group]), groups)
+    return {moment: frames[moment[1]] for group, found in zip(groups, read) for moment, (frames, _) in zip(group, found)}
+
+
+def _states(shown, endpoint):
+    """(first pass, settled) of the endpoint."""
+    end = end_of(shown, endpoint)
+    state, settled = (shown[f"tcpstate.{end}.{what}.name"] for what in ("state", "settled")) if end else ("", "")
+    return state or "-", settled or state or "-"
 
 
 def is_first(miss):

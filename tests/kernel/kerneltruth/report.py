@@ -1,5 +1,7 @@
 """The tables that a person reads."""
 
+from collections import Counter
+
 from . import moment, story
 from .judge import is_innocent
 
@@ -78,6 +80,21 @@ def moments(results, limit):
     for name, members in groups[:limit]:
         print(line(name, members))
     return could_know(results)
+
+
+MIDDLE_AND_ENDS = ("middle", "end-a", "end-b")
+
+
+def followed(rows):
+    """What the first pass would win and lose if it said what a later pass of the capture cut there says."""
+    print(f"\n{'at the moment itself':44}{'rows':>10}{'first %':>12}{'a later %':>12}{'would win':>12}{'would lose':>12}")
+    for title, views in (("middle and both ends", lambda view: view in MIDDLE_AND_ENDS), ("all views", lambda view: True)):
+        for category in sorted({category for category, _ in rows}):
+            counts = sum((count for (of, view), count in rows.items() if of == category and views(view)), Counter())
+            first = counts[True, True] + counts[True, False]
+            later = counts[True, True] + counts[False, True]
+            print(f"{category + ', ' + title:44}{counts.total():10}{_percent(first, counts.total()):12.2f}"
+                  f"{_percent(later, counts.total()):12.2f}{counts[False, True]:12}{counts[True, False]:12}")
 
 
 def _innocent_warnings(results):
