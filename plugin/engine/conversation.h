@@ -78,9 +78,10 @@ struct tcpstate_endpoint {
     bool smax_is_next; /* a pure ACK has told SND.NXT, less than what was captured */
     uint32_t text_end; /* end of the highest octet that was captured, and when: while it equals smax */
     int64_t text_ns;
-    bool sacks;       /* it has sent a SACK block */
-    bool has_own_end; /* mid-stream smax may be the peer's word, and the peer may have taken what it did not send */
-    uint32_t own_end; /* end of the highest octet that was captured */
+    bool text_is_stale; /* it acknowledged less than x had before */
+    bool sacks;         /* it has sent a SACK block */
+    bool has_own_end;   /* mid-stream smax may be the peer's word, and the peer may have taken what it did not send */
+    uint32_t own_end;   /* end of the highest octet that was captured */
     uint32_t iss, smax, dmax; /* smax: end of the highest octet, SYN and FIN counted; dmax: data only */
     bool fin_acked_before;    /* y had acknowledged its number before it was captured: that proves nothing about y */
     bool fin_shadowed;        /* y had taken somebody else's octet of that number before */

@@ -423,7 +423,10 @@ static bool was_sent_after_text(const struct judgement *j) {
 
     if ((j->segment->options & TCPSTATE_OPT_TIMESTAMPS) && seq_after(j->segment->tsval, x->smax_tsval))
         return true;
-    return x->text_ns != 0 && x->smax == x->text_end && j->newest_acked_ns > x->text_ns;
+    if (x->text_ns == 0 || x->smax != x->text_end)
+        return false;
+    /* who sends new text has acknowledged no less than before: that was not x's, or x has sent this since */
+    return j->newest_acked_ns > x->text_ns || (x->text_is_stale && j->emitted_ns > x->text_ns + j->tolerance_ns);
 }
 
 /* What x has sent, whether it is believed or not: later ACKs must find it. */
@@ -463,6 +466,7 @@ static void note_numbers(struct judgement *j) {
         x->smax = x->text_end = j->end;
         x->smax_tsval = s->tsval;
         x->text_ns = s->time_ns;
+        x->text_is_stale = j->stale;
         x->smax_is_next = false;
     } else if (j->pure_ack && !keep_alive && !j->stale && seq_before(s->seq, x->smax) &&
                !(x->has_una && s->seq + 1 == x->una && may_repeat_old_number(j)) && was_sent_after_text(j)) {
