@@ -41,7 +41,7 @@ enum tcpstate_undo_cause {
 struct tcpstate_undo {
     uint8_t cause, state, certainty;
     uint32_t frame, index, rnxt, rst_seq, rst_tsval;
-    bool has_rst_tsval;
+    bool has_rst_tsval, rst_is_in_time;
     bool no_window;  /* ... and no window, as a stack answers where it has no connection (3.10.7.1) */
     bool ack_unsent; /* ... and acknowledges what y was never seen to send */
     bool bears_next; /* a RST that answers nothing: its number was SND.NXT (RFC 9293 3.10.5) */

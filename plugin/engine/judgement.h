@@ -43,10 +43,11 @@ struct judgement {
     struct tcpstate_endpoint *x, *y;
     struct tcpstate_path *x_path, *y_path;
     enum tcpstate_role sender, receiver;
-    uint32_t index;       /* of the segment within the conversation */
-    uint32_t end;         /* SEG.SEQ + SEG.LEN, SYN and FIN counted */
-    int64_t emitted_ns;   /* no later than this the sender sent it */
-    int64_t tolerance_ns; /* what was captured this long before may not have reached the sender */
+    uint32_t index;        /* of the segment within the conversation */
+    uint32_t end;          /* SEG.SEQ + SEG.LEN, SYN and FIN counted */
+    int64_t emitted_ns;    /* no later than this the sender sent it */
+    int64_t challenged_ns; /* it answers a RST captured then that did not have the expected number */
+    int64_t tolerance_ns;  /* what was captured this long before may not have reached the sender */
     bool syn, ack, fin, rst;
     bool ordinary; /* neither SYN nor RST */
     bool pure_ack; /* ordinary, ACK, no data, no FIN */

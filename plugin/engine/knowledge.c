@@ -38,6 +38,8 @@ static void note_lost(struct judgement *j) {
     int64_t reference_ns = j->emitted_ns - j->tolerance_ns;
     bool sacks = s->sack_count > 0 && !is_duplicate_sack(s);
 
+    if (j->challenged_ns > reference_ns)
+        reference_ns = j->challenged_ns;
     if (!seq_before(s->ack, x->rnxt) && !sacks)
         return;
     if (sacks)

@@ -5,6 +5,7 @@
 #include "judgement.h"
 
 enum {
+    MS = 1000000,
     /* by so much segments of one end overtake each other, where its clock tells when they were sent, and where not */
     REORDERED_NS = 10000000,
     REORDERED_WITHOUT_CLOCK_NS = 30000000,
@@ -95,6 +96,14 @@ static bool has_an_old_clock(const struct judgement *j) {
     return !seq_after(j->segment->tsval, x->ts_newest) && lag_ns > REORDERED_NS && lag_ns > j->tolerance_ns;
 }
 
+/* Its timestamp is as far ahead of the newest of x as the time that has passed, in ticks of a millisecond or more. */
+static bool has_exact_clock(const struct judgement *j) {
+    const struct tcpstate_endpoint *x = j->x;
+
+    return (j->segment->options & TCPSTATE_OPT_TIMESTAMPS) && x->sent_ts &&
+           seq_distance(j->segment->tsval, x->ts_newest) <= (j->segment->time_ns - x->ts_newest_ns + REORDERED_NS) / MS;
+}
+
 void sender_judge_rst(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
     struct tcpstate_candidate *candidate = &j->conversation->candidate;
@@ -171,6 +180,7 @@ void sender_judge_rst(struct judgement *j) {
                                      .rst_seq = s->seq,
                                      .rst_tsval = s->tsval,
                                      .has_rst_tsval = (s->options & TCPSTATE_OPT_TIMESTAMPS) != 0,
+                                     .rst_is_in_time = has_exact_clock(j),
                                      .no_window = s->window == 0,
                                      .ack_unsent = j->ack && j->ack_unsent,
                                      .bears_next = !may_answer(j),
@@ -234,6 +244,14 @@ static bool later_than_cause(const struct judgement *j) {
     return engine_later_than(j, undo->time_ns);
 }
 
+/* By x's own clock (RFC 7323 5.4) this was sent before its RST, which has overtaken it. */
+static bool was_sent_before_own_rst(const struct judgement *j) {
+    const struct tcpstate_undo *undo = &j->x->undo;
+
+    return undo->cause == TCPSTATE_UNDO_RST_SENT && undo->rst_is_in_time &&
+           (j->segment->options & TCPSTATE_OPT_TIMESTAMPS) && seq_before(j->segment->tsval, undo->rst_tsval);
+}
+
 /* True if x may go on as if it had never been closed. */
 bool sender_revive(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x;
@@ -278,7 +296,7 @@ bool sender_revive(struct judgement *j) {
     if (x->answered_closed && !j->stale && !j->ack_unsent && x->revivals < 255)
         x->revivals++; /* it has said itself that it has no connection: one segment does not outweigh that */
     if (j->stale || j->ack_unsent || !plausible_words(j) || (x->answered_closed && x->revivals < 3) ||
-        (!at_once && !later_than_cause(j))) {
+        was_sent_before_own_rst(j) || (!at_once && !later_than_cause(j))) {
         enum tcpstate_state then = (enum tcpstate_state)x->undo.state;
         bool knew_fin = j->y->has_fin && seq_after(j->segment->ack, j->y->fin);
         then = knew_fin ? then : engine_peek(TCPSTATE_EVENT_snd_nack_fin, then);
@@ -302,6 +320,8 @@ bool sender_revive(struct judgement *j) {
         hindsight_note(j, x->undo.index, x->undo.frame, TCPSTATE_VERDICT_NOT_TAKEN);
     if (x->undo.cause == TCPSTATE_UNDO_RST_TAKEN && x->undo.state == TCPSTATE_TIME_WAIT)
         x->spares_time_wait = true;
+    if (x->undo.cause == TCPSTATE_UNDO_RST_TAKEN && is_challenge_ack(j))
+        j->challenged_ns = x->undo.time_ns;
     engine_restore(j, j->sender, (enum tcpstate_state)x->undo.state, TCPSTATE_ASSUMED);
     if (x->state == TCPSTATE_UNKNOWN) {
         engine_move(j, j->sender, TCPSTATE_EVENT_pickup, TCPSTATE_INFERRED);

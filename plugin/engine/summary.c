@@ -410,6 +410,15 @@ static void note_rst_that_was_taken(struct judgement *j) {
     reset_by(j, j->receiver);
 }
 
+/* x resets, y has reset, and neither was in a state to take the other's RST: each was gone by then. */
+static bool both_are_gone(const struct judgement *j) {
+    const struct tcpstate_connection *c = j->connection;
+
+    return j->rst && !j->copy && !j->alien && !c->reset && !c->closed && !c->refused &&
+           j->x->state == TCPSTATE_CLOSED && j->y->state == TCPSTATE_CLOSED &&
+           j->x->undo.cause == TCPSTATE_UNDO_RST_SENT && j->y->undo.cause == TCPSTATE_UNDO_RST_SENT;
+}
+
 /* x aborts too, before the reset reaches it: a RST that answers something has an ACK only if that had none (RFC 9293
  * 3.10.7.1). Then neither was accepted, and at the other end they come in the other order. */
 static bool resets_cross(const struct judgement *j) {
@@ -469,6 +478,11 @@ static void note_outcome(struct judgement *j) {
     if (j->rst_accepted || refuses_doubted_syn(j))
         note_accepted_rst(j);
     take_back_reset(j);
+    if (both_are_gone(j)) {
+        note_rst_frame(j);
+        c->reset = true;
+        reset_by(j, j->receiver);
+    }
     if (j->rst_was_taken)
         note_rst_that_was_taken(j);
     if (c->any_fin)
