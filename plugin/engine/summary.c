@@ -482,6 +482,8 @@ static void note_outcome(struct judgement *j) {
         note_rst_frame(j);
         c->reset = true;
         reset_by(j, j->receiver);
+        if (j->ack) /* no answer: x has aborted as well */
+            s->closed_by = TCPSTATE_BY_BOTH;
     }
     if (j->rst_was_taken)
         note_rst_that_was_taken(j);
