@@ -87,11 +87,11 @@ bool incarnation_syn_is_unlike(const struct tcpstate_endpoint *x, const struct t
     return s->options != x->syn_options || s->mss != x->syn_mss || s->ttl != x->syn_ttl;
 }
 
-/* Not as x's own stack makes a SYN or SYN,ACK: the MSS option is missing that all of its others had (RFC 9293 3.7.1). */
 static bool sends_mss(const struct tcpstate_endpoint *x) {
     return x->sent_mss_before || ((x->sent_syn || x->sent_synack) && (x->syn_options & TCPSTATE_OPT_MSS));
 }
 
+/* Not as x's own stack makes a SYN or SYN,ACK: the MSS option is missing that all of its others had (RFC 9293 3.7.1). */
 static bool lacks_own_mss(const struct tcpstate_endpoint *x, const struct tcpstate_segment *s) {
     return !(s->options & TCPSTATE_OPT_MSS) && sends_mss(x);
 }

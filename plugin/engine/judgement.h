@@ -53,12 +53,13 @@ struct judgement {
     bool pure_ack; /* ordinary, ACK, no data, no FIN */
     bool copy;     /* a duplicate of the capture: it says nothing new about its sender */
     bool bad_checksum;
-    bool stale;       /* older than something already captured of x */
-    bool candidate;   /* a SYN that may open another connection, or was sent by nobody */
-    bool numberless;  /* its numbers are not those of x, whoever sent it */
-    bool alien;       /* its nominal sender did not send it: it says nothing about x */
-    bool ack_unsent;  /* acknowledges what y was never seen to send: x cannot know that */
-    bool ack_refused; /* ... nor did y send it: y drops the segment */
+    bool stale;            /* older than something already captured of x */
+    bool overtaken_by_fin; /* text that x has sent before its FIN */
+    bool candidate;        /* a SYN that may open another connection, or was sent by nobody */
+    bool numberless;       /* its numbers are not those of x, whoever sent it */
+    bool alien;            /* its nominal sender did not send it: it says nothing about x */
+    bool ack_unsent;       /* acknowledges what y was never seen to send: x cannot know that */
+    bool ack_refused;      /* ... nor did y send it: y drops the segment */
     bool first_fin, fin_again, synack_again, syn_again, covers_fin_first;
     bool handshake_done; /* this segment established y, or both */
     bool fin_ack_first;  /* this segment is the first to acknowledge y's FIN */

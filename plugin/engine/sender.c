@@ -251,8 +251,9 @@ static bool was_overtaken_by_fin(const struct judgement *j) {
             return false; /* it was captured before */
         precedes = precedes || (x->ranges[i].left == j->end && x->ranges[i].time_ns >= x->fin_ns);
     }
-    return precedes && !(x->has_una && seq_before(s->seq, x->una)) && j->y->last_word_ns < x->fin_ns &&
-           s->time_ns - x->fin_ns < REPETITION_NS;
+    int64_t since_ns = s->time_ns - x->fin_ns;
+    bool answers_nothing = j->y->last_word_ns < x->fin_ns || since_ns < capture_leg_ns(j->x_path) / 20 * 19;
+    return precedes && !(x->has_una && seq_before(s->seq, x->una)) && answers_nothing && since_ns < REPETITION_NS;
 }
 
 static void judge_ordinary(struct judgement *j) {
@@ -347,8 +348,8 @@ static void judge_ordinary(struct judgement *j) {
         findings_tell(j, TCPSTATE_FINDING_fin_inferred, 0, x->fin, 0);
     }
     /* sent before its own FIN, captured after it */
-    if ((j->stale && x->has_fin && !j->fin && x->sent_ts && seq_before(s->tsval, x->fin_tsval)) ||
-        was_overtaken_by_fin(j))
+    j->overtaken_by_fin = was_overtaken_by_fin(j);
+    if ((j->stale && x->has_fin && !j->fin && x->sent_ts && seq_before(s->tsval, x->fin_tsval)) || j->overtaken_by_fin)
         engine_show(j, (enum tcpstate_state)x->state_before_fin);
     /* simultaneous close: its ACK was under way when the peer's ACK of its FIN was captured, figure 13 line 3 */
     if (j->fin_ack_first && x->has_fin && x->fin_acked && x->state == TCPSTATE_TIME_WAIT && !j->has_shown &&
