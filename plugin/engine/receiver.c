@@ -25,6 +25,7 @@ static void take_rst(struct judgement *j) {
                                      .index = j->index,
                                      .rnxt = y->rnxt,
                                      .rst_seq = j->segment->seq,
+                                     .is_abort = j->ack,
                                      .time_ns = j->segment->time_ns};
     j->rst_accepted = true;
     engine_move(j, j->receiver, TCPSTATE_EVENT_rcv_rst, TCPSTATE_ASSUMED);

@@ -181,6 +181,7 @@ void sender_judge_rst(struct judgement *j) {
                                      .rst_tsval = s->tsval,
                                      .has_rst_tsval = (s->options & TCPSTATE_OPT_TIMESTAMPS) != 0,
                                      .rst_is_in_time = has_exact_clock(j),
+                                     .is_abort = j->ack,
                                      .no_window = s->window == 0,
                                      .ack_unsent = j->ack && j->ack_unsent,
                                      .bears_next = !may_answer(j),

@@ -432,6 +432,21 @@ static bool resets_cross(const struct judgement *j) {
            j->emitted_ns <= x->undo.time_ns + j->tolerance_ns && x->has_smax && j->segment->seq == x->smax;
 }
 
+/* Two resets of which neither was taken: who has aborted has ended the connection, not who had no connection any more and
+ * answered (RFC 9293 3.10.7.1). */
+static void note_crossing(struct judgement *j) {
+    struct tcpstate_summary *s = &j->connection->summary;
+
+    bool y_aborted =
+        j->x->undo.cause == TCPSTATE_UNDO_RST_TAKEN ? j->x->undo.is_abort : j->y->undo.is_abort; /* of y's RST, both */
+
+    if (!j->ack || j->connection->any_fin)
+        return;
+    s->closed_by = y_aborted                      ? TCPSTATE_BY_BOTH
+                   : j->sender == TCPSTATE_CLIENT ? TCPSTATE_BY_CLIENT
+                                                  : TCPSTATE_BY_SERVER;
+}
+
 /* A RST that turned out not to have been taken. */
 static void take_back_reset(struct judgement *j) {
     struct tcpstate_connection *c = j->connection;
@@ -484,8 +499,7 @@ static void note_outcome(struct judgement *j) {
         note_rst_frame(j);
         c->reset = true;
         reset_by(j, j->receiver);
-        if (j->ack) /* no answer: x has aborted as well */
-            s->closed_by = TCPSTATE_BY_BOTH;
+        note_crossing(j);
     }
     if (j->rst_was_taken)
         note_rst_that_was_taken(j);
@@ -494,7 +508,7 @@ static void note_outcome(struct judgement *j) {
                        : c->first_fin_role == TCPSTATE_CLIENT ? TCPSTATE_BY_CLIENT
                                                               : TCPSTATE_BY_SERVER;
     else if (resets_cross(j))
-        s->closed_by = TCPSTATE_BY_BOTH;
+        note_crossing(j);
     if (c->simultaneous_open)
         s->opened_by = TCPSTATE_BY_BOTH;
     else if (s->roles != TCPSTATE_ROLES_GUESS)
