@@ -111,6 +111,10 @@ int64_t capture_leg_ns(const struct tcpstate_path *path) {
     return least;
 }
 
+bool capture_cannot_answer(const struct judgement *j, int64_t time_ns) {
+    return j->segment->time_ns - time_ns < capture_leg_ns(j->x_path) / 20 * 19;
+}
+
 void capture_add_leg(struct tcpstate_path *path, int64_t sample_ns) {
     if (sample_ns < 0)
         return;

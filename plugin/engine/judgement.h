@@ -115,6 +115,8 @@ bool capture_is_alien(struct judgement *j);
 bool capture_timestamps_agreed(const struct judgement *j);
 void capture_read_clocks(struct judgement *j);            /* after `alien` was decided */
 int64_t capture_leg_ns(const struct tcpstate_path *path); /* -1: no sample */
+/* It is captured sooner after `time_ns` than x has ever answered: it was under way then. False if nothing tells. */
+bool capture_cannot_answer(const struct judgement *j, int64_t time_ns);
 void capture_add_leg(struct tcpstate_path *path, int64_t sample_ns);
 void capture_new_incarnation(struct tcpstate_path *path);
 

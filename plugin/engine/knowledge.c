@@ -31,7 +31,8 @@ static void note_sacked(struct judgement *j) {
 }
 
 /* Every segment of x carries its RCV.NXT. What was captured for x above it, is in no SACK block and should have arrived
- * by now, is lost. The first SACK block holds the newest arrival (RFC 2018 4): what was captured before that is lost. */
+ * by now, is lost. The first SACK block holds the newest arrival (RFC 2018 4): what was captured before that is lost. So
+ * is what was captured before the RST that a challenge ACK (RFC 5961 3.2) answers. */
 static void note_lost(struct judgement *j) {
     const struct tcpstate_segment *s = j->segment;
     struct tcpstate_endpoint *x = j->x, *y = j->y;

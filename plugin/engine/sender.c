@@ -252,7 +252,7 @@ static bool was_overtaken_by_fin(const struct judgement *j) {
         precedes = precedes || (x->ranges[i].left == j->end && x->ranges[i].time_ns >= x->fin_ns);
     }
     int64_t since_ns = s->time_ns - x->fin_ns;
-    bool answers_nothing = j->y->last_word_ns < x->fin_ns || since_ns < capture_leg_ns(j->x_path) / 20 * 19;
+    bool answers_nothing = j->y->last_word_ns < x->fin_ns || capture_cannot_answer(j, x->fin_ns);
     return precedes && !(x->has_una && seq_before(s->seq, x->una)) && answers_nothing && since_ns < REPETITION_NS;
 }
 

@@ -274,7 +274,7 @@ bool sender_revive(struct judgement *j) {
     at_once = x->undo.cause == TCPSTATE_UNDO_RST_TAKEN &&
               ((x->has_rnxt && j->ack && seq_after(j->segment->ack, x->undo.rnxt) && !j->ack_unsent) ||
                is_challenge_ack(j) || (x->undo.state == TCPSTATE_UNKNOWN && j->segment->ack != x->undo.rst_seq));
-    if (j->emitted_ns <= x->undo.time_ns || j->segment->time_ns - x->undo.time_ns < capture_leg_ns(j->x_path) / 20 * 19)
+    if (j->emitted_ns <= x->undo.time_ns || capture_cannot_answer(j, x->undo.time_ns))
         at_once = false; /* it was under way when that RST was captured */
     /* without timestamps a hole that is filled may have been sent long ago: a repetition comes after 200 ms at least */
     if (!(j->segment->options & TCPSTATE_OPT_TIMESTAMPS) && j->segment->length > 0 && x->has_smax &&

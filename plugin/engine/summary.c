@@ -436,13 +436,12 @@ static bool resets_cross(const struct judgement *j) {
  * answered (RFC 9293 3.10.7.1). */
 static void note_crossing(struct judgement *j) {
     struct tcpstate_summary *s = &j->connection->summary;
-
-    bool y_aborted =
-        j->x->undo.cause == TCPSTATE_UNDO_RST_TAKEN ? j->x->undo.is_abort : j->y->undo.is_abort; /* of y's RST, both */
+    const struct tcpstate_undo *rst =
+        j->x->undo.cause == TCPSTATE_UNDO_RST_TAKEN ? &j->x->undo : &j->y->undo; /* of y */
 
     if (!j->ack || j->connection->any_fin)
         return;
-    s->closed_by = y_aborted                      ? TCPSTATE_BY_BOTH
+    s->closed_by = rst->is_abort                  ? TCPSTATE_BY_BOTH
                    : j->sender == TCPSTATE_CLIENT ? TCPSTATE_BY_CLIENT
                                                   : TCPSTATE_BY_SERVER;
 }
