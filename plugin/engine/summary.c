@@ -185,6 +185,12 @@ static void link_fin(struct judgement *j) {
     s->fin_inferred[j->sender] = false;
 }
 
+static uint8_t kind_of_close(const struct tcpstate_connection *c) {
+    return c->simultaneous_close ? TCPSTATE_CLOSE_SIMULTANEOUS
+           : c->three_segment    ? TCPSTATE_CLOSE_THREE_SEGMENT
+                                 : TCPSTATE_CLOSE_FOUR_WAY;
+}
+
 static void note_own_fin(struct judgement *j) {
     struct tcpstate_connection *c = j->connection;
     struct tcpstate_summary *s = &c->summary;
@@ -269,9 +275,7 @@ static void note_fin_acknowledged(struct judgement *j) {
         if (!c->reset && !c->closed) {
             c->closed = true;
             c->closed_ns = j->segment->time_ns;
-            s->close_kind = c->simultaneous_close ? TCPSTATE_CLOSE_SIMULTANEOUS
-                            : c->three_segment    ? TCPSTATE_CLOSE_THREE_SEGMENT
-                                                  : TCPSTATE_CLOSE_FOUR_WAY;
+            s->close_kind = kind_of_close(c);
         }
     }
 }
@@ -461,6 +465,23 @@ static void take_back_reset(struct judgement *j) {
     s->closed_by = TCPSTATE_NOBODY;
 }
 
+/* x was in TIME-WAIT when it sent this, and had not taken the RST of y, whose FIN it acknowledges: the close was complete,
+ * and a RST after that changes nothing. */
+static void complete_close_before_reset(struct judgement *j) {
+    struct tcpstate_connection *c = j->connection;
+    struct tcpstate_summary *s = &c->summary;
+
+    if (!c->reset || c->closed || !j->ordinary || !j->ack || j->alien || j->copy || !j->x->has_fin || !j->y->has_fin ||
+        j->report->end[j->sender].state != TCPSTATE_TIME_WAIT || j->segment->ack != j->y->fin + 1)
+        return;
+    c->reset = false;
+    c->closed = true;
+    c->closed_ns = j->segment->time_ns;
+    if (s->rst_void_frame == 0)
+        s->rst_void_frame = j->segment->frame;
+    s->close_kind = kind_of_close(c);
+}
+
 /* A FIN that was not sent after all was not the first, nor does it close anything. */
 static void take_back_fins(struct judgement *j) {
     struct tcpstate_connection *c = j->connection;
@@ -494,6 +515,7 @@ static void note_outcome(struct judgement *j) {
     if (j->rst_accepted || refuses_doubted_syn(j))
         note_accepted_rst(j);
     take_back_reset(j);
+    complete_close_before_reset(j);
     if (both_are_gone(j)) {
         note_rst_frame(j);
         c->reset = true;
