@@ -122,6 +122,8 @@ static void send(struct ending *e, unsigned sender, const struct tcpstate_course
             note_state(e, x, 1u << row->sender);
             note_fin(x, s);
         }
+        if ((s->flags & TCPSTATE_RST) && (s->flags & TCPSTATE_ACK) && is_own && x->is_in && (x->state & GONE))
+            x->aborted = true; /* by what its answers have overtaken */
         return;
     }
     if (x->state == 0 && is_own)
@@ -157,6 +159,8 @@ static void take(struct ending *e, unsigned sender, const struct tcpstate_course
         e->end[sender].false_fin_frame = s->frame;
     if (!rst && had == IS(LAST_ACK) && (y->state & GONE))
         y->fin_acked = true;
+    if (!rst && (had & WAITS_FOR_FIN) && (y->state & GONE))
+        y->aborted = true; /* text that nobody will read: RFC 1122 4.2.2.13 */
     /* TIME-WAIT has nothing left to be closed. */
     if (rst && !spares && !(had & GONE) && ((y->state & GONE) || (x->aborted && y->state == IS(TIME_WAIT)))) {
         y->was_reset = true;
