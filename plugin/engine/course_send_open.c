@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { DEFAULT_MSS = 536, FROM_TIME_WAIT = 65537 }; /* so far beyond SND.NXT Linux goes on */
+enum { FROM_TIME_WAIT = 65537 }; /* so far beyond SND.NXT Linux goes on */
 static const int64_t MS_NS = 1000000;
 
 static void read_syn_options(struct course_end *x, const struct tcpstate_segment *s) {
@@ -23,7 +23,7 @@ static void read_syn_options(struct course_end *x, const struct tcpstate_segment
 static int cost_of_syn_options(const struct sending *t, const struct course_end *x, int without_mss) {
     const struct tcpstate_segment *s = t->s;
     bool closed = s->window == 0 && (s->flags & TCPSTATE_ACK);
-    int cost = s->window < DEFAULT_MSS && !closed ? COST_WINDOW : 0;
+    int cost = s->window < TCPSTATE_DEFAULT_MSS && !closed ? COST_WINDOW : 0;
 
     if (s->options & TCPSTATE_OPT_MSS)
         return cost;

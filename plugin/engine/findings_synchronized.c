@@ -9,7 +9,7 @@
  */
 #include "findings_open.h"
 
-enum { MS = 1000000, KEEP_ALIVES = 3, TRANSMISSIONS = 4, TTL_SAMPLES = 3, TTL_TOLERANCE = 2, DEFAULT_MSS = 536 };
+enum { MS = 1000000, KEEP_ALIVES = 3, TRANSMISSIONS = 4, TTL_SAMPLES = 3, TTL_TOLERANCE = 2 };
 static const int64_t SECOND_NS = 1000000000;
 static const int64_t RETRANSMISSION_NS = 100 * MS; /* sooner it may be a duplicate of the network */
 static const int32_t CLOCK_LEAP = 1 << 28;         /* more than the 2 MSL that a segment can be late, at 1 us a tick */
@@ -190,7 +190,7 @@ static void judge_data_beyond_window(struct judgement *j) {
     const struct tcpstate_endpoint *y = j->y;
     const struct tcpstate_evidence_open *e = &y->evidence_open;
     const struct tcpstate_segment *s = j->segment;
-    uint32_t spare = y->syn_mss != 0 ? y->syn_mss : DEFAULT_MSS;
+    uint32_t spare = y->syn_mss != 0 ? y->syn_mss : TCPSTATE_DEFAULT_MSS;
     uint32_t right = s->seq + s->length;
     bool hole = !j->x->evidence_open.has_smax || seq_after(s->seq, j->x->evidence_open.smax);
     bool proved;

@@ -11,7 +11,6 @@
 
 #include <string.h>
 
-enum { DEFAULT_MSS = 536 };
 enum { REORDERED_TICKS = 10 }; /* a SYN so much older than its sender's other words has not just overtaken them */
 static const int64_t SECOND_NS = 1000000000;
 
@@ -98,7 +97,7 @@ static bool lacks_own_mss(const struct tcpstate_endpoint *x, const struct tcpsta
 
 /* With neither the option nor room for one segment of the default MSS (RFC 9293 3.7.1): no stack opens so. */
 static bool offers_no_segment(const struct tcpstate_segment *s) {
-    return !(s->options & TCPSTATE_OPT_MSS) && s->window < DEFAULT_MSS;
+    return !(s->options & TCPSTATE_OPT_MSS) && s->window < TCPSTATE_DEFAULT_MSS;
 }
 
 /* Not such a SYN as x would open with now. */

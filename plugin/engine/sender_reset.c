@@ -256,7 +256,7 @@ static bool was_sent_before_own_rst(const struct judgement *j) {
 /* True if x may go on as if it had never been closed. */
 bool sender_revive(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x;
-    bool at_once;
+    bool challenges = x->undo.cause == TCPSTATE_UNDO_RST_TAKEN && is_challenge_ack(j), at_once;
 
     switch ((enum tcpstate_undo_cause)x->undo.cause) {
     case TCPSTATE_UNDO_NONE: return false;
@@ -272,8 +272,8 @@ bool sender_revive(struct judgement *j) {
         !seq_within(j->segment->seq, x->iss + 1, x->iss + 1 + (j->y->captured ? 0 : NUMBERS_FAR)))
         return false; /* refused: what does not follow its SYN is of some other connection */
     at_once = x->undo.cause == TCPSTATE_UNDO_RST_TAKEN &&
-              ((x->has_rnxt && j->ack && seq_after(j->segment->ack, x->undo.rnxt) && !j->ack_unsent) ||
-               is_challenge_ack(j) || (x->undo.state == TCPSTATE_UNKNOWN && j->segment->ack != x->undo.rst_seq));
+              ((x->has_rnxt && j->ack && seq_after(j->segment->ack, x->undo.rnxt) && !j->ack_unsent) || challenges ||
+               (x->undo.state == TCPSTATE_UNKNOWN && j->segment->ack != x->undo.rst_seq));
     if (j->emitted_ns <= x->undo.time_ns || capture_cannot_answer(j, x->undo.time_ns))
         at_once = false; /* it was under way when that RST was captured */
     /* without timestamps a hole that is filled may have been sent long ago: a repetition comes after 200 ms at least */
@@ -321,7 +321,7 @@ bool sender_revive(struct judgement *j) {
         hindsight_note(j, x->undo.index, x->undo.frame, TCPSTATE_VERDICT_NOT_TAKEN);
     if (x->undo.cause == TCPSTATE_UNDO_RST_TAKEN && x->undo.state == TCPSTATE_TIME_WAIT)
         x->spares_time_wait = true;
-    if (x->undo.cause == TCPSTATE_UNDO_RST_TAKEN && is_challenge_ack(j))
+    if (challenges)
         j->challenged_ns = x->undo.time_ns;
     engine_restore(j, j->sender, (enum tcpstate_state)x->undo.state, TCPSTATE_ASSUMED);
     if (x->state == TCPSTATE_UNKNOWN) {

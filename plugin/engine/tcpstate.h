@@ -66,6 +66,8 @@ enum tcpstate_vantage {
 };
 /* Who opened or closed. NOBODY: not (yet) decided, the field is absent. */
 enum tcpstate_party { TCPSTATE_NOBODY, TCPSTATE_BY_CLIENT, TCPSTATE_BY_SERVER, TCPSTATE_BY_BOTH };
+enum { TCPSTATE_DEFAULT_MSS = 536 }; /* of who has not sent the option: RFC 9293 3.7.1 MUST-15, for IPv4 */
+
 enum tcpstate_close_kind {
     TCPSTATE_CLOSE_UNDECIDED,
     TCPSTATE_CLOSE_FOUR_WAY,
