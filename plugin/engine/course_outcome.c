@@ -122,8 +122,6 @@ static void send(struct ending *e, unsigned sender, const struct tcpstate_course
             note_state(e, x, 1u << row->sender);
             note_fin(x, s);
         }
-        if ((s->flags & TCPSTATE_RST) && (s->flags & TCPSTATE_ACK) && is_own && x->is_in && (x->state & GONE))
-            x->aborted = true; /* by what its answers have overtaken */
         return;
     }
     if (x->state == 0 && is_own)
