@@ -102,7 +102,7 @@ struct tcpstate_endpoint {
     uint8_t state_before_fin;
     /* a FIN of its that was captured, whoever sent it: what y can have received */
     bool has_wire_fin, has_seen_fin; /* seen_fin: captured, but not thought to be taken or sent */
-    uint32_t seen_fin, seen_fin_frame, seen_fin_index;
+    uint32_t seen_fin, seen_fin_frame, seen_fin_index, seen_fin_tsval;
     bool has_ignored_rst; /* it did not seem to take a RST of y, and has said nothing since */
     uint32_t ignored_rst_frame, ignored_rst_index;
     bool refused; /* a REFUSED verdict was given because of its RST */
@@ -126,7 +126,7 @@ struct tcpstate_endpoint {
     bool has_octet;          /* y's ACK of one number was one of an octet, as hindsight knows; it ended at `octet` */
     uint32_t octet;
     bool has_seen_text; /* text of its nominal sending was captured, whoever sent it; ends at `seen_text` */
-    uint32_t seen_text, seen_text_index;
+    uint32_t seen_text, seen_text_index, seen_text_tsval;
     bool has_quoted; /* it was not captured, but an ICMP error quotes text of it, which ends there or so much before */
     uint8_t quoted_options;
     uint32_t quoted_end;
@@ -169,9 +169,11 @@ struct tcpstate_endpoint {
     uint8_t lower_acks;                /* segments since that acknowledge less, though sent later */
     uint8_t acks_alike;                /* ... and the same */
     int64_t acked_ns;
-    bool answers;          /* has sent text since */
-    uint32_t rnxt;         /* RCV.NXT, if everything captured arrived */
-    uint32_t redge;        /* highest right edge it announced */
+    bool answers;   /* has sent text since */
+    uint32_t rnxt;  /* RCV.NXT, if everything captured arrived */
+    uint32_t redge; /* highest right edge it announced */
+    bool has_edge;  /* the newest is known, its window not scaled or by how much */
+    uint32_t edge;
     uint32_t max_window;   /* largest window it announced, octets */
     bool has_repeated_ack; /* its newest ordinary segment is a pure ACK, repeated so often since repeated_ns */
     uint8_t repeated_acks;

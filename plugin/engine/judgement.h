@@ -67,6 +67,7 @@ struct judgement {
     bool rst_was_taken;   /* x shows by its RST that it had taken one that it seemed to ignore */
     bool half_open_reset; /* a RST of SYN-SENT that answers a challenge ACK */
     bool bridged;         /* an unseen segment was inferred */
+    bool echoes_seen_fin; /* it counts a FIN of y that nobody thought taken, and echoes its timestamp */
     bool fin_not_received, last_ack_lost, revived;
     uint8_t receiver_had; /* y's state before */
     /* what the sender is shown as, where that differs from what is believed now */

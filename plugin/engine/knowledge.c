@@ -174,9 +174,9 @@ void knowledge_forget_fin(struct judgement *j, struct tcpstate_endpoint *end, en
 void knowledge_of_peer_fin(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
 
+    bool text_instead = y->has_seen_text && y->seen_text == y->seen_fin + 1 && y->seen_text_index > y->seen_fin_index;
     if (!y->has_wire_fin && y->has_seen_fin && j->segment->ack == y->seen_fin + 1 &&
-        seq_after(j->segment->ack, y->smax) &&
-        !(y->has_seen_text && y->seen_text == y->seen_fin + 1 && y->seen_text_index > y->seen_fin_index) &&
+        (j->echoes_seen_fin || (seq_after(j->segment->ack, y->smax) && !text_instead)) &&
         !(y->has_fin && y->fin == y->seen_fin)) { /* whoever sent it, x has taken it */
         y->has_wire_fin = true;
         y->wire_fin = y->seen_fin;
@@ -320,6 +320,16 @@ static bool echoes_uncaptured(const struct judgement *j) {
            seq_after(s->tsecr, y->ts_newest) && !y->sends_octets;
 }
 
+/* Does x now count a FIN that nobody thought taken, and echo its timestamp? Nothing else bears that timestamp. */
+static bool echoes_seen_fin(const struct judgement *j) {
+    const struct tcpstate_endpoint *x = j->x, *y = j->y;
+    const struct tcpstate_segment *s = j->segment;
+
+    return y->has_seen_fin && s->ack == y->seen_fin + 1 && x->has_acked && seq_after(s->ack, x->acked) &&
+           (s->options & TCPSTATE_OPT_TIMESTAMPS) && s->tsecr != 0 && s->tsecr == y->seen_fin_tsval &&
+           !(y->has_seen_text && y->seen_text_tsval == y->seen_fin_tsval);
+}
+
 /* y was captured, but not what x's ACK may count. Nothing but the SYN of y captured: unseen.c. */
 void knowledge_of_unseen_fin(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
@@ -327,6 +337,7 @@ void knowledge_of_unseen_fin(struct judgement *j) {
 
     if (j->stale)
         return;
+    j->echoes_seen_fin = echoes_seen_fin(j);
     if (hindsight_says(j, j->index, TCPSTATE_VERDICT_TOOK_FIN)) {
         note_maybe_fin(j, ack - 1, true);
         return;

@@ -134,6 +134,14 @@ static bool fills_hole_unasked(const struct judgement *j) {
            s->time_ns - x->fin_ns < REPETITION_NS;
 }
 
+/* The window of y ends below what x has sent: a pure ACK then carries that edge as its number, not SND.NXT, or it would not
+ * be acceptable (RFC 9293 3.10.7.4 first). */
+static bool is_at_shrunken_edge(const struct judgement *j) {
+    const struct tcpstate_endpoint *x = j->x, *y = j->y;
+
+    return j->pure_ack && y->has_edge && j->segment->seq == y->edge && x->has_smax && seq_before(y->edge, x->smax);
+}
+
 /* A FIN was captured, but its nominal sender goes on as if it had sent none: data at or past it, or a newer pure ACK
  * that does not count it. A probe of a closed window and a keep-alive repeat an old number and say nothing. */
 static bool goes_on_after_fin(const struct judgement *j) {
@@ -144,7 +152,7 @@ static bool goes_on_after_fin(const struct judgement *j) {
         return true;
     if (s->length > 0 && seq_after(s->seq + s->length, x->fin)) /* one octet at the FIN's number: a keep-alive */
         return seq_at_most(s->seq, x->fin) && (s->length > 1 || s->seq != x->fin || !x->fin_acked);
-    if (!j->pure_ack || j->ack_unsent || !seq_at_most(s->seq, x->fin))
+    if (!j->pure_ack || j->ack_unsent || !seq_at_most(s->seq, x->fin) || is_at_shrunken_edge(j))
         return false;
     if (seq_after(s->ack, x->fin_ack) && !(x->has_una && s->seq + 1 == x->una))
         return true; /* it knows more than the FIN did */
@@ -469,7 +477,7 @@ static void note_numbers(struct judgement *j) {
         x->text_ns = s->time_ns;
         x->text_is_stale = j->stale;
         x->smax_is_next = false;
-    } else if (j->pure_ack && !keep_alive && !j->stale && seq_before(s->seq, x->smax) &&
+    } else if (j->pure_ack && !keep_alive && !j->stale && seq_before(s->seq, x->smax) && !is_at_shrunken_edge(j) &&
                !(x->has_una && s->seq + 1 == x->una && may_repeat_old_number(j)) && was_sent_after_text(j)) {
         x->smax = s->seq; /* SND.NXT: what was captured beyond it is not x's */
         x->smax_is_next = true;
@@ -500,6 +508,8 @@ static void note_numbers(struct judgement *j) {
         x->has_redge = true;
         if (window > x->max_window)
             x->max_window = window;
+        x->edge = edge;
+        x->has_edge = known;
     }
 }
 
@@ -514,11 +524,13 @@ void sender_judge(struct judgement *j) {
         x->seen_fin = j->end - 1;
         x->seen_fin_frame = s->frame;
         x->seen_fin_index = j->index;
+        x->seen_fin_tsval = s->tsval;
     }
     if (j->ordinary && s->length > 0 && !j->fin && x->has_smax && seq_after(j->end, x->smax)) {
         x->has_seen_text = true;
         x->seen_text = j->end;
         x->seen_text_index = j->index;
+        x->seen_text_tsval = s->tsval;
     }
     if (j->alien)
         return;
