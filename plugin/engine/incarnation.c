@@ -356,7 +356,8 @@ void incarnation_open(struct judgement *j, enum incarnation how) {
             conversation->listens[d] |= old[d].sent_synack && !old[d].active_open;
             conversation->previous_smax[d] = old[d].smax;
             conversation->previous_rnxt[d] = old[d].rnxt;
-            bool was_reset = old[d].state == TCPSTATE_CLOSED && old[d].undo.cause == TCPSTATE_UNDO_RST_TAKEN;
+            bool was_reset = old[d].state == TCPSTATE_CLOSED && (old[d].undo.cause == TCPSTATE_UNDO_RST_TAKEN ||
+                                                                 old[d].undo.cause == TCPSTATE_UNDO_RST_SENT);
             conversation->previous_state[d] = was_reset ? old[d].undo.state : old[d].state;
         }
         capture_new_incarnation(&conversation->path[0]);

@@ -286,6 +286,7 @@ static void judge_ordinary(struct judgement *j) {
         !j->stale && goes_on_after_fin(j))
         knowledge_forget_fin(j, x, j->sender, TCPSTATE_PROVED);
     sender_believe_syn(j);
+    sender_deny_syn(j);
     bool listens_after_reset = x->state == TCPSTATE_LISTEN && x->undo.cause == TCPSTATE_UNDO_RST_TAKEN;
     if ((x->state == TCPSTATE_CLOSED || listens_after_reset) && !sender_revive(j)) {
         if (was_overtaken_by_fin(j))

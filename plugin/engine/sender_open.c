@@ -5,6 +5,8 @@
  */
 #include "judgement.h"
 
+enum { ISN_APART = 1 << 18 }; /* so far above an ISN no older connection of the tuple was: RFC 9293 3.4.1 */
+
 /* ---- SYN ------------------------------------------------------------------------------------------------------ */
 
 static void remember_syn_options(struct judgement *j) {
@@ -350,6 +352,19 @@ static bool was_sent_before_syn(const struct judgement *j) {
            !engine_later_than(j, j->y->first_syn_ns);
 }
 
+/* x goes on where it was in the connection before: it has sent neither the SYN that was doubted nor the RST that seemed to end
+ * that connection. */
+void sender_deny_syn(struct judgement *j) {
+    const struct tcpstate_conversation *c = j->conversation;
+    const struct tcpstate_segment *s = j->segment;
+    enum tcpstate_state before = (enum tcpstate_state)c->previous_state[s->direction];
+
+    if (j->x->syn_doubted && j->x->state == TCPSTATE_CLOSED && c->has_previous && !j->fin &&
+        s->seq == c->previous_smax[s->direction] && s->ack == c->previous_rnxt[s->direction] &&
+        state_is_synchronized(before))
+        engine_restore(j, j->sender, before, TCPSTATE_INFERRED);
+}
+
 /* x answers a SYN with an ACK that does not fit it: it still has an older connection (figure 9, or TIME-WAIT), which was
  * not captured. */
 bool sender_judge_older_connection(struct judgement *j) {
@@ -358,8 +373,9 @@ bool sender_judge_older_connection(struct judgement *j) {
     if (x->sent_syn || x->sent_synack || x->spoke || !y->sent_syn || y->spoke || !j->ack ||
         (x->state != TCPSTATE_SYN_RECEIVED && x->state != TCPSTATE_LISTEN))
         return false;
-    if (seq_within(j->segment->ack, y->iss + 1, y->smax))
-        return false;
+    bool may_be_older = j->pure_ack || !j->ack_unsent || j->conversation->has_previous;
+    if (seq_within(j->segment->ack, y->iss + 1, y->smax + (may_be_older ? 0 : ISN_APART)))
+        return false; /* of this connection, or of none */
     if (was_sent_before_syn(j)) {
         engine_show(j, (enum tcpstate_state)j->conversation->previous_state[j->segment->direction]);
         j->numberless = true;
