@@ -5,8 +5,6 @@
  */
 #include "judgement.h"
 
-enum { ISN_APART = 1 << 18 }; /* so far above an ISN no older connection of the tuple was: RFC 9293 3.4.1 */
-
 /* ---- SYN ------------------------------------------------------------------------------------------------------ */
 
 static void remember_syn_options(struct judgement *j) {
@@ -197,6 +195,12 @@ void sender_judge_synack(struct judgement *j) {
         engine_restore(j, j->receiver, TCPSTATE_SYN_SENT, TCPSTATE_ASSUMED);
         engine_restore(j, j->sender, TCPSTATE_SYN_RECEIVED, TCPSTATE_ASSUMED);
     }
+    bool answers_syn = y->sent_syn && y->captured && s->ack == y->iss + 1 + y->syn_length;
+    if (state_is_synchronized((enum tcpstate_state)x->state) && !x->sent_syn && answers_syn) {
+        x->has_fin = x->fin_acked = x->peer_fin_taken =
+            false; /* what seemed to be of an older connection was not its own */
+        engine_restore(j, j->sender, TCPSTATE_SYN_RECEIVED, TCPSTATE_PROVED);
+    }
     if (x->sent_syn && s->seq == x->iss && !y->captured) { /* only a SYN of y can have drawn it: not captured */
         y->sent_syn = y->active_open = y->has_iss = y->iss_inferred = y->has_smax = true;
         y->iss = s->ack - 1;
@@ -373,9 +377,8 @@ bool sender_judge_older_connection(struct judgement *j) {
     if (x->sent_syn || x->sent_synack || x->spoke || !y->sent_syn || y->spoke || !j->ack ||
         (x->state != TCPSTATE_SYN_RECEIVED && x->state != TCPSTATE_LISTEN))
         return false;
-    bool may_be_older = j->pure_ack || !j->ack_unsent || j->conversation->has_previous;
-    if (seq_within(j->segment->ack, y->iss + 1, y->smax + (may_be_older ? 0 : ISN_APART)))
-        return false; /* of this connection, or of none */
+    if (seq_within(j->segment->ack, y->iss + 1, y->smax))
+        return false;
     if (was_sent_before_syn(j)) {
         engine_show(j, (enum tcpstate_state)j->conversation->previous_state[j->segment->direction]);
         j->numberless = true;
