@@ -109,10 +109,11 @@ struct course_variant {
 struct course_facts {
     const struct tcpstate_segment *segments;
     uint32_t count;
-    int64_t answer_ns[2]; /* by direction: from the capture point to that end and back, 0 if not known */
-    bool is_at[2];        /* ... the capture was taken there: what it sent was captured, what came has arrived */
-    bool unseen[2];       /* ... nothing that it sent was captured */
-    bool has_echoes[2];   /* ... what the other echoes tells when its segments arrived */
+    int64_t answer_ns[2];      /* by direction: from the capture point to that end and back, 0 if not known */
+    int64_t next_answer_ns[2]; /* ... if the quickest of few answers was none */
+    bool is_at[2];             /* ... the capture was taken there: what it sent was captured, what came has arrived */
+    bool unseen[2];            /* ... nothing that it sent was captured */
+    bool has_echoes[2];        /* ... what the other echoes tells when its segments arrived */
     uint32_t first_echo;
     int64_t echo_base_ns;
     bool has_clock[2];          /* ... its timestamps count milliseconds ... */

@@ -422,7 +422,7 @@ static bool acknowledges_too_soon(const struct sending *t) {
         if (q->direction != s->direction && seq_before(q->seq, s->ack) && seq_at_least(course_end_of(q), s->ack))
             since_ns = s->time_ns - q->time_ns;
     }
-    return since_ns >= 0 && since_ns * 5 < t->facts->answer_ns[s->direction];
+    return since_ns >= 0 && since_ns * 5 < t->facts->next_answer_ns[s->direction];
 }
 
 /* Does it tell that somebody else's segment has reached it with the number below its ACK, which the peer has used for
