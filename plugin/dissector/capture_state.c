@@ -483,10 +483,16 @@ static void follow_course(struct capture_state *state, struct conversation *conv
     void *workspace = wmem_alloc(NULL, size);
     struct tcpstate_segment *segments = wmem_alloc_array(NULL, struct tcpstate_segment, count);
     struct tcpstate_course_row *rows = wmem_alloc_array(NULL, struct tcpstate_course_row, count);
+    uint8_t *proved = wmem_alloc_array(NULL, uint8_t, count);
     uint32_t at = 0;
-    for (uint32_t index = conversation->first; index != NO_RECORD; index = record_at(state, index)->next)
-        load_facts(state, record_at(state, index)->facts, &segments[at++]);
-    conversation->has_course = tcpstate_course(&state->settings, segments, count, workspace, size, rows);
+    for (uint32_t index = conversation->first; index != NO_RECORD; index = record_at(state, index)->next) {
+        const struct record *record = record_at(state, index);
+        const unsigned certainty =
+            record->sender == TCPSTATE_CLIENT ? record->certainty_client : record->certainty_server;
+        proved[at] = certainty == TCPSTATE_PROVED ? record->end[record->sender].state : TCPSTATE_STATES;
+        load_facts(state, record->facts, &segments[at++]);
+    }
+    conversation->has_course = tcpstate_course(&state->settings, segments, proved, count, workspace, size, rows);
     at = 0;
     uint32_t first = 0;
     for (uint32_t index = conversation->first; conversation->has_course && index != NO_RECORD;) {
@@ -498,6 +504,7 @@ static void follow_course(struct capture_state *state, struct conversation *conv
             first = at;
         }
     }
+    wmem_free(NULL, proved);
     wmem_free(NULL, rows);
     wmem_free(NULL, segments);
     wmem_free(NULL, workspace);

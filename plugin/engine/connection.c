@@ -354,14 +354,17 @@ static bool echoes_none_captured(const struct judgement *j) {
 }
 
 /* It acknowledges one octet of y more, and echoes what is older than that octet as it was captured: x has taken it from
- * another segment, for what is next in line is echoed. RFC 7323 4.3 */
-static bool echoes_before_octet(const struct judgement *j) {
+ * another segment, for what is next in line is echoed. RFC 7323 4.3. Or it would be by far the quickest answer of x. */
+static bool takes_octet_of_other(const struct judgement *j) {
     const struct tcpstate_segment *s = j->segment;
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
 
-    return j->ordinary && (s->options & TCPSTATE_OPT_TIMESTAMPS) && x->acked_index == j->index &&
-           s->ack == x->acked_before + 1 && y->captured && y->has_smax && y->smax == s->ack && y->text_end == s->ack &&
-           capture_timestamps_agreed(j) && seq_before(s->tsecr, y->smax_tsval);
+    if (!j->ordinary || x->acked_index != j->index || s->ack != x->acked_before + 1 || !y->captured || !y->has_smax ||
+        y->smax != s->ack || y->text_end != s->ack)
+        return false;
+    if ((s->options & TCPSTATE_OPT_TIMESTAMPS) && capture_timestamps_agreed(j))
+        return seq_before(s->tsecr, y->smax_tsval);
+    return (s->time_ns - y->text_ns) * 5 < capture_leg_ns(j->x_path);
 }
 
 /* May `state`, shown by a transmission of its owner, be called proved? Some states look alike from outside. */
@@ -387,6 +390,8 @@ static bool transmission_proves(const struct judgement *j) {
         return false;
     if (!y->captured || (y->has_smax && seq_after(j->segment->ack, y->smax)))
         return false; /* nobody knows what y has sent */
+    if (j->pure_ack && x->has_smax && seq_after(j->segment->seq, x->smax))
+        return false; /* nor x: its FIN, perhaps, for nothing follows that */
     switch ((enum tcpstate_state)(j->has_shown ? j->shown : x->state)) {
     case TCPSTATE_ESTABLISHED:
         return !j->has_shown && x->spoke && !x->has_fin && !j->connection->end_seen && !j->connection->disputed &&
@@ -437,7 +442,7 @@ static void note_doubts(struct judgement *j) {
 
 /* What x has perhaps taken and nobody captured. */
 static void note_taken_unseen(struct judgement *j) {
-    bool echoes = echoes_none_captured(j) || echoes_before_octet(j);
+    bool echoes = echoes_none_captured(j) || takes_octet_of_other(j);
 
     j->report->tells_of_unseen = echoes || has_octet_twice(j);
     j->x->took_unseen = j->x->took_unseen || echoes;

@@ -166,6 +166,8 @@ static void send_now(struct tcpstate_course *c, const struct hypothesis *h, uint
         after.end[d] = sent[i].sender;
         after.end[!d] = sent[i].receiver;
         after.cost += sent[i].cost;
+        if (c->proved != NULL && c->proved[index] < TCPSTATE_STATES && sent[i].shown != c->proved[index])
+            after.cost += COST_AGAINST_PROOF;
         if (sent[i].forged)
             count_forgery(&after);
         forget_late(c, &after.end[c->facts.unseen[!d] ? !d : d], s->time_ns);
@@ -685,8 +687,9 @@ size_t tcpstate_course_size(uint32_t count) {
     return sizeof(struct tcpstate_course) + events_for(count) * (sizeof(struct event) + sizeof(uint32_t));
 }
 
-bool tcpstate_course(const struct tcpstate_settings *settings, const struct tcpstate_segment *segments, uint32_t count,
-                     void *workspace, size_t size, struct tcpstate_course_row *rows) {
+bool tcpstate_course(const struct tcpstate_settings *settings, const struct tcpstate_segment *segments,
+                     const uint8_t *proved, uint32_t count, void *workspace, size_t size,
+                     struct tcpstate_course_row *rows) {
     struct tcpstate_course *c = workspace;
     unsigned best = 0;
 
@@ -702,6 +705,7 @@ bool tcpstate_course(const struct tcpstate_settings *settings, const struct tcps
     c->moved = (uint32_t *)(void *)&c->events[c->event_limit];
     (void)size;
     c->facts = (struct course_facts){.segments = segments, .count = count};
+    c->proved = proved;
     course_find_facts(&c->facts, settings);
     if (!begin(c))
         return false;

@@ -44,6 +44,7 @@ struct hypothesis {
 
 struct tcpstate_course {
     struct course_facts facts;
+    const uint8_t *proved;                /* by segment: the state that the first pass has proved of its sender */
     struct hypothesis beam[COURSE_SEEDS]; /* BEAM, but for the first segment */
     uint32_t cores[COURSE_SEEDS];
     bool is_kept[CANDIDATES];

@@ -243,12 +243,16 @@ static void follow_course(size_t index, const struct tcpstate_settings *settings
     void *workspace = malloc(size);
     struct tcpstate_segment *segments = calloc(count, sizeof *segments);
     struct tcpstate_course_row *course = calloc(count, sizeof *course);
-    if (workspace == NULL || segments == NULL || course == NULL)
+    uint8_t *proved = calloc(count, sizeof *proved);
+    if (workspace == NULL || segments == NULL || course == NULL || proved == NULL)
         die("no memory");
     for (struct row *row = rows; row < rows + row_count; row++)
-        if (row->conversation == index)
+        if (row->conversation == index) {
+            const struct tcpstate_end_report *sender = &row->report.end[row->report.sender];
+            proved[at] = sender->certainty == TCPSTATE_PROVED ? sender->state : TCPSTATE_STATES;
             segments[at++] = row->segment;
-    if (tcpstate_course(settings, segments, count, workspace, size, course)) {
+        }
+    if (tcpstate_course(settings, segments, proved, count, workspace, size, course)) {
         at = 0;
         for (struct row *row = rows; row < rows + row_count; row++) {
             if (row->conversation != index)
@@ -262,6 +266,7 @@ static void follow_course(size_t index, const struct tcpstate_settings *settings
     }
     free(course);
     free(segments);
+    free(proved);
     free(workspace);
 }
 

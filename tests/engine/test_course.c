@@ -52,7 +52,7 @@ static void handshake(void) {
 static bool run(void) {
     size_t size = tcpstate_course_size(count);
     void *workspace = malloc(size);
-    bool told = workspace != NULL && tcpstate_course(&settings, segments, count, workspace, size, rows);
+    bool told = workspace != NULL && tcpstate_course(&settings, segments, NULL, count, workspace, size, rows);
 
     free(workspace);
     return told;

@@ -278,7 +278,7 @@ static void follow_course(const struct tcpstate_segment *segments, const struct 
     CHECK(workspace != NULL);
     memset(course, 0, MOST * sizeof *course);
     memset(last_words, 0, MOST * sizeof *last_words);
-    if (tcpstate_course(&settings, segments, count, workspace, size, course)) {
+    if (tcpstate_course(&settings, segments, NULL, count, workspace, size, course)) {
         check_chain(course, count);
         for (uint32_t first = 0, last; first < count; first = last + 1) {
             last = last_of(rows, count, first);
