@@ -142,6 +142,9 @@ static enum incarnation of_syn(const struct judgement *j) {
     if (was_reset && at_rest((enum tcpstate_state)y->state) && y->undo.cause == TCPSTATE_UNDO_RST_TAKEN &&
         looks_genuine(x, s))
         return INCARNATION_NEW; /* it opens only what it has closed: that RST was its own */
+    if (y->state == TCPSTATE_CLOSED && y->undo.cause == TCPSTATE_UNDO_RST_SENT && y->captured && x->has_iss &&
+        seq_after(s->seq, x->smax) && looks_genuine(x, s))
+        return INCARNATION_NEW; /* y has reset the connection: nothing is left that could challenge this */
     if (!y->captured && x->spoke && !looks_genuine(x, s))
         return INCARNATION_CANDIDATE; /* x's next words will tell */
     if (is_late_copy(x, s))
