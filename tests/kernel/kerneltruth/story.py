@@ -2,7 +2,8 @@
 
 Two ends of a path do not see the same segments. Where their stories differ, the difference has an excuse if a segment
 that decides one story never was at the other end, and nothing that was there tells of it: no ACK of its FIN or SYN, no
-RST of a host that has no connection any more. Everything else the observer could have known.
+RST of a host that has no connection any more; or if a RST there looks older than it is, for the text before it was
+captured only there. Everything else the observer could have known.
 """
 
 from collections import Counter
@@ -136,7 +137,16 @@ def _connection(shown, own, segments):
             found.deciding += [("ack of fin", tcp) for tcp in list(answers)[:1]]
             found.deciding += [("text", tcp) for tcp in own if _ends(tcp) == _ends(linked) and tcp.end == linked.end
                                and not tcp.flags & (SYN | FIN | RST) and tcp.end != tcp.seq]
+    found.deciding += resets_that_decide(found, own)
     return found
+
+
+def resets_that_decide(connection, segments):
+    """Where both ended it by resets, the first of each, beside the one that the plugin links."""
+    resets = {_ends(tcp): tcp for tcp in reversed(segments) if tcp.flags & RST}
+    if connection.closed_by == "both" and connection.close_kind == "reset":
+        return [("rst", tcp) for tcp in resets.values()]
+    return []
 
 
 def _back(tcp):
@@ -160,6 +170,12 @@ def _is_unknown(kind, tcp, here, other, outcome):
     return explained or not tcp.flags & (SYN | FIN) or not other.keys["ack", _back(tcp), tcp.end]
 
 
+def _seems_old(rst, here, other):
+    """From the other end the RST has the number of text that was sent before, and only here is it missing."""
+    return any(_ends(tcp) == _ends(rst) and tcp.seq == rst.seq and tcp.end != tcp.seq and not tcp.flags & (SYN | FIN | RST)
+               and not any(here.keys[key] for key in _keys(tcp) if key[0] == "text") for tcp in other.segments)
+
+
 def _differs(one, two):
     """The parts in which two connections differ. An end that saw no SYN cannot tell who opened it."""
     if not one or not two:
@@ -171,8 +187,12 @@ def _differs(one, two):
 def _excuse(one, two, story_one, story_two, part):
     for mine, other, here, there in ((one, two, story_one, story_two), (two, one, story_two, story_one)):
         for kind, tcp in mine.deciding if mine else ():
-            if kind in DECIDES[part] and _is_unknown(kind, tcp, here, there, other.outcome if other else "reset"):
+            if kind not in DECIDES[part]:
+                continue
+            if _is_unknown(kind, tcp, here, there, other.outcome if other else "reset"):
                 return f"{kind} {tcp}"
+            if kind == "rst" and _seems_old(tcp, here, there):
+                return f"text before {kind} {tcp}"
     return ""
 
 
