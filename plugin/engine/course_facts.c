@@ -228,10 +228,11 @@ static void find_answer_time(struct course_facts *facts, unsigned direction) {
     if (count == 0 && echo_count == 0)
         samples[count++] = ambiguous_ns;
     int64_t answer_ns = count > 0 ? quick_of(samples, count) : LONGEST_NS;
-    facts->next_answer_ns[direction] = count > 1 && count < 8 ? samples[1] : answer_ns;
     int64_t echo_ns = echo_count > 0 ? quick_of(echoes, echo_count) : LONGEST_NS;
     answer_ns = answer_ns < echo_ns ? answer_ns : echo_ns; /* the echo is an answer as well */
     facts->answer_ns[direction] = answer_ns < LONGEST_NS ? answer_ns : LONGEST_NS;
+    bool are_few = count > 1 && count < 8 && samples[1] < LONGEST_NS;
+    facts->next_answer_ns[direction] = are_few ? samples[1] : facts->answer_ns[direction];
 }
 
 /* Where nothing of that end was captured, the timestamps that the other echoes tell when its newest segment arrived, if

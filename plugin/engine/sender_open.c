@@ -197,8 +197,8 @@ void sender_judge_synack(struct judgement *j) {
     }
     bool answers_syn = y->sent_syn && y->captured && s->ack == y->iss + 1 + y->syn_length;
     if (state_is_synchronized((enum tcpstate_state)x->state) && !x->sent_syn && answers_syn) {
-        x->has_fin = x->fin_acked = x->peer_fin_taken =
-            false; /* what seemed to be of an older connection was not its own */
+        /* what seemed to be of an older connection was not its own */
+        x->has_fin = x->fin_acked = x->peer_fin_taken = false;
         engine_restore(j, j->sender, TCPSTATE_SYN_RECEIVED, TCPSTATE_PROVED);
     }
     if (x->sent_syn && s->seq == x->iss && !y->captured) { /* only a SYN of y can have drawn it: not captured */
@@ -356,8 +356,8 @@ static bool was_sent_before_syn(const struct judgement *j) {
            !engine_later_than(j, j->y->first_syn_ns);
 }
 
-/* x goes on where it was in the connection before: it has sent neither the SYN that was doubted nor the RST that seemed to end
- * that connection. */
+/* x goes on where it was in the connection before: it has sent neither the SYN that was doubted nor the RST that seemed
+ * to end that connection. */
 void sender_deny_syn(struct judgement *j) {
     const struct tcpstate_conversation *c = j->conversation;
     const struct tcpstate_segment *s = j->segment;

@@ -433,8 +433,8 @@ static bool resets_cross(const struct judgement *j) {
     if (!j->connection->reset || j->connection->any_fin || !j->rst || !j->ack || j->copy || j->alien || j->ack_unsent)
         return false;
     /* from SND.NXT, be it that its last text was not captured */
-    bool is_next = x->has_smax && (j->y->has_redge ? seq_within(j->segment->seq, x->smax, j->y->redge)
-                                                   : j->segment->seq == x->smax);
+    bool is_next = x->has_smax &&
+                   (j->y->has_redge ? seq_within(j->segment->seq, x->smax, j->y->redge) : j->segment->seq == x->smax);
     return x->undo.cause == TCPSTATE_UNDO_RST_TAKEN && x->undo.frame == j->connection->summary.rst_frame &&
            j->emitted_ns <= x->undo.time_ns + j->tolerance_ns && is_next;
 }

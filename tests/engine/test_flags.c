@@ -40,8 +40,8 @@ static void check_header(const struct tcpstate_report *report, unsigned flags, c
             continue;
         if (failures++ < 20)
             printf("flags 0x%03x then 0x%03x, %s: %s is %s on 0x%03x\n", pair[0], pair[1],
-                   same ? "one sender" : "both ends", tcpstate_finding_info(rules[i].id)->id, due ? "missing" : "told",
-                   flags);
+                   same ? "one sender" : "both ends", tcpstate_finding_info(rules[i].id)->id,
+                   due ? "missing" : "told", flags);
     }
 }
 
@@ -75,10 +75,7 @@ static void test_pair(const unsigned pair[2], bool same) {
     memset(&conversation, 0, sizeof conversation);
     for (unsigned i = 0; i < 2; i++) {
         bool back = i == 1 && !same;
-        struct tcpstate_segment segment = segment_of(pair[i], i, back,
-                                                     back     ? 5000
-                                                     : i == 0 ? 1000
-                                                              : next,
+        struct tcpstate_segment segment = segment_of(pair[i], i, back, back ? 5000 : i == 0 ? 1000 : next,
                                                      back ? next : 5001);
         tcpstate_segment(&conversation, &settings, &segment, &report);
         check_header(&report, pair[i], pair, same);
