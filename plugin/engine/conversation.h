@@ -193,6 +193,7 @@ struct tcpstate_endpoint {
     bool has_ts_recent, sent_ts;
     uint32_t ts_recent, ts_newest, first_syn_tsval;
     uint32_t ts_recent_before, ts_recent_index; /* what ts_recent was before segment ts_recent_index */
+    uint32_t ts_recent_seq;                     /* number of that segment */
     bool ts_jumped; /* ts_newest is far ahead of ts_before: its clock, or somebody else's segment */
     uint32_t ts_before, ts_jump_frame, ts_jump_index, smax_before_jump;
     int64_t ts_newest_ns;

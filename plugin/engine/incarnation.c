@@ -156,6 +156,8 @@ static enum incarnation of_syn(const struct judgement *j) {
     if (!x->sent_syn && !x->sent_synack) {
         if (y->sent_syn && !y->spoke && !x->spoke)
             return INCARNATION_CURRENT; /* the SYNs cross */
+        if (!x->captured && !y->spoke && y->heard && !y->sent_syn && !y->sent_synack)
+            return INCARNATION_NEW; /* nothing but a FIN so far, in a capture that starts with it */
         if (!x->captured && !y->spoke)
             return INCARNATION_CURRENT;
         return INCARNATION_CANDIDATE;

@@ -43,6 +43,12 @@ static void note_lost(struct judgement *j) {
         reference_ns = j->challenged_ns;
     if (!seq_before(s->ack, x->rnxt) && !sacks)
         return;
+    for (unsigned i = 0; i < y->range_count && !x->heard; i++) /* it took the SYN, and not what came with it */
+        if (y->sent_synack && y->ranges[i].index == y->first_synack_index && y->ranges[i].left == s->ack &&
+            !y->ranges[i].lost) {
+            y->ranges[i].lost = true;
+            hindsight_note(j, y->ranges[i].index, y->ranges[i].frame, TCPSTATE_VERDICT_NOT_TAKEN);
+        }
     if (sacks)
         for (unsigned i = 0; i < y->range_count; i++)
             if (seq_at_least(y->ranges[i].left, s->sack[0].left) && seq_at_most(y->ranges[i].right, s->sack[0].right) &&
@@ -103,6 +109,17 @@ static void judge_what_established(struct judgement *j) {
     }
 }
 
+/* x has gone past the segment whose timestamp it is thought to echo (RFC 7323 4.3), and echoes an older one: something
+ * else had filled its place, and when it arrives it is an old copy. */
+static void rebase_echo(struct judgement *j) {
+    const struct tcpstate_segment *s = j->segment;
+    struct tcpstate_endpoint *x = j->x;
+
+    if ((s->options & TCPSTATE_OPT_TIMESTAMPS) && s->tsecr != 0 && x->has_ts_recent && !j->stale &&
+        seq_after(s->ack, x->ts_recent_seq) && seq_before(s->tsecr, x->ts_recent))
+        x->ts_recent = s->tsecr;
+}
+
 /* Takes the ACK and SACK of x for what they say about what x has received. */
 void knowledge_rebase(struct judgement *j) {
     const struct tcpstate_segment *s = j->segment;
@@ -137,6 +154,7 @@ void knowledge_rebase(struct judgement *j) {
         if (y->ranges[i].copies == 1 && seq_at_most(y->ranges[i].right, s->ack) &&
             y->ranges[i].time_ns > j->newest_acked_ns)
             j->newest_acked_ns = y->ranges[i].time_ns;
+    rebase_echo(j);
     if (x->sent_synack && !x->heard && (s->options & TCPSTATE_OPT_TIMESTAMPS))
         judge_what_established(j);
     for (unsigned i = 0; i < y->range_count; i++)

@@ -85,6 +85,7 @@ static void take_text(struct judgement *j) {
         (!y->has_ts_recent || seq_after(s->tsval, y->ts_recent))) { /* RFC 7323 4.3 */
         y->ts_recent_before = y->has_ts_recent ? y->ts_recent : s->tsval;
         y->ts_recent_index = j->index;
+        y->ts_recent_seq = s->seq;
         y->ts_recent = s->tsval;
         y->has_ts_recent = true;
     }

@@ -109,7 +109,8 @@ void sender_judge_fin(struct judgement *j) {
     if (!x->fin_acked)
         return;
     if (!engine_later_than(j, x->fin_ack_ns) || j->stale) {
-        engine_show(j, engine_peek(TCPSTATE_EVENT_snd_fin_again, (enum tcpstate_state)x->state));
+        uint8_t sent_in = j->has_shown ? j->shown : x->state; /* without y's FIN, if it does not count that */
+        engine_show(j, engine_peek(TCPSTATE_EVENT_snd_fin_again, (enum tcpstate_state)sent_in));
         return;
     }
     if (x->state == TCPSTATE_CLOSED || x->state == TCPSTATE_LAST_ACK)
@@ -264,6 +265,31 @@ static bool was_overtaken_by_fin(const struct judgement *j) {
     return precedes && !(x->has_una && seq_before(s->seq, x->una)) && answers_nothing && since_ns < REPETITION_NS;
 }
 
+/* Was this sent before the FIN of x, though it is captured after it? By its clock; or it is the first copy of text of
+ * which a later one was captured sooner, and nobody sends text for the first time below his own FIN. */
+static bool was_sent_before_own_fin(const struct judgement *j) {
+    const struct tcpstate_endpoint *x = j->x;
+    const struct tcpstate_segment *s = j->segment;
+    bool has_ts = (s->options & TCPSTATE_OPT_TIMESTAMPS) && x->sent_ts;
+
+    if (!j->stale || !x->has_fin || j->fin)
+        return false;
+    if (has_ts && seq_before(s->tsval, x->fin_tsval))
+        return true;
+    if (x->fin_inferred || s->length == 0 || seq_after(j->end, x->fin) || seq_after(s->ack, x->fin_ack) ||
+        (has_ts && s->tsval != x->fin_tsval))
+        return false;
+    return x->fin_leaves_hole && seq_at_least(s->seq, x->before_fin);
+}
+
+static void show_before_own_fin(struct judgement *j) {
+    enum tcpstate_state then = (enum tcpstate_state)j->x->state_before_fin;
+
+    if (j->y->has_fin && seq_at_most(j->segment->ack, j->y->fin))
+        then = engine_peek(TCPSTATE_EVENT_snd_nack_fin, then);
+    engine_show(j, then);
+}
+
 static void judge_ordinary(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
     const struct tcpstate_segment *s = j->segment;
@@ -289,8 +315,8 @@ static void judge_ordinary(struct judgement *j) {
     sender_deny_syn(j);
     bool listens_after_reset = x->state == TCPSTATE_LISTEN && x->undo.cause == TCPSTATE_UNDO_RST_TAKEN;
     if ((x->state == TCPSTATE_CLOSED || listens_after_reset) && !sender_revive(j)) {
-        if (was_overtaken_by_fin(j))
-            engine_show(j, (enum tcpstate_state)x->state_before_fin);
+        if (was_overtaken_by_fin(j) || was_sent_before_own_fin(j))
+            show_before_own_fin(j);
         return;
     }
     if (sender_judge_older_connection(j))
@@ -306,6 +332,7 @@ static void judge_ordinary(struct judgement *j) {
     judge_denial(j);
     judge_claim(j);
     note_report_of_hole(j);
+    bool sent_before_fin = was_sent_before_own_fin(j);
     if (j->stale && s->length > 0 && seq_at_most(s->seq, x->before_fin))
         x->fin_leaves_hole = false; /* it was only overtaken */
     if (j->ack_unsent) {
@@ -358,12 +385,12 @@ static void judge_ordinary(struct judgement *j) {
     }
     /* sent before its own FIN, captured after it */
     j->overtaken_by_fin = was_overtaken_by_fin(j);
-    if ((j->stale && x->has_fin && !j->fin && x->sent_ts && seq_before(s->tsval, x->fin_tsval)) || j->overtaken_by_fin)
-        engine_show(j, (enum tcpstate_state)x->state_before_fin);
+    if (sent_before_fin || j->overtaken_by_fin)
+        show_before_own_fin(j);
     /* simultaneous close: its ACK was under way when the peer's ACK of its FIN was captured, figure 13 line 3 */
     if (j->fin_ack_first && x->has_fin && x->fin_acked && x->state == TCPSTATE_TIME_WAIT && !j->has_shown &&
         y->has_fin && seq_at_most(x->fin_ack, y->fin) && seq_at_most(y->fin_ack, x->fin) &&
-        !engine_later_than(j, x->fin_ack_ns))
+        j->newest_acked_ns <= x->fin_ack_ns && !engine_later_than(j, x->fin_ack_ns))
         engine_show(j, TCPSTATE_CLOSING);
     /* it goes on where a FIN was inferred: it was an octet */
     if (x->has_fin && x->fin_inferred && !j->stale && s->length > 0 && seq_after(s->seq + s->length, x->fin)) {

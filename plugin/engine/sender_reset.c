@@ -271,6 +271,9 @@ bool sender_revive(struct judgement *j) {
     if (x->undo.state == TCPSTATE_SYN_SENT && x->has_iss &&
         !seq_within(j->segment->seq, x->iss + 1, x->iss + 1 + (j->y->captured ? 0 : NUMBERS_FAR)))
         return false; /* refused: what does not follow its SYN is of some other connection */
+    if (x->undo.state == TCPSTATE_SYN_RECEIVED && x->sent_synack && !x->spoke && x->has_iss &&
+        seq_at_most(j->segment->seq, x->iss))
+        return false; /* nor is what lies before its SYN,ACK */
     at_once = x->undo.cause == TCPSTATE_UNDO_RST_TAKEN &&
               ((x->has_rnxt && j->ack && seq_after(j->segment->ack, x->undo.rnxt) && !j->ack_unsent) || challenges ||
                (x->undo.state == TCPSTATE_UNKNOWN && j->segment->ack != x->undo.rst_seq));
