@@ -18,7 +18,7 @@ enum {
     TCPSTATE_LEGS = 8,      /* recent samples of the way from the capture point to one end and back */
     TCPSTATE_VERDICTS = 48, /* what hindsight has found out about single segments */
     TCPSTATE_EARLY = 16,    /* first segments of a connection that was captured from the middle */
-    TCPSTATE_ACKS = 12      /* recent segments of one end that acknowledged, for resets that answer them */
+    TCPSTATE_ACKS = 32      /* recent segments of one end that acknowledged, for resets that answer them */
 };
 
 /* Octets that were captured and can have arrived, [left, right); SYN and FIN count. */
