@@ -103,7 +103,8 @@ struct tcpstate_endpoint {
     /* a FIN of its that was captured, whoever sent it: what y can have received */
     bool has_wire_fin, has_seen_fin; /* seen_fin: captured, but not thought to be taken or sent */
     uint32_t seen_fin, seen_fin_frame, seen_fin_index, seen_fin_tsval;
-    bool has_ignored_rst; /* it did not seem to take a RST of y, and has said nothing since */
+    bool has_doubted_abort; /* a RST with ACK in its name, that was not believed to be its own */
+    bool has_ignored_rst;   /* it did not seem to take a RST of y, and has said nothing since */
     uint32_t ignored_rst_frame, ignored_rst_index;
     bool refused; /* a REFUSED verdict was given because of its RST */
     uint32_t refused_index;

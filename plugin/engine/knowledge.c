@@ -6,6 +6,8 @@
  */
 #include "judgement.h"
 
+enum { REORDERED_NS = 10000000 }; /* by so much segments of one end overtake each other */
+
 /* ---- acknowledgements: what x must have and what it lacks ------------------------------------------------------ */
 
 static bool is_duplicate_sack(const struct tcpstate_segment *s) {
@@ -42,7 +44,9 @@ static void note_lost(struct judgement *j) {
     if (j->challenged_ns > reference_ns)
         reference_ns = j->challenged_ns;
     if (!seq_before(s->ack, x->rnxt) && !sacks)
-        return;
+        reference_ns = INT64_MIN;
+    if (j->newest_acked_ns - REORDERED_NS > reference_ns) /* x has what was captured then, and not what was before */
+        reference_ns = j->newest_acked_ns - REORDERED_NS;
     for (unsigned i = 0; i < y->range_count && !x->heard; i++) /* it took the SYN, and not what came with it */
         if (y->sent_synack && y->ranges[i].index == y->first_synack_index && y->ranges[i].left == s->ack &&
             !y->ranges[i].lost) {

@@ -25,7 +25,7 @@ static void take_rst(struct judgement *j) {
                                      .index = j->index,
                                      .rnxt = y->rnxt,
                                      .rst_seq = j->segment->seq,
-                                     .is_abort = j->ack,
+                                     .is_abort = j->ack || j->x->has_doubted_abort,
                                      .time_ns = j->segment->time_ns};
     j->rst_accepted = true;
     engine_move(j, j->receiver, TCPSTATE_EVENT_rcv_rst, TCPSTATE_ASSUMED);

@@ -168,6 +168,7 @@ void sender_judge_rst(struct judgement *j) {
     bool ack_is_false = j->ack && j->ack_unsent && y->captured && y->has_smax && midstream_numbers_known(j, y) &&
                         (j->connection->disputed || seq_distance(s->ack, y->smax) > NUMBERS_FAR);
     if (!plausible_rst(j) || ack_is_false) {
+        x->has_doubted_abort |= j->ack && !ack_is_false;
         j->alien = true;
         return;
     }
@@ -181,7 +182,7 @@ void sender_judge_rst(struct judgement *j) {
                                      .rst_tsval = s->tsval,
                                      .has_rst_tsval = (s->options & TCPSTATE_OPT_TIMESTAMPS) != 0,
                                      .rst_is_in_time = has_exact_clock(j),
-                                     .is_abort = j->ack,
+                                     .is_abort = j->ack || x->has_doubted_abort,
                                      .no_window = s->window == 0,
                                      .ack_unsent = j->ack && j->ack_unsent,
                                      .bears_next = !may_answer(j),
@@ -301,6 +302,11 @@ bool sender_revive(struct judgement *j) {
         x->revivals++; /* it has said itself that it has no connection: one segment does not outweigh that */
     if (j->stale || j->ack_unsent || !plausible_words(j) || (x->answered_closed && x->revivals < 3) ||
         was_sent_before_own_rst(j) || (!at_once && !later_than_cause(j))) {
+        if (j->fin && !x->has_fin && x->undo.cause == TCPSTATE_UNDO_RST_SENT && x->undo.bears_next &&
+            seq_after(j->end, x->undo.rst_seq)) { /* a RST sent after this FIN would have counted it */
+            j->alien = true;
+            return false;
+        }
         enum tcpstate_state then = (enum tcpstate_state)x->undo.state;
         bool knew_fin = j->y->has_fin && seq_after(j->segment->ack, j->y->fin);
         then = knew_fin ? then : engine_peek(TCPSTATE_EVENT_snd_nack_fin, then);

@@ -147,6 +147,22 @@ def test_who_aborts_too_is_known_where_it_was_captured(lost):
     assert bool(told) == lost
 
 
+@pytest.mark.parametrize("lost", [True, False])
+def test_a_reset_comes_too_early_where_the_ack_before_it_was_lost(lost):
+    """B sends 100 octets and aborts; whether A had them all, its ACK tells."""
+    text, ack, abort = sent(B, A, ACK, 1, 1, 100), sent(A, B, ACK, 1, 101), sent(B, A, RST | ACK, 101, 1)
+    at_b = [text, abort] if lost else [text, ack, abort]
+    told = excuse([text, ack, abort], "reset", "server", at_b, "established", "")
+    assert told.startswith("ack of what is before rst" if lost else "") and bool(told) == lost
+
+
+@pytest.mark.parametrize("flags", [RST | ACK, RST])
+def test_no_answer_tells_who_has_aborted(flags):
+    """A's RST, captured at both ends, shows that A has no connection; not that B has aborted."""
+    reset, answer = sent(B, A, flags, 1, 1 if flags & ACK else 0), sent(A, B, RST, 1, 0)
+    assert bool(excuse([reset, answer], "reset", "server", [answer], "established", "")) == bool(flags & ACK)
+
+
 ONE_CLOSE = "close-client-first.middle"
 
 

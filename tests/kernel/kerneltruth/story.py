@@ -3,7 +3,8 @@
 Two ends of a path do not see the same segments. Where their stories differ, the difference has an excuse if a segment
 that decides one story never was at the other end, and nothing that was there tells of it: no ACK of its FIN or SYN, no
 RST of a host that has no connection any more; or if a RST there looks older than it is, for the text before it was
-captured only there. Everything else the observer could have known.
+captured only there; or if it seems to come too early, for the ACK of all before it was captured only here. Who has aborted
+(RST with ACK) nothing but the abort tells. Everything else the observer could have known.
 """
 
 from collections import Counter
@@ -138,6 +139,8 @@ def _connection(shown, own, segments):
             found.deciding += [("text", tcp) for tcp in own if _ends(tcp) == _ends(linked) and tcp.end == linked.end
                                and not tcp.flags & (SYN | FIN | RST) and tcp.end != tcp.seq]
     found.deciding += resets_that_decide(found, own)
+    if found.opened_by == "both":
+        found.deciding += [("syn", tcp) for tcp in own if tcp.flags & (SYN | ACK) == SYN]
     return found
 
 
@@ -165,7 +168,7 @@ def _is_unknown(kind, tcp, here, other, outcome):
             return False
     if tcp.flags & RST:
         answered = any(key[0] == "rst" and key[1] == _back(tcp) for key in other.keys)
-        return outcome in SILENT_END or not answered
+        return bool(tcp.flags & ACK) or outcome in SILENT_END or not answered   # no answer tells of an abort
     explained = (_ends(tcp), tcp.end) in other.reached  # the ACK may be of another FIN or SYN, or of data
     return explained or not tcp.flags & (SYN | FIN) or not other.keys["ack", _back(tcp), tcp.end]
 
@@ -174,6 +177,12 @@ def _seems_old(rst, here, other):
     """From the other end the RST has the number of text that was sent before, and only here is it missing."""
     return any(_ends(tcp) == _ends(rst) and tcp.seq == rst.seq and tcp.end != tcp.seq and not tcp.flags & (SYN | FIN | RST)
                and not any(here.keys[key] for key in _keys(tcp) if key[0] == "text") for tcp in other.segments)
+
+
+def _seems_early(rst, here, there):
+    """At the other end the RST lies above all that its receiver is known to have: the ACK up to it is only here."""
+    key = "ack", _back(rst), rst.seq
+    return here.keys[key] and not there.keys[key]
 
 
 def _differs(one, two):
@@ -193,6 +202,8 @@ def _excuse(one, two, story_one, story_two, part):
                 return f"{kind} {tcp}"
             if kind == "rst" and _seems_old(tcp, here, there):
                 return f"text before {kind} {tcp}"
+            if kind == "rst" and _seems_early(tcp, here, there):
+                return f"ack of what is before {kind} {tcp}"
     return ""
 
 
