@@ -43,13 +43,13 @@ enum tcpstate_answer acceptable_segment(const struct judgement *j) {
     return TCPSTATE_YES;
 }
 
-/* PAWS. Linux lets an old timestamp pass on a pure ACK that repeats what is known. */
+/* PAWS. Linux lets a timestamp pass that is one tick too old, and an older one on a pure ACK that repeats what is known. */
 bool acceptable_by_timestamp(const struct judgement *j) {
     const struct tcpstate_segment *s = j->segment;
 
     if (!(s->options & TCPSTATE_OPT_TIMESTAMPS) || !j->y->has_ts_recent || j->rst)
         return true;
-    if (!seq_before(s->tsval, j->y->ts_recent))
+    if (!seq_before(s->tsval + 1, j->y->ts_recent))
         return true;
     return j->pure_ack && j->y->has_rnxt && s->seq == j->y->rnxt && j->y->has_una && s->ack == j->y->una;
 }
