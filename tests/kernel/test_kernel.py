@@ -16,7 +16,7 @@ sys.path.insert(0, str(HERE))
 from kerneltruth import moment, outcome as outcomes  # noqa: E402
 from kerneltruth import report, stored, story as story_of, tshark  # noqa: E402
 from kerneltruth.judge import Miss, judge_all  # noqa: E402
-from kerneltruth.packet import ACK, RST, Tcp  # noqa: E402
+from kerneltruth.packet import ACK, RST, SYN, Tcp  # noqa: E402
 
 PLUGINS = HERE.parents[1] / "build" / "plugins"
 # percent of rows, by category
@@ -161,6 +161,18 @@ def test_no_answer_tells_who_has_aborted(flags):
     """A's RST, captured at both ends, shows that A has no connection; not that B has aborted."""
     reset, answer = sent(B, A, flags, 1, 1 if flags & ACK else 0), sent(A, B, RST, 1, 0)
     assert bool(excuse([reset, answer], "reset", "server", [answer], "established", "")) == bool(flags & ACK)
+
+
+@pytest.mark.parametrize("captured", [True, False])
+def test_a_syn_that_crosses_is_known_where_it_was_captured(captured):
+    ours, theirs = sent(A, B, SYN, 1, 0), sent(B, A, SYN, 1, 0)
+
+    def story(segments, opened_by):
+        connection = story_of.Connection("A", "B", "established", "", opened_by, "")
+        connection.deciding += story_of.syns_that_decide(connection, segments)
+        return story_of.Story([connection], segments)
+    (found,) = story_of.compare(story([ours, theirs], "both"), story([ours, theirs] if captured else [ours], "client"))
+    assert bool(found[2]) == (not captured)
 
 
 ONE_CLOSE = "close-client-first.middle"

@@ -138,10 +138,13 @@ def _connection(shown, own, segments):
             found.deciding += [("ack of fin", tcp) for tcp in list(answers)[:1]]
             found.deciding += [("text", tcp) for tcp in own if _ends(tcp) == _ends(linked) and tcp.end == linked.end
                                and not tcp.flags & (SYN | FIN | RST) and tcp.end != tcp.seq]
-    found.deciding += resets_that_decide(found, own)
-    if found.opened_by == "both":
-        found.deciding += [("syn", tcp) for tcp in own if tcp.flags & (SYN | ACK) == SYN]
+    found.deciding += resets_that_decide(found, own) + syns_that_decide(found, own)
     return found
+
+
+def syns_that_decide(connection, segments):
+    """Where both opened it, each SYN, beside the one that the plugin links."""
+    return [("syn", tcp) for tcp in segments if connection.opened_by == "both" and tcp.flags & (SYN | ACK) == SYN]
 
 
 def resets_that_decide(connection, segments):
