@@ -26,7 +26,10 @@
 #include "seq.h"
 #include "tcpstate.h"
 
-enum { NUMBERS_FAR = 1 << 24 }; /* sequence numbers this far apart are of different incarnations */
+enum {
+    NUMBERS_FAR = 1 << 24,  /* sequence numbers this far apart are of different incarnations */
+    REORDERED_NS = 10000000 /* by so much segments of one end overtake each other */
+};
 
 static inline bool numbers_near(uint32_t a, uint32_t b) {
     int32_t distance = seq_distance(a, b);

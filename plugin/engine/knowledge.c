@@ -6,8 +6,6 @@
  */
 #include "judgement.h"
 
-enum { REORDERED_NS = 10000000 }; /* by so much segments of one end overtake each other */
-
 /* ---- acknowledgements: what x must have and what it lacks ------------------------------------------------------ */
 
 static bool is_duplicate_sack(const struct tcpstate_segment *s) {

@@ -6,9 +6,7 @@
 
 enum {
     MS = 1000000,
-    /* by so much segments of one end overtake each other, where its clock tells when they were sent, and where not */
-    REORDERED_NS = 10000000,
-    REORDERED_WITHOUT_CLOCK_NS = 30000000,
+    REORDERED_WITHOUT_CLOCK_NS = 30000000, /* REORDERED_NS where no clock of the sender tells when it sent */
     REPETITION_NS = 200000000 /* stacks wait this long before they repeat data, RFC 6298 2.4 asks for more */
 };
 
