@@ -299,7 +299,7 @@ static void judge_ordinary(struct judgement *j) {
         return;
     }
     if (!j->stale && !j->ack_unsent) {
-        x->has_ignored_rst = false;
+        x->has_ignored_rst = x->has_doubted_abort = false;
         if (x->refused && j->segment->time_ns > x->undo.time_ns + j->tolerance_ns) {
             hindsight_withdraw(j, x->refused_index, TCPSTATE_VERDICT_REFUSED);
             x->refused = false;
