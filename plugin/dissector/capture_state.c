@@ -93,7 +93,9 @@ struct capture_state {
     wmem_array_t *records;     /* struct record, in frame order */
     wmem_array_t *facts;       /* octets of struct tcpstate_segment, 8 at a time */
     wmem_array_t *extras;      /* struct extra */
-    int64_t end_ns;            /* when the last frame was captured */
+    const struct supposition *suppositions;
+    unsigned supposition_count;
+    int64_t end_ns; /* when the last frame was captured */
 };
 
 /* ---- small things --------------------------------------------------------------------------------------------- */
@@ -135,6 +137,12 @@ struct capture_state *capture_state_new(const struct tcpstate_settings *settings
     const struct extra none = {.finding_count = 0};
     wmem_array_append_one(state->extras, none); /* index NO_EXTRA */
     return state;
+}
+
+void capture_state_suppose(struct capture_state *state, const struct supposition *suppositions, unsigned count) {
+    if (count)
+        state->suppositions = wmem_memdup(wmem_file_scope(), suppositions, count * sizeof(*suppositions));
+    state->supposition_count = count;
 }
 
 void capture_state_frame(struct capture_state *state, int64_t time_ns) { state->end_ns = time_ns; }
@@ -471,28 +479,51 @@ static void settle_connection(struct connection *connection, const struct tcpsta
     *connection->settled = settled;
 }
 
+/* What the first pass has proved of the segment of a record, and what the user supposes. True: something is supposed. */
+static bool find_premise(const struct capture_state *state, const struct record *record,
+                         struct tcpstate_course_premise *premise) {
+    const unsigned certainty = record->sender == TCPSTATE_CLIENT ? record->certainty_client : record->certainty_server;
+    bool is_supposed = false;
+    *premise = (struct tcpstate_course_premise){
+        .proved = certainty == TCPSTATE_PROVED ? record->end[record->sender].state : TCPSTATE_STATES,
+        .supposed_sender = TCPSTATE_STATES,
+        .supposed_receiver = TCPSTATE_STATES,
+    };
+    for (unsigned i = 0; i < state->supposition_count; i++) {
+        const struct supposition *supposed = &state->suppositions[i];
+        if (supposed->frame != record->frame)
+            continue;
+        if (supposed->role == record->sender)
+            premise->supposed_sender = (uint8_t)supposed->state;
+        else
+            premise->supposed_receiver = (uint8_t)supposed->state;
+        is_supposed = true;
+    }
+    return is_supposed;
+}
+
 /* Settles all records of a conversation by its likeliest course, if that can be told. */
 static void follow_course(struct capture_state *state, struct conversation *conversation) {
     const uint32_t count = conversation->segment_count;
     conversation->has_course = false;
     conversation->contradictions = NULL;
-    if (!conversation->doubtful || conversation->has_icmp_error ||
+    if ((!conversation->doubtful && !state->supposition_count) || conversation->has_icmp_error ||
         tcpstate_error_ended_opening(&conversation->engine) || count > TCPSTATE_COURSE_SEGMENTS)
         return;
     const size_t size = tcpstate_course_size(count);
     void *workspace = wmem_alloc(NULL, size);
     struct tcpstate_segment *segments = wmem_alloc_array(NULL, struct tcpstate_segment, count);
     struct tcpstate_course_row *rows = wmem_alloc_array(NULL, struct tcpstate_course_row, count);
-    uint8_t *proved = wmem_alloc_array(NULL, uint8_t, count);
+    struct tcpstate_course_premise *premises = wmem_alloc_array(NULL, struct tcpstate_course_premise, count);
+    bool is_wanted = conversation->doubtful;
     uint32_t at = 0;
     for (uint32_t index = conversation->first; index != NO_RECORD; index = record_at(state, index)->next) {
         const struct record *record = record_at(state, index);
-        const unsigned certainty =
-            record->sender == TCPSTATE_CLIENT ? record->certainty_client : record->certainty_server;
-        proved[at] = certainty == TCPSTATE_PROVED ? record->end[record->sender].state : TCPSTATE_STATES;
+        is_wanted |= find_premise(state, record, &premises[at]);
         load_facts(state, record->facts, &segments[at++]);
     }
-    conversation->has_course = tcpstate_course(&state->settings, segments, proved, count, workspace, size, rows);
+    conversation->has_course =
+        is_wanted && tcpstate_course(&state->settings, segments, premises, count, workspace, size, rows);
     at = 0;
     uint32_t first = 0;
     for (uint32_t index = conversation->first; conversation->has_course && index != NO_RECORD;) {
@@ -504,7 +535,7 @@ static void follow_course(struct capture_state *state, struct conversation *conv
             first = at;
         }
     }
-    wmem_free(NULL, proved);
+    wmem_free(NULL, premises);
     wmem_free(NULL, rows);
     wmem_free(NULL, segments);
     wmem_free(NULL, workspace);

@@ -15,6 +15,15 @@ struct capture_state;
 /* For a new file. `settings` are copied: with others, Wireshark dissects everything again. */
 struct capture_state *capture_state_new(const struct tcpstate_settings *settings);
 
+/* What a user supposes of an end at a frame: hindsight then tells the likeliest course in which it is so, if there is one. */
+struct supposition {
+    uint32_t frame;
+    enum tcpstate_role role;
+    enum tcpstate_state state;
+};
+/* Copies `count` of them, before the first segment. */
+void capture_state_suppose(struct capture_state *state, const struct supposition *suppositions, unsigned count);
+
 /* For each frame on its first visit, with or without TCP, in capture order: the time of the last is the end of the
  * capture, also where clocks go backwards. */
 void capture_state_frame(struct capture_state *state, int64_t time_ns);

@@ -16,6 +16,9 @@
 
 #include <epan/packet.h>
 #include <epan/prefs.h>
+#include <wsutil/strtoi.h>
+#define WS_LOG_DOMAIN "tcpstate"
+#include <wsutil/wslog.h>
 
 static int proto_tcpstate = -1;
 static dissector_handle_t handle;
@@ -29,6 +32,7 @@ static guint preference_msl_s = 30;
 static preference_bool preference_info_column = FALSE;
 static preference_bool preference_quiz = FALSE;
 static preference_bool preference_checksum = TRUE;
+static const char *preference_suppose = "";
 
 static void register_preferences(void) {
     static const enum_val_t languages[] = {
@@ -56,6 +60,46 @@ static void register_preferences(void) {
                                    "unless the peer acknowledges such segments. Wireshark verifies TCP checksums only "
                                    "if told so in the preferences of TCP",
                                    &preference_checksum);
+    prefs_register_string_preference(module, "suppose", "Suppose that (FRAME:END:STATE, ...)",
+                                     "What if? 7:server:SYN-RECEIVED supposes that the server was in SYN-RECEIVED at "
+                                     "frame 7. The settled states then are those of the likeliest history in which "
+                                     "it was, if there is one; END is client or server",
+                                     &preference_suppose);
+}
+
+/* FRAME:END:STATE. */
+static bool parse_supposition(const char *text, struct supposition *supposed) {
+    static const char *const ends[] = {[TCPSTATE_CLIENT] = "client", [TCPSTATE_SERVER] = "server"};
+    char **words = g_strsplit(text, ":", -1);
+    bool is_parsed = false;
+    if (g_strv_length(words) == 3 && ws_strtou32(words[0], NULL, &supposed->frame))
+        for (unsigned role = 0; role < array_length(ends); role++)
+            for (unsigned named = 0; named < TCPSTATE_STATES; named++)
+                if (!g_ascii_strcasecmp(words[1], ends[role]) &&
+                    !g_ascii_strcasecmp(words[2], tcpstate_state_name((enum tcpstate_state)named))) {
+                    supposed->role = (enum tcpstate_role)role;
+                    supposed->state = (enum tcpstate_state)named;
+                    is_parsed = true;
+                }
+    g_strfreev(words);
+    return is_parsed;
+}
+
+static void suppose(const char *text) {
+    char **words = g_strsplit_set(text, ", ", -1);
+    struct supposition *supposed = g_new(struct supposition, g_strv_length(words));
+    unsigned count = 0;
+    for (char **word = words; *word; word++) {
+        if (!**word)
+            continue;
+        if (parse_supposition(*word, &supposed[count]))
+            count++;
+        else
+            ws_warning("tcpstate.suppose: \"%s\" is not FRAME:client:STATE or FRAME:server:STATE", *word);
+    }
+    capture_state_suppose(capture, supposed, count);
+    g_free(supposed);
+    g_strfreev(words);
 }
 
 /* ---- files ---------------------------------------------------------------------------------------------------- */
@@ -67,6 +111,7 @@ static void begin_file(void) {
         .ignore_bad_checksums = preference_checksum,
     };
     capture = capture_state_new(&settings);
+    suppose(preference_suppose);
     last_visited = 0;
     present_begin_file();
 }

@@ -96,9 +96,23 @@ static void push(struct tcpstate_course *c, const struct hypothesis *h) {
     insert(c, h);
 }
 
+static bool without_connection(uint8_t state) { return state == TCPSTATE_CLOSED || state == TCPSTATE_LISTEN; }
+
+static bool looks_like(uint8_t a, uint8_t b) { return a == b || (without_connection(a) && without_connection(b)); }
+
+static bool is_not_supposed(const struct tcpstate_course *c, enum event_kind kind, uint32_t index, uint8_t state) {
+    if (!c->supposes)
+        return false;
+    const struct tcpstate_course_premise *premise = &c->premises[index];
+    uint8_t supposed = kind == TAKEN || kind == LOST ? premise->supposed_receiver : premise->supposed_sender;
+    return supposed != TCPSTATE_STATES && !looks_like(state, supposed);
+}
+
 static bool note(struct tcpstate_course *c, struct hypothesis *h, enum event_kind kind, uint32_t index, uint8_t state) {
     if (c->scratch_count >= c->scratch_limit)
         return false;
+    if (is_not_supposed(c, kind, index, state))
+        h->cost += COST_NOT_SUPPOSED;
     c->scratch[c->scratch_count] = (struct event){.parent = h->event,
                                                   .index = index,
                                                   .decided = UINT32_MAX,
@@ -166,7 +180,8 @@ static void send_now(struct tcpstate_course *c, const struct hypothesis *h, uint
         after.end[d] = sent[i].sender;
         after.end[!d] = sent[i].receiver;
         after.cost += sent[i].cost;
-        if (c->proved != NULL && c->proved[index] < TCPSTATE_STATES && sent[i].shown != c->proved[index])
+        if (c->premises != NULL && c->premises[index].proved != TCPSTATE_STATES &&
+            sent[i].shown != c->premises[index].proved)
             after.cost += COST_AGAINST_PROOF;
         if (sent[i].forged)
             count_forgery(&after);
@@ -518,6 +533,8 @@ static void mark_best(struct tcpstate_course *c, uint32_t event, uint32_t index)
 static void tell(const struct tcpstate_course *c, uint32_t event, struct tcpstate_course_row *rows) {
     uint32_t next = TCPSTATE_COURSE_LAST;
 
+    for (uint32_t i = 0; i < c->facts.count; i++)
+        rows[i] = (struct tcpstate_course_row){.sender_decided = UINT32_MAX, .receiver_decided = UINT32_MAX};
     for (; event != NO_EVENT; event = c->events[event].parent) {
         const struct event *e = &c->events[event];
         struct tcpstate_course_row *row = &rows[e->index];
@@ -575,6 +592,7 @@ static void choose(struct tcpstate_course *c, uint32_t index) {
             c->beam[kept++] = c->candidates[i];
     c->beam_count = kept;
     int least = c->beam[0].cost;
+    c->total_cost += least;
     for (unsigned i = 0; i < kept; i++) {
         c->beam[i].cost -= least; /* only differences matter */
         keep_chain(c, &c->beam[i]);
@@ -623,6 +641,28 @@ static bool judge(struct tcpstate_course *c, uint32_t index) {
     return true;
 }
 
+/* Segment `at`, which is still under way, arrives; unless it is supposed that it was lost, or that its receiver did
+ * with it what few do. */
+static bool arrive(struct tcpstate_course *c, struct hypothesis *h, unsigned d, uint32_t at) {
+    struct course_variant variants[COURSE_VARIANTS];
+    const struct tcpstate_segment *s = &c->facts.segments[at];
+    unsigned chosen = 0, count = 1;
+
+    variants[0] = (struct course_variant){.end = h->end[d]};
+    if (!course_is_void(&c->facts, s))
+        count = course_deliver(&h->end[d], s, NULL, variants);
+    while (chosen < count && is_not_supposed(c, TAKEN, at, variants[chosen].end.state))
+        chosen++;
+    if (chosen == count && !is_not_supposed(c, LOST, at, h->end[d].state)) {
+        h->cost += COST_LOST + (c->facts.is_at[d] ? COST_AT_END : 0);
+        return note(c, h, LOST, at, h->end[d].state);
+    }
+    chosen = chosen < count ? chosen : 0;
+    h->end[d] = variants[chosen].end;
+    h->cost += chosen > 0 ? variants[chosen].cost : 0;
+    return note(c, h, TAKEN, at, h->end[d].state);
+}
+
 /* What is still under way arrives. */
 static void finish(struct tcpstate_course *c) {
     int64_t end_ns = c->facts.segments[c->facts.count - 1].time_ns;
@@ -640,17 +680,13 @@ static void finish(struct tcpstate_course *c) {
         for (unsigned d = 0; d < 2; d++) {
             uint32_t at;
             while ((at = next_to(&c->facts, d, h->end[d].next, c->facts.count)) < c->facts.count) {
-                struct course_variant variants[COURSE_VARIANTS];
-                const struct tcpstate_segment *s = &c->facts.segments[at];
                 uint8_t owed = h->end[d].reply_count;
-                if (!course_is_void(&c->facts, s)) {
-                    course_deliver(&h->end[d], s, NULL, variants);
-                    h->end[d] = variants[0].end;
-                    if (!h->end[d].unseen && h->end[d].reply_count > owed && end_ns - s->time_ns > 300 * MS_NS)
-                        h->cost += COST_NO_REPLY;
-                }
+                bool has_room = arrive(c, h, d, at);
                 h->end[d].next = at + 1;
-                if (!note(c, h, TAKEN, at, h->end[d].state))
+                if (!h->end[d].unseen && h->end[d].reply_count > owed &&
+                    end_ns - c->facts.segments[at].time_ns > 300 * MS_NS)
+                    h->cost += COST_NO_REPLY;
+                if (!has_room)
                     break;
             }
             if (course_ack_is_overdue(&h->end[d], end_ns - 200 * MS_NS) || course_fin_is_overdue(&h->end[d], end_ns))
@@ -687,11 +723,42 @@ size_t tcpstate_course_size(uint32_t count) {
     return sizeof(struct tcpstate_course) + events_for(count) * (sizeof(struct event) + sizeof(uint32_t));
 }
 
+/* The likeliest course of all, or of those with the supposed states; NULL if it would take too much room or time. */
+static const struct hypothesis *search(struct tcpstate_course *c, bool supposes) {
+    unsigned best = 0;
+
+    c->supposes = supposes;
+    c->beam_count = c->candidate_count = 0;
+    c->scratch_count = c->event_count = c->work = 0;
+    c->total_cost = 0;
+    if (!begin(c))
+        return NULL;
+    for (uint32_t i = 0; i < c->facts.count; i++) {
+        if (!judge(c, i))
+            return NULL;
+        choose(c, i);
+    }
+    finish(c);
+    for (unsigned i = 1; i < c->beam_count; i++)
+        if (is_likelier(&c->beam[i], &c->beam[best]))
+            best = i;
+    c->total_cost += c->beam[best].cost;
+    return &c->beam[best];
+}
+
+static bool is_anything_supposed(const struct tcpstate_course_premise *premises, uint32_t count) {
+    for (uint32_t i = 0; i < count && premises != NULL; i++)
+        if (premises[i].supposed_sender != TCPSTATE_STATES || premises[i].supposed_receiver != TCPSTATE_STATES)
+            return true;
+    return false;
+}
+
 bool tcpstate_course(const struct tcpstate_settings *settings, const struct tcpstate_segment *segments,
-                     const uint8_t *proved, uint32_t count, void *workspace, size_t size,
+                     const struct tcpstate_course_premise *premises, uint32_t count, void *workspace, size_t size,
                      struct tcpstate_course_row *rows) {
     struct tcpstate_course *c = workspace;
-    unsigned best = 0;
+    const struct hypothesis *best;
+    bool is_told;
 
     for (uint32_t i = 0; i < count; i++)
         if (segments[i].traits & TCPSTATE_SELF)
@@ -699,31 +766,28 @@ bool tcpstate_course(const struct tcpstate_settings *settings, const struct tcps
     if (count > TCPSTATE_COURSE_SEGMENTS)
         return false;
     assert(size >= tcpstate_course_size(count));
-    c->beam_count = c->candidate_count = 0;
-    c->scratch_count = c->event_count = c->work = 0;
+    (void)size;
     c->event_limit = events_for(count);
     c->moved = (uint32_t *)(void *)&c->events[c->event_limit];
-    (void)size;
     c->facts = (struct course_facts){.segments = segments, .count = count};
-    c->proved = proved;
+    c->premises = premises;
     course_find_facts(&c->facts, settings);
-    if (!begin(c))
+    best = search(c, false);
+    if (best == NULL)
         return false;
-    for (uint32_t i = 0; i < count; i++)
-        rows[i] = (struct tcpstate_course_row){.sender_decided = UINT32_MAX, .receiver_decided = UINT32_MAX};
-    for (uint32_t i = 0; i < count; i++) {
-        if (!judge(c, i))
-            return false;
-        choose(c, i);
+    /* of one end alone, where all is its own, the verdicts know more */
+    is_told = (!c->facts.unseen[0] && !c->facts.unseen[1]) || best->forgeries > 0;
+    if (is_told)
+        tell(c, best->event, rows);
+    if (is_anything_supposed(premises, count)) {
+        const int dearest = c->total_cost + COST_FORGED;
+        best = search(c, true);
+        if (best != NULL && c->total_cost <= dearest) {
+            tell(c, best->event, rows);
+            is_told = true;
+        }
     }
-    finish(c);
-    for (unsigned i = 1; i < c->beam_count; i++)
-        if (is_likelier(&c->beam[i], &c->beam[best]))
-            best = i;
-    if ((c->facts.unseen[0] || c->facts.unseen[1]) && c->beam[best].forgeries == 0)
-        return false; /* of one end alone, where all is its own, the verdicts know more */
-    tell(c, c->beam[best].event, rows);
-    return true;
+    return is_told;
 }
 
 /* ---- for the caller ---------------------------------------------------------------------------------------------- */
@@ -738,8 +802,6 @@ bool tcpstate_is_doubtful(const struct tcpstate_report *report) {
     return false;
 }
 
-static bool without_connection(uint8_t state) { return state == TCPSTATE_CLOSED || state == TCPSTATE_LISTEN; }
-
 uint32_t tcpstate_course_states(const struct tcpstate_course_row *row, enum tcpstate_role sender,
                                 const uint8_t shown[2], uint8_t settled[2]) {
     uint32_t decided = UINT32_MAX;
@@ -748,7 +810,7 @@ uint32_t tcpstate_course_states(const struct tcpstate_course_row *row, enum tcps
         bool is_sender = role == (unsigned)sender;
         uint32_t by = is_sender ? row->sender_decided : row->receiver_decided;
         settled[role] = is_sender ? row->sender : row->told ? row->receiver : shown[role];
-        if (without_connection(settled[role]) && without_connection(shown[role]))
+        if (looks_like(settled[role], shown[role]))
             settled[role] = shown[role]; /* from outside one looks like the other */
         if (settled[role] != shown[role] && by != UINT32_MAX && (decided == UINT32_MAX || by > decided))
             decided = by;

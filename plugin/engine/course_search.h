@@ -44,8 +44,9 @@ struct hypothesis {
 
 struct tcpstate_course {
     struct course_facts facts;
-    const uint8_t *proved;                /* by segment: the state that the first pass has proved of its sender */
-    struct hypothesis beam[COURSE_SEEDS]; /* BEAM, but for the first segment */
+    const struct tcpstate_course_premise *premises; /* by segment, or NULL */
+    bool supposes;                                  /* sought is a course with the supposed states */
+    struct hypothesis beam[COURSE_SEEDS];           /* BEAM, but for the first segment */
     uint32_t cores[COURSE_SEEDS];
     bool is_kept[CANDIDATES];
     struct hypothesis candidates[CANDIDATES];
@@ -55,6 +56,7 @@ struct tcpstate_course {
     uint32_t scratch_count, scratch_limit, event_count, event_limit;
     uint32_t work;         /* events that were looked at */
     int best_cost;         /* of the candidates so far */
+    int total_cost;        /* of the best course up to here */
     uint32_t *moved;       /* where collect() has put an event, event_limit */
     struct event events[]; /* event_limit */
 };

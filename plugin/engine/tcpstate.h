@@ -379,11 +379,17 @@ struct tcpstate_course_row {
 bool tcpstate_is_doubtful(const struct tcpstate_report *report);
 /* Octets of workspace for so many segments. */
 size_t tcpstate_course_size(uint32_t count);
-/* All segments of a conversation in capture order; `proved` has the state that the report of each proves
- * of its sender, or TCPSTATE_STATES; or it is NULL. `workspace` is aligned as for malloc and has `size` octets, at least
- * tcpstate_course_size(count); `rows` has `count`. False: nothing is told. */
+/* What is known of a segment before the course is sought, or supposed: enum tcpstate_state, TCPSTATE_STATES if nothing.
+ * Sought is then the likeliest course in which the ends were in the supposed states there (CLOSED is LISTEN too). It is
+ * told if it is no rarer, against the likeliest of all, than one forged segment more; else the supposition is dropped. */
+struct tcpstate_course_premise {
+    uint8_t proved; /* of the sender, by the report of the segment */
+    uint8_t supposed_sender, supposed_receiver;
+};
+/* All segments of a conversation in capture order; `premises` has `count`, or is NULL. `workspace` is aligned as for
+ * malloc and has `size` octets, at least tcpstate_course_size(count); `rows` has `count`. False: nothing is told. */
 bool tcpstate_course(const struct tcpstate_settings *settings, const struct tcpstate_segment *segments,
-                     const uint8_t *proved, uint32_t count, void *workspace, size_t size,
+                     const struct tcpstate_course_premise *premises, uint32_t count, void *workspace, size_t size,
                      struct tcpstate_course_row *rows);
 /* The states of a row by role, where a report has `shown` others; `sender` is that of the report. Returns the index of
  * the segment that shows the difference, UINT32_MAX if there is none or only the end shows it. */

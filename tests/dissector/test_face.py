@@ -268,7 +268,36 @@ def test_severity_of_a_milestone(tshark, session):
 def test_preferences_are_promised_ones(tshark):
     lines = tshark("-G", "defaultprefs").stdout.splitlines()
     found = {match[1]: match[2] for line in lines if (match := re.match(r"#?tcpstate\.(\w+): (.*)", line))}
-    assert found == {"language": "English", "msl": "30", "info_column": "FALSE", "quiz": "FALSE", "checksum": "TRUE"}
+    assert found == {"language": "English", "msl": "30", "info_column": "FALSE", "quiz": "FALSE", "checksum": "TRUE",
+                     "suppose": ""}
+
+
+def settled(tshark, path, *suppositions):
+    """(client, server) at each frame of a later pass."""
+    output = tshark("-n", "-2", "-r", path, "-o", f"tcpstate.suppose:{','.join(suppositions)}", "-T", "fields",
+                    "-e", "tcpstate.client.settled.name", "-e", "tcpstate.server.settled.name")
+    return [tuple(line.split("\t")) for line in output.stdout.splitlines()], output.stderr
+
+
+def test_what_if(tshark, session):
+    """Nothing in a plain session denies that the ACK of the handshake, or that of the last FIN, was lost."""
+    plain, _ = settled(tshark, session)
+    assert plain == SESSION
+    supposed, complaints = settled(tshark, session, "3:server:syn-received")
+    assert supposed == [*SESSION[:2], ("ESTABLISHED", "SYN-RECEIVED"), *SESSION[3:]] and not complaints
+    supposed, complaints = settled(tshark, session, "6:server:LAST-ACK", " 7:server:LAST-ACK")
+    assert supposed == [*SESSION[:6], ("TIME-WAIT", "LAST-ACK")] and not complaints
+
+
+@pytest.mark.parametrize("impossible", ("5:server:ESTABLISHED", "4:client:CLOSE-WAIT", "2:server:LISTEN", "99:client:CLOSED"))
+def test_what_cannot_be_is_not_supposed(tshark, session, impossible):
+    assert settled(tshark, session, impossible)[0] == SESSION
+
+
+@pytest.mark.parametrize("nonsense", ("3:server", "3:peer:CLOSED", "x:server:CLOSED", "3:server:FIN-WAIT-3", "3:server:CLOSED:1"))
+def test_what_is_no_supposition_is_named(tshark, session, nonsense):
+    shown, complaints = settled(tshark, session, nonsense, "3:server:SYN-RECEIVED")
+    assert shown[2] == ("ESTABLISHED", "SYN-RECEIVED") and f'"{nonsense}"' in complaints
 
 
 def explanations(tshark, path, *arguments):

@@ -243,16 +243,19 @@ static void follow_course(size_t index, const struct tcpstate_settings *settings
     void *workspace = malloc(size);
     struct tcpstate_segment *segments = calloc(count, sizeof *segments);
     struct tcpstate_course_row *course = calloc(count, sizeof *course);
-    uint8_t *proved = calloc(count, sizeof *proved);
-    if (workspace == NULL || segments == NULL || course == NULL || proved == NULL)
+    struct tcpstate_course_premise *premises = calloc(count, sizeof *premises);
+    if (workspace == NULL || segments == NULL || course == NULL || premises == NULL)
         die("no memory");
     for (struct row *row = rows; row < rows + row_count; row++)
         if (row->conversation == index) {
             const struct tcpstate_end_report *sender = &row->report.end[row->report.sender];
-            proved[at] = sender->certainty == TCPSTATE_PROVED ? sender->state : TCPSTATE_STATES;
+            premises[at] = (struct tcpstate_course_premise){
+                .proved = sender->certainty == TCPSTATE_PROVED ? sender->state : TCPSTATE_STATES,
+                .supposed_sender = TCPSTATE_STATES,
+                .supposed_receiver = TCPSTATE_STATES};
             segments[at++] = row->segment;
         }
-    if (tcpstate_course(settings, segments, proved, count, workspace, size, course)) {
+    if (tcpstate_course(settings, segments, premises, count, workspace, size, course)) {
         at = 0;
         for (struct row *row = rows; row < rows + row_count; row++) {
             if (row->conversation != index)
@@ -266,7 +269,7 @@ static void follow_course(size_t index, const struct tcpstate_settings *settings
     }
     free(course);
     free(segments);
-    free(proved);
+    free(premises);
     free(workspace);
 }
 

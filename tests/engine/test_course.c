@@ -49,13 +49,25 @@ static void handshake(void) {
     captured(10, 0, A, 1, 0, 1);
 }
 
-static bool run(void) {
+static bool run_with(const struct tcpstate_course_premise *premises) {
     size_t size = tcpstate_course_size(count);
     void *workspace = malloc(size);
-    bool told = workspace != NULL && tcpstate_course(&settings, segments, NULL, count, workspace, size, rows);
+    bool told = workspace != NULL && tcpstate_course(&settings, segments, premises, count, workspace, size, rows);
 
     free(workspace);
     return told;
+}
+
+static bool run(void) { return run_with(NULL); }
+
+/* ... supposing a state of the sender of segment `number`, or of its receiver. */
+static bool run_supposing(uint32_t number, bool is_receiver, enum tcpstate_state state) {
+    struct tcpstate_course_premise premises[SEGMENTS];
+
+    for (uint32_t i = 0; i < count; i++)
+        premises[i] = (struct tcpstate_course_premise){TCPSTATE_STATES, TCPSTATE_STATES, TCPSTATE_STATES};
+    *(is_receiver ? &premises[number - 1].supposed_receiver : &premises[number - 1].supposed_sender) = (uint8_t)state;
+    return run_with(premises);
 }
 
 static void check(bool holds, const char *claim) {
@@ -91,6 +103,26 @@ static void test_plain_close(void) {
     check(states(9, TCPSTATE_TIME_WAIT, TCPSTATE_CLOSED), "figure 12, line 5");
     for (uint32_t i = 0; i < count; i++)
         check(rows[i].genuine && rows[i].arrived, "nothing was forged or lost");
+}
+
+/* A handshake and one segment of text, which is acknowledged: had the server the ACK of the handshake by then? */
+static void test_supposition(void) {
+    handshake();
+    captured(10, 0, P | A, 1, 100, 1);
+    captured(20, 1, A, 1, 0, 101);
+    check(run() && states(3, TCPSTATE_ESTABLISHED, TCPSTATE_ESTABLISHED), "nothing speaks for a loss");
+    check(run_supposing(3, true, TCPSTATE_SYN_RECEIVED) && states(3, TCPSTATE_ESTABLISHED, TCPSTATE_SYN_RECEIVED),
+          "the ACK of the handshake may have been lost");
+    check(states(4, TCPSTATE_ESTABLISHED, TCPSTATE_ESTABLISHED) && !rows[2].arrived,
+          "then the text has established it, and that is one history");
+    check(run_supposing(4, true, TCPSTATE_SYN_RECEIVED) && states(4, TCPSTATE_ESTABLISHED, TCPSTATE_ESTABLISHED),
+          "the text was acknowledged, so it was not lost: dropped");
+    check(run_supposing(5, false, TCPSTATE_CLOSE_WAIT) && states(5, TCPSTATE_ESTABLISHED, TCPSTATE_ESTABLISHED),
+          "no FIN was captured: dropped");
+    captured(100, 1, R, 1, 0, 0);
+    check(run() && states(6, TCPSTATE_CLOSED, TCPSTATE_CLOSED), "a reset closes");
+    check(run_supposing(6, true, TCPSTATE_LISTEN) && states(6, TCPSTATE_CLOSED, TCPSTATE_CLOSED) && rows[5].arrived,
+          "CLOSED is LISTEN too");
 }
 
 /* A RST in the name of the first end, which goes on: somebody else sent it, and it closed the second end or did not. */
@@ -449,6 +481,7 @@ static void test_noise(void) {
 
 int main(void) {
     test_plain_close();
+    test_supposition();
     test_forged_reset(true);
     test_forged_reset(false);
     test_lost_fin(true);

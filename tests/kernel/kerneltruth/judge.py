@@ -17,6 +17,7 @@ class Miss:
     settled: str
     contradicted_in: str
     then: str = ""          # settled, had the capture ended with this frame: moment.py
+    supposed: str = ""      # ... and had the user supposed that what the first pass shows is true
 
 
 @dataclass

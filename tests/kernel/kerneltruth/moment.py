@@ -2,7 +2,8 @@
 
 The first pass is told one segment after another; hindsight searches among all histories that fit the whole capture.
 Where hindsight, given no more than the first pass had, is wrong too, the first pass misses what only later segments
-tell, or nothing.
+tell, or nothing.  Where it is right, it may still have chosen: supposing what the first pass shows, is there a history
+too that fits all that had been captured by then?
 """
 
 import zlib
@@ -11,11 +12,11 @@ from collections import Counter
 from .judge import end_of, is_right, read_truth, rows_of, truth_path
 
 BATCH = 200
-KINDS = ("could-know", "only-later", "never")
+KINDS = ("could-know", "either", "only-later", "never")
 
 
 def judge(runner, results, captures, pool):
-    """Sets `then` of each miss of the first pass."""
+    """Sets `then` of each miss of the first pass, and `supposed` where that is right."""
     paths = {path.name.removesuffix(".pcap"): path for path in captures}
     wanted = sorted({(paths[result.name], miss.frame)
                      for result in results for miss in result.misses if is_first(miss)})
@@ -23,6 +24,11 @@ def judge(runner, results, captures, pool):
     for result in results:
         for miss in filter(is_first, result.misses):
             _, miss.then = _states(told[paths[result.name], miss.frame], miss.endpoint)
+    chosen = [(paths[result.name], miss) for result in results for miss in result.misses
+              if is_first(miss) and is_right(miss.then, miss.truth)]
+    shown = [told[path, miss.frame] for path, miss in chosen]
+    for (_, miss), state in zip(chosen, _suppose(runner, chosen, shown, pool)):
+        miss.supposed = state
 
 
 def follow(runner, captures, pool, every):
@@ -52,6 +58,18 @@ def _read(runner, wanted, pool):
     return {moment: frames[moment[1]] for group, found in zip(groups, read) for moment, (frames, _) in zip(group, found)}
 
 
+def _suppose(runner, chosen, shown, pool):
+    """The settled state of each (path, miss) in `chosen`, had the user supposed the state of the first pass."""
+    asked = [(path, miss.frame, end_of(cells, miss.endpoint), miss.shown, miss.endpoint)
+             for (path, miss), cells in zip(chosen, shown)]
+    groups = [asked[at:at + BATCH] for at in range(0, len(asked), BATCH)]
+    read = pool.map(lambda group: runner.read_batch(
+        [path for path, *_ in group], want_expert=False, lengths=[frame for _, frame, *_ in group],
+        suppositions=[(frame, end, state) for _, frame, end, state, _ in group]), groups)
+    return [_states(frames[frame], endpoint)[1] for group, found in zip(groups, read)
+            for (_, frame, _, _, endpoint), (frames, _) in zip(group, found)]
+
+
 def _states(shown, endpoint):
     """(first pass, settled) of the endpoint."""
     end = end_of(shown, endpoint)
@@ -64,7 +82,8 @@ def is_first(miss):
 
 
 def kind(miss):
-    """could-know: hindsight was right at once; only-later: the rest of the capture tells; never: not even that."""
+    """could-know: hindsight was right at once, and no other history fits; either: what the first pass shows fits too;
+    only-later: the rest of the capture tells; never: not even that."""
     if is_right(miss.then, miss.truth):
-        return "could-know"
+        return "either" if miss.supposed == miss.shown else "could-know"
     return "only-later" if is_right(miss.settled, miss.truth) else "never"

@@ -55,11 +55,11 @@ def by_group(results, title, key, limit=None):
 
 
 def misses(results):
-    print("\ncapture\tframe\tendpoint\trole\ttruth\tshown\tcertainty\tsettled\tcontradicted in\tsettled then")
+    print("\ncapture\tframe\tendpoint\trole\ttruth\tshown\tcertainty\tsettled\tcontradicted in\tsettled then\tsupposed")
     for result in sorted(results, key=lambda r: (-len(r.misses), r.name)):
         for m in result.misses:
             print(f"{result.name}\t{m.frame}\t{m.endpoint}\t{m.role}\t{m.truth}\t{m.shown}\t{m.certainty}\t{m.settled}"
-                  f"\t{m.contradicted_in}\t{m.then}")
+                  f"\t{m.contradicted_in}\t{m.then}\t{m.supposed}")
 
 
 def moments(results, limit):

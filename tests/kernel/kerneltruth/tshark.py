@@ -60,29 +60,31 @@ class Runner:
         """(frames, expert): frame number -> dict of the fields; the Errors and Warnings of tcpstate."""
         return self._parse(self._tshark(capture, passes))
 
-    def read_batch(self, captures, passes=2, want_expert=True, lengths=None):
+    def read_batch(self, captures, passes=2, want_expert=True, lengths=None, suppositions=None):
         """The same for many captures, or for the first `lengths` frames of each, in one run of tshark, in order.  Expert
-        items do not tell their frame: if wanted, captures with anything that could be one are read again alone."""
+        items do not tell their frame: if wanted, captures with anything that could be one are read again alone.
+        `suppositions`: for each, (frame, end, state) for tcpstate.suppose."""
         with tempfile.NamedTemporaryFile(suffix=".pcap", dir=self.home) as merged:
             counts = batch.merge(captures, merged.name, lengths)
             os.chmod(merged.name, 0o644)
-            frames, expert = self._parse(self._tshark(merged.name, passes))
-        found, first = [], 1
-        for capture, count in zip(captures, counts):
-            before = first - 1
-            own = {n - before: frames[n] for n in range(first, first + count)}
-            first += count
+            before = [sum(counts[:number]) for number in range(len(counts))]
+            supposed = [f"{start + frame}:{end}:{state}" for start, (frame, end, state) in zip(before, suppositions or [])]
+            frames, expert = self._parse(self._tshark(merged.name, passes, supposed))
+        found = []
+        for capture, count, start in zip(captures, counts, before):
+            own = {n - start: frames[n] for n in range(start + 1, start + count + 1)}
             for cells in own.values():
                 for end in ("tcpstate.client", "tcpstate.server"):
                     cells[end] = batch.original_name(cells[end])
                 for link in LINKS:
-                    cells[link] = str(int(cells[link]) - before) if cells[link] else ""
+                    cells[link] = str(int(cells[link]) - start) if cells[link] else ""
             suspect = want_expert and expert and any(cells[key] for cells in own.values() for key in FINDINGS)
             found.append((own, self.read_each(capture)[1] if suspect else []))
         return found
 
-    def _tshark(self, capture, passes):
+    def _tshark(self, capture, passes, supposed=()):
         words = ["-r", str(capture), *(["-2"] if passes == 2 else []), "-o", "tcp.check_checksum:TRUE",
+                 *(["-o", f"tcpstate.suppose:{','.join(supposed)}"] if supposed else []),
                  "-T", "fields", "-E", "separator=/t", "-E", "occurrence=f", "-z", "expert,warn"]
         for field in FIELDS:
             words += ["-e", field]
