@@ -17,7 +17,7 @@ class Miss:
     settled: str
     contradicted_in: str
     then: str = ""          # settled, had the capture ended with this frame: moment.py
-    supposed: str = ""      # ... and had the user supposed that what the first pass shows is true
+    supposed: str = ""      # where that is right: another state that fits as well
 
 
 @dataclass

@@ -12,6 +12,8 @@ from collections import Counter
 from .judge import end_of, is_right, read_truth, rows_of, truth_path
 
 BATCH = 200
+STATES = ("CLOSED", "SYN-SENT", "SYN-RECEIVED", "ESTABLISHED", "FIN-WAIT-1", "FIN-WAIT-2", "CLOSE-WAIT", "CLOSING",
+          "LAST-ACK", "TIME-WAIT")      # LISTEN is CLOSED here
 KINDS = ("could-know", "either", "only-later", "never")
 
 
@@ -26,9 +28,11 @@ def judge(runner, results, captures, pool):
             _, miss.then = _states(told[paths[result.name], miss.frame], miss.endpoint)
     chosen = [(paths[result.name], miss) for result in results for miss in result.misses
               if is_first(miss) and is_right(miss.then, miss.truth)]
-    shown = [told[path, miss.frame] for path, miss in chosen]
-    for (_, miss), state in zip(chosen, _suppose(runner, chosen, shown, pool)):
-        miss.supposed = state
+    asked = [(path, miss, end_of(told[path, miss.frame], miss.endpoint), state)
+             for path, miss in chosen for state in _others(miss)]
+    for (_, miss, _, state), settled in zip(asked, _suppose(runner, asked, pool)):
+        if settled == state:
+            miss.supposed = state
 
 
 def follow(runner, captures, pool, every):
@@ -58,16 +62,19 @@ def _read(runner, wanted, pool):
     return {moment: frames[moment[1]] for group, found in zip(groups, read) for moment, (frames, _) in zip(group, found)}
 
 
-def _suppose(runner, chosen, shown, pool):
-    """The settled state of each (path, miss) in `chosen`, had the user supposed the state of the first pass."""
-    asked = [(path, miss.frame, end_of(cells, miss.endpoint), miss.shown, miss.endpoint)
-             for (path, miss), cells in zip(chosen, shown)]
+def _others(miss):
+    """What may have been true as well: what the first pass shows; where it shows nothing, any state that is not."""
+    return [miss.shown] if miss.shown in (*STATES, "LISTEN") else [state for state in STATES if not is_right(state, miss.truth)]
+
+
+def _suppose(runner, asked, pool):
+    """The settled state of each (path, miss, end, state) in `asked`, if the user supposes the state of the end."""
     groups = [asked[at:at + BATCH] for at in range(0, len(asked), BATCH)]
     read = pool.map(lambda group: runner.read_batch(
-        [path for path, *_ in group], want_expert=False, lengths=[frame for _, frame, *_ in group],
-        suppositions=[(frame, end, state) for _, frame, end, state, _ in group]), groups)
-    return [_states(frames[frame], endpoint)[1] for group, found in zip(groups, read)
-            for (_, frame, _, _, endpoint), (frames, _) in zip(group, found)]
+        [path for path, *_ in group], want_expert=False, lengths=[miss.frame for _, miss, *_ in group],
+        suppositions=[(miss.frame, end, state) for _, miss, end, state in group]), groups)
+    return [_states(frames[miss.frame], miss.endpoint)[1] for group, found in zip(groups, read)
+            for (_, miss, *_), (frames, _) in zip(group, found)]
 
 
 def _states(shown, endpoint):
@@ -82,8 +89,8 @@ def is_first(miss):
 
 
 def kind(miss):
-    """could-know: hindsight was right at once, and no other history fits; either: what the first pass shows fits too;
-    only-later: the rest of the capture tells; never: not even that."""
+    """could-know: hindsight was right at once, and no other history fits; either: one does, with what the first pass
+    shows, or with any state where that is unknown; only-later: the rest of the capture tells; never: not even that."""
     if is_right(miss.then, miss.truth):
-        return "either" if miss.supposed == miss.shown else "could-know"
+        return "either" if miss.supposed else "could-know"
     return "only-later" if is_right(miss.settled, miss.truth) else "never"
