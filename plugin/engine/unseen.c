@@ -223,7 +223,7 @@ void unseen_ack_was_false(struct judgement *j) {
     if (!later)
         return;
     hindsight_note(j, x->acked_index, x->acked_frame, TCPSTATE_VERDICT_NOT_SENT);
-    x->acked = x->rnxt = y->smax = s->ack;
+    x->acked = x->rnxt = y->smax = y->una = s->ack;
     x->acked_frame = 0;
     x->lower_acks = 0;
     x->has_pure = false;
