@@ -197,10 +197,25 @@ static void take_fin_back(struct judgement *j) {
         engine_restore(j, j->receiver, TCPSTATE_CLOSE_WAIT, TCPSTATE_INFERRED);
 }
 
-/* An ACK field never goes back: if x acknowledges less in what it sent later, it had not sent what acknowledged more. */
+/* The FIN of x was nobody's, and y dropped it, because it acknowledged what y had never sent: RFC 9293 3.10.7.4. */
+static void deny_own_fin(struct judgement *j) {
+    struct tcpstate_endpoint *x = j->x, *y = j->y;
+
+    knowledge_forget_fin(j, x, j->sender, TCPSTATE_ASSUMED);
+    x->smax = x->before_fin;
+    if (!y->peer_fin_taken)
+        return;
+    y->peer_fin_taken = false;
+    y->rnxt = x->fin;
+    engine_move(j, j->receiver, TCPSTATE_EVENT_snd_nack_fin, TCPSTATE_INFERRED);
+}
+
+/* An ACK field never goes back: if x acknowledges less in what it sent later, it had not sent what acknowledged more. Nor
+ * does text follow a FIN in its place. */
 void unseen_ack_was_false(struct judgement *j) {
     const struct tcpstate_segment *s = j->segment;
     struct tcpstate_endpoint *x = j->x, *y = j->y;
+    bool by_fin = x->has_fin && !x->fin_inferred && x->fin_index == x->acked_index;
     bool later;
 
     if (y->heard || !j->ordinary || !j->ack || !x->spoke || x->acked_frame == 0)
@@ -215,6 +230,8 @@ void unseen_ack_was_false(struct judgement *j) {
         return; /* it has said so twice, or x did not send this */
     if (s->options & TCPSTATE_OPT_TIMESTAMPS) {
         later = x->sent_ts && seq_after(s->tsval, x->ts_newest);
+    } else if (by_fin && s->length > 1 && seq_at_most(s->seq, x->fin) && seq_after(s->seq + s->length, x->fin)) {
+        later = true;
     } else {
         if (s->time_ns - x->acked_ns > j->tolerance_ns && x->lower_acks < 255)
             x->lower_acks++;
@@ -227,6 +244,8 @@ void unseen_ack_was_false(struct judgement *j) {
     x->acked_frame = 0;
     x->lower_acks = 0;
     x->has_pure = false;
+    if (by_fin)
+        deny_own_fin(j);
     if (y->fin_inferred && seq_at_most(s->ack, y->fin))
         take_fin_back(j);
 }
