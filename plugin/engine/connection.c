@@ -574,7 +574,8 @@ void tcpstate_segment(struct tcpstate_conversation *conversation, const struct t
             conversation->candidate.challenged_purely = j.pure_ack;
         } else if (conversation->candidate.pending && !j.candidate && j.ordinary &&
                    segment->direction == conversation->candidate.direction && !j.stale) {
-            conversation->candidate.pending = false; /* the old connection goes on */
+            conversation->candidate.pending = false; /* the old connection goes on, */
+            conversation->candidate.may_be_refused = !j.connection->end[j.receiver].captured; /* at this end */
         }
     }
     report->acceptable = (uint8_t)j.acceptable;

@@ -213,6 +213,8 @@ struct tcpstate_endpoint {
 /* A SYN that may or may not open a new connection: it must be answered first. */
 struct tcpstate_candidate {
     bool pending;
+    bool may_be_refused; /* not pending: its sender goes on, but the other end, of which nothing is captured, may have
+                               taken it */
     uint8_t direction;
     bool genuine;           /* it has the options that the sender's own SYN had */
     bool false_isn;         /* ... not even the MSS, and its ISN goes back, which no clock does: RFC 9293 3.4.1 */

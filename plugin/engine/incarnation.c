@@ -180,6 +180,21 @@ static bool answers_candidate(const struct judgement *j) {
            seq_within(j->segment->ack, first, first + candidate->segment_head.length);
 }
 
+/* As one without a connection answers an ACK, with nothing to fill window and options: RFC 9293 3.10.7.1. */
+static bool is_refusal(const struct judgement *j) {
+    return !j->ack && j->segment->window == 0 && !(j->segment->options & TCPSTATE_OPT_TIMESTAMPS);
+}
+
+/* One direction only: a SYN in the name of x, and then a RST of x with the number that a SYN,ACK to it acknowledges. So y
+ * has taken that SYN, which was not x's: RFC 9293 3.10.7.1. */
+static bool refuses_answer_to_candidate(const struct judgement *j) {
+    const struct tcpstate_candidate *candidate = &j->conversation->candidate;
+
+    return (candidate->pending || candidate->may_be_refused) && !candidate->challenged &&
+           j->segment->direction == candidate->direction && !j->y->captured && is_refusal(j) &&
+           j->segment->seq == candidate->segment_head.seq + 1 && !(j->x->has_smax && j->segment->seq == j->x->smax);
+}
+
 /* The tuple was closed and something else is heard on it: a new connection whose start was not captured, or a segment
  * that nobody answers but with a RST. The next segment that fits it tells. */
 static void note_stray(struct judgement *j) {
@@ -265,6 +280,8 @@ enum incarnation incarnation_of(struct judgement *j) {
     if (j->rst) {
         if (answers_candidate(j) && j->ack && !j->syn && (candidate->genuine || j->x->state != TCPSTATE_SYN_RECEIVED))
             return INCARNATION_NEW_OF_CANDIDATE; /* refused: there was no connection any more */
+        if (refuses_answer_to_candidate(j))
+            return INCARNATION_NEW_OF_CANDIDATE;
         if (conversation->stray_direction != s->direction && !j->ack && s->seq == conversation->stray_ack)
             conversation->has_stray = false; /* its peer knows of no connection (RFC 9293 3.10.7.1) */
         return INCARNATION_CURRENT;
@@ -385,7 +402,7 @@ void incarnation_open(struct judgement *j, enum incarnation how) {
     conversation->connections++;
     conversation->has_stray = false;
     if (had_old)
-        conversation->candidate.pending = false;
+        conversation->candidate.pending = conversation->candidate.may_be_refused = false;
 
     if (hindsight_says(j, j->index, TCPSTATE_VERDICT_NOT_SENT)) { /* the roles as they were guessed before */
         c->summary.client_direction = !j->syn ? guess_client_direction(s) : j->ack ? !s->direction : s->direction;
