@@ -148,6 +148,7 @@ static bool is_at_shrunken_edge(const struct judgement *j) {
 static bool goes_on_after_fin(const struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x;
     const struct tcpstate_segment *s = j->segment;
+    const bool has_clock = s->options & TCPSTATE_OPT_TIMESTAMPS, fin_has_clock = x->fin_tsval != 0;
 
     if (fills_hole_unasked(j))
         return true;
@@ -159,7 +160,9 @@ static bool goes_on_after_fin(const struct judgement *j) {
         return true; /* it knows more than the FIN did */
     if (j->newest_acked_ns > x->fin_ns)
         return true; /* it knows what was captured after the FIN */
-    if (!(s->options & TCPSTATE_OPT_TIMESTAMPS) || !seq_after(s->tsval, x->fin_tsval))
+    if (has_clock != fin_has_clock)
+        return has_clock; /* a FIN without, where the others have one, is none of x's: RFC 7323 3.2 */
+    if (has_clock ? !seq_after(s->tsval, x->fin_tsval) : !engine_later_than(j, x->fin_ns))
         return false;
     if (x->has_una && s->seq + 1 == x->una)
         return s->seq == x->fin && s->time_ns - x->last_sent_ns < KEEP_ALIVE_IDLE_NS;
