@@ -289,6 +289,12 @@ static void in_other_states(struct judgement *j) {
         take_text(j);
 }
 
+/* Its SYN or SYN,ACK was somebody else's: it has refused the answer to it (RFC 9293 3.10.7.1), and may listen. */
+static bool refused_answer_to_own_syn(const struct tcpstate_endpoint *y) {
+    return y->undo.cause == TCPSTATE_UNDO_RST_SENT && (y->sent_syn || y->sent_synack) && !y->spoke &&
+           !y->undo.is_abort && y->undo.no_window && !y->undo.has_rst_tsval && y->undo.rst_seq == y->iss + 1;
+}
+
 void receiver_judge(struct judgement *j) {
     struct tcpstate_endpoint *y = j->y;
     bool was_refused = hindsight_says(j, j->index, TCPSTATE_VERDICT_REFUSED);
@@ -320,8 +326,9 @@ void receiver_judge(struct judgement *j) {
         if ((y->undo.cause == TCPSTATE_UNDO_RST_TAKEN || y->undo.cause == TCPSTATE_UNDO_RST_SENT) && j->ordinary &&
             j->segment->length > 0 && y->has_acked && seq_after(j->segment->seq + j->segment->length, y->acked))
             ranges_add(j->x, j->segment->seq, j->segment->seq + j->segment->length, j); /* in case it lives after all */
-        if (j->syn && !j->ack && !j->rst && !y->active_open &&
-            (y->undo.cause == TCPSTATE_UNDO_RST_TAKEN || y->undo.cause == TCPSTATE_UNDO_LAST_ACK)) {
+        if (j->syn && !j->ack && !j->rst &&
+            (refused_answer_to_own_syn(y) || (!y->active_open && (y->undo.cause == TCPSTATE_UNDO_RST_TAKEN ||
+                                                                  y->undo.cause == TCPSTATE_UNDO_LAST_ACK)))) {
             engine_move(j, j->receiver, TCPSTATE_EVENT_open_passive, TCPSTATE_ASSUMED);
             in_listen(j);
         }
