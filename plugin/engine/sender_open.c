@@ -345,15 +345,15 @@ void sender_judge_handshake(struct judgement *j) {
     }
 }
 
-/* A segment of the connection before, that x sent when neither the RST that ended it nor the new SYN had reached it. */
+/* Text or a FIN of the connection before, that x sent when neither the RST that ended it nor the new SYN had reached it. A
+ * FIN long after that may be somebody else's. */
 static bool was_sent_before_syn(const struct judgement *j) {
     const struct tcpstate_conversation *c = j->conversation;
     const struct tcpstate_segment *s = j->segment;
 
-    return c->has_previous && (s->length > 0 || j->fin) && s->ack == c->previous_rnxt[s->direction] &&
-           numbers_near(s->seq, c->previous_smax[s->direction]) &&
-           state_is_synchronized((enum tcpstate_state)c->previous_state[s->direction]) &&
-           !engine_later_than(j, j->y->first_syn_ns);
+    return c->has_previous && (s->length > 0 || (j->fin && !engine_later_than(j, j->y->first_syn_ns))) &&
+           s->ack == c->previous_rnxt[s->direction] && numbers_near(s->seq, c->previous_smax[s->direction]) &&
+           state_is_synchronized((enum tcpstate_state)c->previous_state[s->direction]);
 }
 
 /* x goes on where it was in the connection before: it has sent neither the SYN that was doubted nor the RST that seemed

@@ -252,6 +252,14 @@ static bool was_sent_before_own_rst(const struct judgement *j) {
            (j->segment->options & TCPSTATE_OPT_TIMESTAMPS) && seq_before(j->segment->tsval, undo->rst_tsval);
 }
 
+/* Where x was before it was closed, with the peer's FIN only if it counts that. */
+static enum tcpstate_state state_before_end(const struct judgement *j) {
+    enum tcpstate_state then = (enum tcpstate_state)j->x->undo.state;
+    bool knew_fin = j->y->has_fin && seq_after(j->segment->ack, j->y->fin);
+
+    return knew_fin ? then : engine_peek(TCPSTATE_EVENT_snd_nack_fin, then);
+}
+
 /* True if x may go on as if it had never been closed. */
 bool sender_revive(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x;
@@ -281,7 +289,7 @@ bool sender_revive(struct judgement *j) {
     /* without timestamps a hole that is filled may have been sent long ago: a repetition comes after 200 ms at least */
     if (!(j->segment->options & TCPSTATE_OPT_TIMESTAMPS) && j->segment->length > 0 && x->has_smax &&
         seq_at_most(j->end, x->smax) && j->segment->time_ns - x->undo.time_ns < REPETITION_NS) {
-        engine_show(j, (enum tcpstate_state)x->undo.state);
+        engine_show(j, state_before_end(j));
         return false;
     }
     if (knows_of_later(j, x->undo.time_ns))
@@ -305,9 +313,7 @@ bool sender_revive(struct judgement *j) {
             j->alien = true;
             return false;
         }
-        enum tcpstate_state then = (enum tcpstate_state)x->undo.state;
-        bool knew_fin = j->y->has_fin && seq_after(j->segment->ack, j->y->fin);
-        then = knew_fin ? then : engine_peek(TCPSTATE_EVENT_snd_nack_fin, then);
+        enum tcpstate_state then = state_before_end(j);
         if (then == TCPSTATE_UNKNOWN && j->ack && !x->has_fin && !j->y->has_fin)
             then = engine_peek(TCPSTATE_EVENT_pickup, then);
         if (then == TCPSTATE_SYN_SENT && j->y->sent_synack && seq_after(j->segment->ack, j->y->iss))
