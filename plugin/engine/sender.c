@@ -67,7 +67,8 @@ void sender_judge_fin(struct judgement *j) {
             x->fin_inferred = false;
         x->before_fin = x->smax;
         x->fin_leaves_hole = x->has_smax && seq_after(j->segment->seq, x->smax);
-        x->hole_reported = 0;
+        x->hole_reported = x->hole_filled = 0;
+        x->hole_next = x->fin_leaves_hole ? x->before_fin : fin;
         x->has_text_beyond = false;
         if (x->has_smax && seq_before(j->end, x->smax))
             x->smax = j->end;
@@ -133,6 +134,21 @@ static bool fills_hole_unasked(const struct judgement *j) {
            seq_at_most(j->end, x->fin) && (x->hole_reported < 3 || seq_before(s->tsecr, x->hole_tsval)) &&
            (s->options & TCPSTATE_OPT_TIMESTAMPS) && seq_after(s->tsval, x->fin_tsval) &&
            s->time_ns - x->fin_ns < REPETITION_NS;
+}
+
+/* ... without timestamps: x sends one segment after the other from the start of the hole on, with many more to come. A FIN
+ * behind all of them would not have overtaken them and left them in order. */
+static bool fills_hole_in_order(struct judgement *j) {
+    struct tcpstate_endpoint *x = j->x;
+    const struct tcpstate_segment *s = j->segment;
+
+    if (s->length == 0 || s->seq != x->hole_next || (s->options & TCPSTATE_OPT_TIMESTAMPS) ||
+        s->time_ns - x->fin_ns >= REPETITION_NS)
+        return false;
+    x->hole_next = j->end;
+    if (x->hole_filled < 255)
+        x->hole_filled++;
+    return x->hole_filled >= 3 && seq_before(j->end + 8 * s->length, x->fin);
 }
 
 /* The window of y ends below what x has sent: a pure ACK then carries that edge as its number, not SND.NXT, or it would not
@@ -204,6 +220,18 @@ static bool may_repeat_old_number(const struct judgement *j) {
            j->segment->time_ns - j->x->last_sent_ns >= KEEP_ALIVE_IDLE_NS;
 }
 
+/* The FIN of y was the one to acknowledge what x, as it shows now, had not sent: y had sent no FIN. */
+static void deny_peer_fin(struct judgement *j) {
+    struct tcpstate_endpoint *x = j->x, *y = j->y;
+
+    if (!y->has_fin || y->fin_inferred || y->fin_acked || y->fin_index != x->maybe_index || x->has_fin)
+        return;
+    y->peer_fin_taken = false;
+    knowledge_forget_fin(j, y, j->receiver, TCPSTATE_ASSUMED);
+    y->smax = y->before_fin;
+    x->maybe_fin = x->maybe_denied = false;
+}
+
 /* SND.NXT of x stops short of what y has acknowledged: that was somebody else's. */
 static void judge_denial(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
@@ -219,6 +247,7 @@ static void judge_denial(struct judgement *j) {
         } else if (s->seq == x->smax && !x->maybe_denied) {
             x->maybe_denied = true;
             x->maybe_denied_ns = s->time_ns;
+            deny_peer_fin(j);
         }
     }
     if (x->maybe_fin && x->maybe_own && s->length > 0 && s->seq == x->maybe + 1 && x->maybe_beyond_ns == 0)
@@ -367,7 +396,7 @@ static void judge_ordinary(struct judgement *j) {
             knowledge_rebase(j);
         knowledge_of_peer_fin(j);
     }
-    if (x->has_fin && !x->fin_inferred && !j->stale && goes_on_after_fin(j)) {
+    if (x->has_fin && !x->fin_inferred && ((!j->stale && goes_on_after_fin(j)) || fills_hole_in_order(j))) {
         knowledge_forget_fin(j, x, j->sender, TCPSTATE_PROVED);
         if (y->state == TCPSTATE_UNKNOWN)
             engine_move(j, j->receiver, TCPSTATE_EVENT_pickup, TCPSTATE_INFERRED);
