@@ -252,12 +252,12 @@ static bool was_sent_before_own_rst(const struct judgement *j) {
            (j->segment->options & TCPSTATE_OPT_TIMESTAMPS) && seq_before(j->segment->tsval, undo->rst_tsval);
 }
 
-/* Where x was before it was closed, with the peer's FIN only if it counts that. */
+/* Where x was before it was closed, without the peer's FIN if it does not count that. */
 static enum tcpstate_state state_before_end(const struct judgement *j) {
     enum tcpstate_state then = (enum tcpstate_state)j->x->undo.state;
-    bool knew_fin = j->y->has_fin && seq_after(j->segment->ack, j->y->fin);
+    bool lacks_fin = j->y->has_fin && seq_at_most(j->segment->ack, j->y->fin);
 
-    return knew_fin ? then : engine_peek(TCPSTATE_EVENT_snd_nack_fin, then);
+    return lacks_fin ? engine_peek(TCPSTATE_EVENT_snd_nack_fin, then) : then;
 }
 
 /* True if x may go on as if it had never been closed. */
