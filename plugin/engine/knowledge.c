@@ -117,9 +117,13 @@ static void rebase_echo(struct judgement *j) {
     const struct tcpstate_segment *s = j->segment;
     struct tcpstate_endpoint *x = j->x;
 
-    if ((s->options & TCPSTATE_OPT_TIMESTAMPS) && s->tsecr != 0 && x->has_ts_recent && !j->stale &&
-        seq_after(s->ack, x->ts_recent_seq) && seq_before(s->tsecr, x->ts_recent))
+    if (!(s->options & TCPSTATE_OPT_TIMESTAMPS) || s->tsecr == 0 || !x->has_ts_recent || j->stale)
+        return;
+    if (seq_after(s->ack, x->ts_recent_seq) && seq_before(s->tsecr, x->ts_recent))
         x->ts_recent = s->tsecr;
+    if (x->echoed_again == s->tsecr && seq_after(s->tsecr, x->ts_recent)) /* twice: whoever sent that, x has taken it */
+        x->ts_recent = s->tsecr;
+    x->echoed_again = s->tsecr;
 }
 
 /* Takes the ACK and SACK of x for what they say about what x has received. */
