@@ -28,8 +28,6 @@ MIN_SETTLED_MIDDLE = {"ordinary": 99.8, "random": 99.9, "forged": 99.9, "scripte
 MAX_STORIES = {"ordinary": 0, "random": 0, "scripted": 0, "forged": 0}
 # connections whose closed_by or close.kind, words of the first pass, the settled states contradict; of 4755
 MAX_CLOSERS = 139
-# misses of the first pass that could have been known at that moment, of 1739
-MAX_COULD_KNOW = 91
 
 
 def limits(first, settled):
@@ -47,7 +45,7 @@ def test_stored_captures_from_every_view():
     stories = [f"--max-stories={category}={number}" for category, number in MAX_STORIES.items()]
     assert compare("--max-warnings=0", "--max-proved-wrong=0", "--scenarios=20", *stories, f"--reasons={HERE / 'misses.tsv'}",
                    f"--outcomes={HERE / 'outcomes.tsv'}", f"--max-closers={MAX_CLOSERS}",
-                   "--moments", f"--max-could-know={MAX_COULD_KNOW}", *limits(MIN_FIRST, MIN_SETTLED)).returncode == 0
+                   "--moments", f"--moment-reasons={HERE / 'moments.tsv'}", *limits(MIN_FIRST, MIN_SETTLED)).returncode == 0
 
 
 @pytest.mark.parametrize("settled, then, supposed, kind", [
@@ -64,10 +62,18 @@ def test_what_could_be_known_when(settled, then, supposed, kind):
 
 def test_a_capture_that_is_cut_does_not_know_the_rest():
     """The accept queue is full: the server has not taken the ACK of the handshake. Its SYN,ACK comes again later."""
-    run = compare("--only=accept-queue-full-at-ack.middle", "--moments", "--misses", "--max-could-know=-1")
+    run = compare("--only=accept-queue-full-at-ack.middle", "--moments", "--misses")
     misses = [line.split("\t") for line in run.stdout.splitlines() if line.startswith("accept-queue-full-at-ack.middle\t")]
     assert misses and {(m[4], m[5], m[7], m[9]) for m in misses} == {("SYN-RECEIVED", "ESTABLISHED", "SYN-RECEIVED", "ESTABLISHED")}
-    assert run.returncode == 1 and "BELOW: misses of the first pass that could have been known: 0 > -1" in run.stdout
+
+
+def test_a_moment_without_a_reason_fails(tmp_path):
+    """A segment without any flag, the first of its connection: the plugin claims nothing, the search has one guess."""
+    (tmp_path / "misses.md").write_text("")
+    table = tmp_path / "moments.tsv"
+    table.write_text("run\tviews\ttruth\tshown\treason\n")
+    run = compare("--only=forged-to-no-connection.middle", "--moments", f"--moment-reasons={table}")
+    assert run.returncode == 1 and "BELOW: first misses that a search knows at once without a reason: forged-to-no" in run.stdout
 
 
 def test_every_moment_is_followed():

@@ -1,8 +1,11 @@
-"""Why each settled miss remains: misses.tsv names a reason for every one, misses.md says what the reason means."""
+"""Why each miss remains: misses.tsv names a reason for every settled one, moments.tsv for every one of the first pass that
+could have been known at once; misses.md says what the reasons mean."""
 
 import re
 from fnmatch import fnmatchcase
 from typing import NamedTuple
+
+from . import moment
 
 CLASSES = ("unknowable", "could-know", "unexamined")
 
@@ -11,12 +14,12 @@ class Row(NamedTuple):
     run: str
     views: str
     truth: str
-    settled: str
+    shown: str      # the state that was wrong: the settled one, that of the first pass
     reason: str
 
-    def covers(self, run, view, truth, settled):
+    def covers(self, run, view, truth, shown):
         return (fnmatchcase(run, self.run) and any(fnmatchcase(view, v) for v in self.views.split(","))
-                and fnmatchcase(truth, self.truth) and fnmatchcase(settled, self.settled))
+                and fnmatchcase(truth, self.truth) and fnmatchcase(shown, self.shown))
 
 
 def read(table):
@@ -40,20 +43,25 @@ def settled_misses(results):
             if m.settled not in m.truth.split("|")]
 
 
-def check(results, table):
-    """Prints how many misses each reason explains; the lines of what is without reason, or stale."""
-    rows, kinds = read(table), classes(table.with_suffix(".md").read_text())
-    found, used, totals, failed = settled_misses(results), set(), {}, []
+def moment_misses(results):
+    return [(r.scenario, r.view, m.truth, m.shown) for r in results for m in r.misses
+            if moment.is_first(m) and moment.kind(m) == "could-know"]
+
+
+def check(what, found, table):
+    """Prints how many of the misses `found` each reason explains; the lines of what is without reason, or stale."""
+    rows, kinds = read(table), classes(table.with_name("misses.md").read_text())
+    used, totals, failed = set(), {}, []
     for miss in found:
         covering = [row for row in rows if row.covers(*miss)]
         used.update(covering)
         if covering:
             totals[covering[0].reason] = totals.get(covering[0].reason, 0) + 1
         else:
-            failed.append("settled miss without a reason: " + " ".join(miss))
+            failed.append(f"{what} without a reason: " + " ".join(miss))
     failed += ["stale, explains no miss: " + " ".join(row) for row in rows if row not in used]
     failed += [f"no such reason: {key}" for key in {row.reason for row in rows} if kinds.get(key) not in CLASSES]
-    print(f"\nsettled misses by reason ({len(found)})")
+    print(f"\n{what} by reason ({len(found)})")
     for key, number in sorted(totals.items(), key=lambda item: -item[1]):
         print(f"  {number:5}  {kinds.get(key, '?'):12}{key}")
     for kind in CLASSES:
