@@ -347,7 +347,9 @@ static void judge_ordinary(struct judgement *j) {
     sender_deny_syn(j);
     bool listens_after_reset = x->state == TCPSTATE_LISTEN && x->undo.cause == TCPSTATE_UNDO_RST_TAKEN;
     if ((x->state == TCPSTATE_CLOSED || listens_after_reset) && !sender_revive(j)) {
-        if (was_overtaken_by_fin(j) || was_sent_before_own_fin(j))
+        if (was_overtaken_by_fin(j) || was_sent_before_own_fin(j) ||
+            (x->has_fin && !x->fin_inferred && !j->stale && j->pure_ack && x->state_before_fin != TCPSTATE_UNKNOWN &&
+             goes_on_after_fin(j)))
             show_before_own_fin(j);
         return;
     }
