@@ -138,10 +138,13 @@ void sender_judge_rst(struct judgement *j) {
         ((x->has_bad_ack && s->seq == x->bad_ack) ||
          (x->has_iss && x->has_smax && !seq_within(s->seq, x->iss + 1, x->smax)))) {
         j->rst_reply = true; /* RFC 9293 3.5.2 group 2 */
-        if (!y->captured && y->state != TCPSTATE_CLOSED && x->state == TCPSTATE_SYN_SENT &&
-            j->conversation->has_previous &&
-            s->seq == j->conversation->previous_smax[s->direction]) /* figure 9 line 5: y still had the old one */
+        bool had_previous = !y->captured && y->state != TCPSTATE_CLOSED && j->conversation->has_previous &&
+                            s->seq == j->conversation->previous_smax[s->direction];
+        if (had_previous && x->state == TCPSTATE_SYN_SENT) /* figure 9 line 5: y still had the old one */
             engine_restore(j, j->receiver, TCPSTATE_LISTEN, TCPSTATE_INFERRED);
+        if (had_previous && x->state == TCPSTATE_SYN_RECEIVED && y->state == TCPSTATE_ESTABLISHED &&
+            j->conversation->previous_rnxt[s->direction] != 0) /* ... so the SYN was not its own */
+            engine_restore(j, j->receiver, TCPSTATE_CLOSED, TCPSTATE_INFERRED);
         if (x->state == TCPSTATE_ESTABLISHED) { /* it was not: assumed too much, or it answers what came before */
             if (x->sent_synack && answers_what_came_before(j, x->handshake_ack_ns)) {
                 engine_show(j, TCPSTATE_SYN_RECEIVED);
