@@ -98,7 +98,6 @@ struct tcpstate_endpoint {
     uint32_t before_fin;   /* smax then */
     uint8_t hole_reported; /* segments of y since that ask for it: from three on it may be repeated */
     uint32_t hole_tsval;   /* of the last of them */
-    uint32_t echoed_again; /* the timestamp that its newest segment echoes */
     uint32_t hole_next;    /* where the next segment begins if it is filled in order ... */
     uint8_t hole_filled;   /* ... as by so many */
     int64_t fin_sent_ns;   /* the last time that it sent its FIN, or repeated what came before */
@@ -198,6 +197,7 @@ struct tcpstate_endpoint {
     uint32_t ts_recent, ts_newest, first_syn_tsval;
     uint32_t ts_recent_before, ts_recent_index; /* what ts_recent was before segment ts_recent_index */
     uint32_t ts_recent_seq;                     /* number of that segment */
+    uint32_t newest_tsecr;                      /* the timestamp that its newest segment echoes */
     bool ts_jumped; /* ts_newest is far ahead of ts_before: its clock, or somebody else's segment */
     uint32_t ts_before, ts_jump_frame, ts_jump_index, smax_before_jump;
     int64_t ts_newest_ns;
@@ -216,8 +216,7 @@ struct tcpstate_endpoint {
 /* A SYN that may or may not open a new connection: it must be answered first. */
 struct tcpstate_candidate {
     bool pending;
-    bool may_be_refused; /* not pending: its sender goes on, but the other end, of which nothing is captured, may have
-                               taken it */
+    bool may_be_refused; /* its sender goes on, but the other end, of which nothing is captured, may have taken it */
     uint8_t direction;
     bool genuine;           /* it has the options that the sender's own SYN had */
     bool false_isn;         /* ... not even the MSS, and its ISN goes back, which no clock does: RFC 9293 3.4.1 */

@@ -19,6 +19,7 @@
 #ifndef TCPSTATE_COURSE_H
 #define TCPSTATE_COURSE_H
 
+#include "segment.h"
 #include "seq.h"
 #include "tcpstate.h"
 
@@ -148,12 +149,6 @@ static inline bool course_is_pure_ack(const struct tcpstate_segment *s) {
 /* With which a connection is opened actively: RFC 9293 3.10.1. */
 static inline bool course_is_bare_syn(const struct tcpstate_segment *s) {
     return (s->flags & (TCPSTATE_SYN | TCPSTATE_RST | TCPSTATE_ACK)) == TCPSTATE_SYN;
-}
-
-/* As one without a connection answers an ACK, with nothing to fill window and options: RFC 9293 3.10.7.1. */
-static inline bool course_is_refusal(const struct tcpstate_segment *s) {
-    return (s->flags & (TCPSTATE_RST | TCPSTATE_ACK)) == TCPSTATE_RST && s->window == 0 &&
-           !(s->options & TCPSTATE_OPT_TIMESTAMPS);
 }
 
 struct course_seed {

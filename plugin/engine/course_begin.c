@@ -283,7 +283,7 @@ static unsigned add_refusing(const struct course_facts *facts, struct line lines
         unsigned client = !s->direction;
         if (course_is_bare_syn(s))
             return count;
-        if (!course_is_refusal(s) || course_is_void(facts, s))
+        if (!segment_is_refusal(s) || course_is_void(facts, s))
             continue;
         for (unsigned k = 0; k < counts[client]; k++)
             if (lines[client][k].ack != s->seq)
@@ -318,8 +318,8 @@ static unsigned add_refused(const struct course_facts *facts, struct course_seed
     other.state = TCPSTATE_ESTABLISHED;
     other.has_rcv = true;
     other.rcv_nxt = first->seq;
-    for (uint32_t i = 1;
-         i < facts->count && course_is_refusal(&facts->segments[i]) && facts->segments[i].direction == first->direction;
+    for (uint32_t i = 1; i < facts->count && segment_is_refusal(&facts->segments[i]) &&
+                         facts->segments[i].direction == first->direction;
          i++)
         other.rcv_nxt = seq_max(other.rcv_nxt, facts->segments[i].seq);
     other.last_ack = other.rcv_nxt;
@@ -383,7 +383,8 @@ unsigned course_begin(struct course_facts *facts, struct course_seed seeds[COURS
         count = add_refusing(facts, lines, counts, seeds, count);
     else
         count = add_one_ended(facts, lines, counts, seeds, count);
-    if (course_is_refusal(first) && answer != NULL && counts[!first->direction] == 0 && !course_is_void(facts, first)) {
+    if (segment_is_refusal(first) && answer != NULL && counts[!first->direction] == 0 &&
+        !course_is_void(facts, first)) {
         seeds[0].cost = 2;
         count = add_refused(facts, seeds, count);
     }

@@ -114,7 +114,7 @@ static unsigned find_resets(const struct course_facts *facts, unsigned direction
         const struct tcpstate_segment *s = &facts->segments[i];
         int64_t newest_ns = 0, oldest_ns = 0;
         unsigned asked = 0;
-        if (s->direction != direction || !course_is_refusal(s))
+        if (s->direction != direction || !segment_is_refusal(s))
             continue;
         int64_t longest_ns = first_ns > last_ns ? first_ns : last_ns;
         if (answered > 0 && (s->seq != number || s->time_ns - rst_ns > 2 * longest_ns)) { /* of another flight */

@@ -216,7 +216,7 @@ static void send_rst_to_unseen(struct sending *t, const struct course_end *x, co
     e.keeps_on = true;
     sending_add(t, &e, y, cost);
     if (x->state >= TCPSTATE_ESTABLISHED && y->state >= TCPSTATE_ESTABLISHED && s->seq != y->rcv_nxt &&
-        course_is_refusal(s)) { /* a RST of y has ended it, and somebody else has asked */
+        segment_is_refusal(s)) { /* a RST of y has ended it, and somebody else has asked */
         peer.state = TCPSTATE_CLOSED;
         sending_add(t, &e, &peer, COST_UNSEEN - 1 + COST_UNSEEN);
     }

@@ -8,6 +8,7 @@
  * candidate opens the connection; anything else leaves the old one as it was.
  */
 #include "judgement.h"
+#include "segment.h"
 
 #include <string.h>
 
@@ -180,18 +181,13 @@ static bool answers_candidate(const struct judgement *j) {
            seq_within(j->segment->ack, first, first + candidate->segment_head.length);
 }
 
-/* As one without a connection answers an ACK, with nothing to fill window and options: RFC 9293 3.10.7.1. */
-static bool is_refusal(const struct judgement *j) {
-    return !j->ack && j->segment->window == 0 && !(j->segment->options & TCPSTATE_OPT_TIMESTAMPS);
-}
-
 /* One direction only: a SYN in the name of x, and then a RST of x with the number that a SYN,ACK to it acknowledges. So y
  * has taken that SYN, which was not x's: RFC 9293 3.10.7.1. */
 static bool refuses_answer_to_candidate(const struct judgement *j) {
     const struct tcpstate_candidate *candidate = &j->conversation->candidate;
 
     return (candidate->pending || candidate->may_be_refused) && !candidate->challenged &&
-           j->segment->direction == candidate->direction && !j->y->captured && is_refusal(j) &&
+           j->segment->direction == candidate->direction && !j->y->captured && segment_is_refusal(j->segment) &&
            j->segment->seq == candidate->segment_head.seq + 1 && !(j->x->has_smax && j->segment->seq == j->x->smax);
 }
 

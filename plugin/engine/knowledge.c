@@ -111,8 +111,9 @@ static void judge_what_established(struct judgement *j) {
     }
 }
 
-/* x has gone past the segment whose timestamp it is thought to echo (RFC 7323 4.3), and echoes an older one: something
- * else had filled its place, and when it arrives it is an old copy. */
+/* The echo tells TS.Recent of x (RFC 7323 4.3). It has gone past the segment whose timestamp it is thought to echo, and
+ * echoes an older one: something else had filled its place, and when it arrives it is an old copy. Or it echoes, twice, a
+ * newer one than was captured: whoever sent that, x has taken it. */
 static void rebase_echo(struct judgement *j) {
     const struct tcpstate_segment *s = j->segment;
     struct tcpstate_endpoint *x = j->x;
@@ -121,9 +122,9 @@ static void rebase_echo(struct judgement *j) {
         return;
     if (seq_after(s->ack, x->ts_recent_seq) && seq_before(s->tsecr, x->ts_recent))
         x->ts_recent = s->tsecr;
-    if (x->echoed_again == s->tsecr && seq_after(s->tsecr, x->ts_recent)) /* twice: whoever sent that, x has taken it */
+    if (x->newest_tsecr == s->tsecr && seq_after(s->tsecr, x->ts_recent))
         x->ts_recent = s->tsecr;
-    x->echoed_again = s->tsecr;
+    x->newest_tsecr = s->tsecr;
 }
 
 /* Takes the ACK and SACK of x for what they say about what x has received. */

@@ -5,6 +5,7 @@
  * capture tells: x closes and never has anything to acknowledge again.
  */
 #include "judgement.h"
+#include "segment.h"
 
 enum {
     MS = 1000000,
@@ -378,8 +379,8 @@ void unseen_rst(struct judgement *j) {
     const struct tcpstate_segment *s = j->segment;
     const struct tcpstate_endpoint *x = j->x;
 
-    if (j->y->captured || j->ack || s->window != 0 || (s->options & TCPSTATE_OPT_TIMESTAMPS) || !x->has_smax ||
-        !seq_before(s->seq, x->smax) || !numbers_near(s->seq, x->smax))
+    if (j->y->captured || !segment_is_refusal(s) || !x->has_smax || !seq_before(s->seq, x->smax) ||
+        !numbers_near(s->seq, x->smax))
         return;
     if ((x->state == TCPSTATE_FIN_WAIT_1 || x->state == TCPSTATE_FIN_WAIT_2) && !x->fin_inferred &&
         seq_at_most(s->seq, x->fin))

@@ -28,8 +28,8 @@ def judge(runner, results, captures, pool):
             _, miss.then = _states(told[paths[result.name], miss.frame], miss.endpoint)
     chosen = [(paths[result.name], miss) for result in results for miss in result.misses
               if is_first(miss) and is_right(miss.then, miss.truth)]
-    asked = [(path, miss, end_of(told[path, miss.frame], miss.endpoint), state)
-             for path, miss in chosen for state in _others(miss)]
+    asked = [(path, miss, end, state) for path, miss in chosen
+             if (end := end_of(told[path, miss.frame], miss.endpoint)) for state in _others(miss)]
     for (_, miss, _, state), settled in zip(asked, _suppose(runner, asked, pool)):
         if settled == state:
             miss.supposed = state

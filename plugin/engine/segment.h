@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * What the header of a segment says by itself: the first pass and the search ask the same.
+ */
+#ifndef TCPSTATE_SEGMENT_H
+#define TCPSTATE_SEGMENT_H
+
+#include "tcpstate.h"
+
+/* As one without a connection answers an ACK, with nothing to fill window and options: RFC 9293 3.10.7.1. */
+static inline bool segment_is_refusal(const struct tcpstate_segment *s) {
+    return (s->flags & (TCPSTATE_RST | TCPSTATE_ACK)) == TCPSTATE_RST && s->window == 0 &&
+           !(s->options & TCPSTATE_OPT_TIMESTAMPS);
+}
+
+#endif
