@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,8 +16,10 @@ sys.path.insert(0, str(HERE))
 
 from kerneltruth import moment, outcome as outcomes  # noqa: E402
 from kerneltruth import report, stored, story as story_of, tshark  # noqa: E402
+from kerneltruth import truth  # noqa: E402
+from kerneltruth.bridge import Copy, Net, Segment  # noqa: E402
 from kerneltruth.judge import Miss, judge_all  # noqa: E402
-from kerneltruth.packet import ACK, RST, SYN, Tcp  # noqa: E402
+from kerneltruth.packet import ACK, FIN, RST, SYN, Tcp  # noqa: E402
 
 PLUGINS = HERE.parents[1] / "build" / "plugins"
 # percent of rows, by category
@@ -136,6 +139,52 @@ def excuse(here, outcome_here, closed_here, there, outcome_there, closed_there):
         return story_of.Story([connection], segments)
     (found,) = story_of.compare(story(here, outcome_here, closed_here), story(there, outcome_there, closed_there))
     return found[2]
+
+
+class ScriptedNet(Net):
+    """A bridge between two ends that only emit what a test tells them to, with no kernel behind it."""
+
+    def __init__(self):     # pylint: disable=super-init-not-called
+        self.tick, self.endpoints, self.segments, self.emits = 0, {}, [], []
+        self.hosts = {side: SimpleNamespace(tun=os.open(os.devnull, os.O_WRONLY)) for side in "AB"}
+        self.trace, self.clock_offset = None, 0
+
+    def flush(self):
+        pass
+
+    def sample(self, endpoint):
+        return endpoint.kernel
+
+    def read(self):
+        emitted, self.emits = self.emits, []
+        return [Segment("B" if tcp.src == B[0] else "A", b"", tcp, 0, 0) for tcp in emitted]
+
+    def _to_middle(self, segment):
+        segment.copies.append(Copy(segment))
+
+    def emit(self, tcp):
+        self.emits.append(tcp)
+        self.settle(self.read())
+        return self.segments[-1]
+
+
+@pytest.mark.parametrize("answers, proved", [(True, True), (False, False)])
+def test_an_ack_proves_the_fin_that_had_arrived_before_it(answers, proved):
+    """Forged text has taken the number of the FIN: the ACK of it tells nothing, if the FIN arrives a step later."""
+    net = ScriptedNet()
+    fin = net.emit(sent(B, A, ACK | FIN, 2, 1))
+    ack = sent(A, B, ACK, 1, 266)
+    if answers:
+        net.emits.append(ack)
+    else:
+        net.emit(ack)
+    net.deliver(fin.copies[0])
+    a, b = net.endpoint("A", A, B), net.endpoint("B", B, A)
+    segment = net.segments[-1]
+    assert segment.tcp is ack
+    frame = SimpleNamespace(index=0, segment=segment)
+    view = SimpleNamespace(first_index={id(segment): 0}, by_flow={("A", A, B): [frame]})
+    assert truth._captured(view, frame, b, a, fin) is proved      # pylint: disable=protected-access
 
 
 @pytest.mark.parametrize("missing, words", [(True, "text before rst"), (False, "")])

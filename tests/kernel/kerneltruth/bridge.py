@@ -319,7 +319,7 @@ class Net:
         copy.delivered_ns = self.now_ns()
         before = endpoint.now.state if endpoint else None
         if endpoint and segment.tcp.flags & FIN:
-            endpoint.peer_fins.setdefault(segment.tcp.end, self.tick)
+            endpoint.peer_fins.setdefault(segment.tcp.end, self.tick + 1)      # what was emitted before did not have it
         os.write(self.hosts[side].tun, segment.raw)
         self.settle(self.read(), cause=copy)
         copy.delivered_tick = self.tick
