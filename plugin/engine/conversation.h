@@ -98,6 +98,7 @@ struct tcpstate_endpoint {
     uint32_t before_fin;   /* smax then */
     uint8_t hole_reported; /* segments of y since that ask for it: from three on it may be repeated */
     uint32_t hole_tsval;   /* of the last of them */
+    uint32_t hole_seq;     /* its number */
     uint32_t hole_next;    /* where the next segment begins if it is filled in order ... */
     uint8_t hole_filled;   /* ... as by so many */
     int64_t fin_sent_ns;   /* the last time that it sent its FIN, or repeated what came before */

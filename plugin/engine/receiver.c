@@ -14,7 +14,10 @@ static void note_bad_ack(struct judgement *j) {
 }
 
 static void take_rst(struct judgement *j) {
+    const struct tcpstate_endpoint *x = j->x;
     struct tcpstate_endpoint *y = j->y;
+    bool has_aborted = x->state == TCPSTATE_CLOSED && x->undo.cause == TCPSTATE_UNDO_RST_SENT &&
+                       x->undo.is_abort; /* before this one */
 
     if (y->state == TCPSTATE_CLOSED)
         return;
@@ -25,7 +28,7 @@ static void take_rst(struct judgement *j) {
                                      .index = j->index,
                                      .rnxt = y->rnxt,
                                      .rst_seq = j->segment->seq,
-                                     .is_abort = j->ack || j->x->has_doubted_abort,
+                                     .is_abort = j->ack || x->has_doubted_abort || has_aborted,
                                      .time_ns = j->segment->time_ns};
     j->rst_accepted = true;
     engine_move(j, j->receiver, TCPSTATE_EVENT_rcv_rst, TCPSTATE_ASSUMED);

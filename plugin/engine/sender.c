@@ -129,9 +129,11 @@ void sender_judge_fin(struct judgement *j) {
 static bool fills_hole_unasked(const struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x;
     const struct tcpstate_segment *s = j->segment;
+    bool would_echo = seq_at_most(x->hole_seq, s->ack); /* what lies behind a hole is not echoed: RFC 7323 4.3 */
 
     return x->fin_leaves_hole && j->y->heard && s->length > 0 && s->seq == x->before_fin &&
-           seq_at_most(j->end, x->fin) && (x->hole_reported < 3 || seq_before(s->tsecr, x->hole_tsval)) &&
+           seq_at_most(j->end, x->fin) &&
+           (x->hole_reported < 3 || (would_echo && seq_before(s->tsecr, x->hole_tsval))) &&
            (s->options & TCPSTATE_OPT_TIMESTAMPS) && seq_after(s->tsval, x->fin_tsval) &&
            s->time_ns - x->fin_ns < REPETITION_NS;
 }
@@ -209,6 +211,7 @@ static void note_report_of_hole(struct judgement *j) {
         return;
     y->hole_reported++;
     y->hole_tsval = s->tsval;
+    y->hole_seq = s->seq;
     for (unsigned b = 0; b < s->sack_count; b++)
         if (seq_after(s->sack[b].right, y->before_fin))
             y->hole_reported = 3;

@@ -231,6 +231,20 @@ def test_a_syn_that_crosses_is_known_where_it_was_captured(captured):
     assert bool(found[2]) == (not captured)
 
 
+@pytest.mark.parametrize("captured", [True, False])
+def test_fins_that_cross_do_so_where_the_first_copy_was_captured(captured):
+    """A repeats its FIN with the ACK of B's: that copy alone could be an answer to it."""
+    first, theirs, again = sent(A, B, ACK | FIN, 1, 1), sent(B, A, ACK | FIN, 1, 1), sent(A, B, ACK | FIN, 1, 2)
+
+    def story(fin, segments, kind):
+        connection = story_of.Connection("A", "B", "closed", kind, "client", "both" if kind == "simultaneous" else "server")
+        connection.deciding += [("fin", fin), ("fin", theirs)]
+        return story_of.Story([connection], segments)
+    (found,) = story_of.compare(story(first, [first, theirs, again], "simultaneous"),
+                                story(again, ([first] if captured else []) + [theirs, again], "three-segment"))
+    assert bool(found[2]) == (not captured)
+
+
 ONE_CLOSE = "close-client-first.middle"
 
 

@@ -4,14 +4,15 @@ Two ends of a path do not see the same segments. Where their stories differ, the
 that decides one story never was at the other end, and nothing that was there tells of it: no ACK of its FIN or SYN, no
 RST of a host that has no connection any more; or if a RST there looks older than it is, for the text before it was
 captured only there; or if it seems to come too early, for the ACK of all before it was captured only here. Who has aborted
-(RST with ACK) nothing but the abort tells. Everything else the observer could have known.
+(RST with ACK) nothing but the abort tells; and that a FIN was sent before its sender had its peer's, only a copy that does not
+acknowledge that one. Everything else the observer could have known.
 """
 
 from collections import Counter
 from dataclasses import dataclass, field
 
 from .batch import read_pcap
-from .packet import ACK, FIN, RST, SYN, parse_tcp
+from .packet import ACK, FIN, RST, SYN, parse_tcp, seq_diff
 
 SILENT_END = ("reset", "refused")
 # What decides what: the links of the plugin, the first segment of a connection, the first ACK of each FIN, and text that
@@ -188,6 +189,13 @@ def _seems_early(rst, here, there):
     return here.keys[key] and not there.keys[key]
 
 
+def _crosses(fin, connection, story):
+    """A copy was captured that its sender sent before it had the FIN of its peer."""
+    peer_fins = [tcp.end for kind, tcp in connection.deciding if kind == "fin" and _ends(tcp) == _back(fin)]
+    return any(_ends(tcp) == _ends(fin) and tcp.flags & FIN and tcp.end == fin.end and seq_diff(tcp.ack, number) < 0
+               for tcp in story.segments for number in peer_fins)
+
+
 def _differs(one, two):
     """The parts in which two connections differ. An end that saw no SYN cannot tell who opened it."""
     if not one or not two:
@@ -203,6 +211,8 @@ def _excuse(one, two, story_one, story_two, part):
                 continue
             if _is_unknown(kind, tcp, here, there, other.outcome if other else "reset"):
                 return f"{kind} {tcp}"
+            if kind == "fin" and _crosses(tcp, mine, here) and not _crosses(tcp, mine, there):
+                return f"copy before the peer's {kind} {tcp}"
             if kind == "rst" and _seems_old(tcp, here, there):
                 return f"text before {kind} {tcp}"
             if kind == "rst" and _seems_early(tcp, here, there):
