@@ -232,6 +232,21 @@ def test_a_syn_that_crosses_is_known_where_it_was_captured(captured):
 
 
 @pytest.mark.parametrize("captured", [True, False])
+def test_a_syn_with_another_number_decides_where_it_was_captured(captured):
+    """A tries again by another number, and refuses the answer to the first SYN: what it waits for, only that SYN tells."""
+    syn, again, answer, refusal = sent(A, B, SYN, 1, 0), sent(A, B, SYN, 9, 0), sent(B, A, SYN | ACK, 1, 2), sent(A, B, RST, 2, 0)
+
+    def story(segments, outcome):
+        connection = story_of.Connection("A", "B", outcome, "", "client", "client")
+        connection.deciding += [("first", segments[0]), ("synack", answer), ("rst", refusal)]
+        connection.deciding += story_of.syns_that_decide(connection, segments)
+        return story_of.Story([connection], segments)
+    (found,) = story_of.compare(story([syn, again, answer, refusal], "incomplete"),
+                                story([syn] + ([again] if captured else []) + [answer, refusal], "reset"))
+    assert bool(found[2]) == (not captured)
+
+
+@pytest.mark.parametrize("captured", [True, False])
 def test_fins_that_cross_do_so_where_the_first_copy_was_captured(captured):
     """A repeats its FIN with the ACK of B's: that copy alone could be an answer to it."""
     first, theirs, again = sent(A, B, ACK | FIN, 1, 1), sent(B, A, ACK | FIN, 1, 1), sent(A, B, ACK | FIN, 1, 2)

@@ -20,7 +20,7 @@ SILENT_END = ("reset", "refused")
 DECIDES = {
     "existed": {"first", "syn", "synack", "end of the one before"},
     "opened": {"first", "syn", "synack"},
-    "ended": {"first", "synack", "fin", "ack of fin", "text", "rst"},
+    "ended": {"first", "another syn", "synack", "fin", "ack of fin", "text", "rst"},
 }
 
 
@@ -144,8 +144,11 @@ def _connection(shown, own, segments):
 
 
 def syns_that_decide(connection, segments):
-    """Where both opened it, each SYN, beside the one that the plugin links."""
-    return [("syn", tcp) for tcp in segments if connection.opened_by == "both" and tcp.flags & (SYN | ACK) == SYN]
+    """Beside the one that the plugin links: where both opened it, each SYN; and those with which its opener tried again by
+    another number, which any answer to the first is no answer to."""
+    syns = [tcp for tcp in segments if tcp.flags & (SYN | ACK) == SYN]
+    again = [tcp for tcp in syns if _ends(tcp) == _ends(syns[0]) and tcp.seq != syns[0].seq]
+    return ([("syn", tcp) for tcp in syns] if connection.opened_by == "both" else []) + [("another syn", tcp) for tcp in again]
 
 
 def resets_that_decide(connection, segments):
