@@ -426,7 +426,8 @@ static bool both_are_gone(const struct judgement *j) {
 }
 
 /* x aborts too, before the reset reaches it: a RST that answers something has an ACK only if that had none (RFC 9293
- * 3.10.7.1). Then neither was accepted, and at the other end they come in the other order. */
+ * 3.10.7.1). Then neither was accepted, and at the other end they come in the other order. So it is if what lies before the
+ * reset has not reached x, which had to ignore it (RFC 5961 3.2). */
 static bool resets_cross(const struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x;
 
@@ -435,8 +436,9 @@ static bool resets_cross(const struct judgement *j) {
     /* from SND.NXT, be it that its last text was not captured */
     bool is_next = x->has_smax &&
                    (j->y->has_redge ? seq_within(j->segment->seq, x->smax, j->y->redge) : j->segment->seq == x->smax);
+    bool had_to_ignore = seq_before(j->segment->ack, x->undo.rst_seq);
     return x->undo.cause == TCPSTATE_UNDO_RST_TAKEN && x->undo.frame == j->connection->summary.rst_frame &&
-           j->emitted_ns <= x->undo.time_ns + j->tolerance_ns && is_next;
+           (j->emitted_ns <= x->undo.time_ns + j->tolerance_ns || had_to_ignore) && is_next;
 }
 
 /* Two resets of which neither was taken: who has aborted has ended the connection, not who had no connection any more and

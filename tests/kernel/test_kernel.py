@@ -232,6 +232,15 @@ def test_a_syn_that_crosses_is_known_where_it_was_captured(captured):
 
 
 @pytest.mark.parametrize("captured", [True, False])
+def test_a_reset_seems_nobodys_where_the_text_up_to_it_was_not_captured(captured):
+    """Both abort. B's end captures A's RST without the text before it, and cannot tell it from anybody's."""
+    text, theirs, ours = sent(A, B, ACK, 1, 1, 100), sent(A, B, RST | ACK, 101, 1), sent(B, A, RST | ACK, 1, 1)
+    at_b = ([text] if captured else []) + [theirs, ours]
+    found = excuse([text, theirs, ours], "reset", "both", at_b, "reset", "server")
+    assert bool(found) == (not captured) and (captured or found.startswith("text up to rst"))
+
+
+@pytest.mark.parametrize("captured", [True, False])
 def test_a_syn_with_another_number_decides_where_it_was_captured(captured):
     """A tries again by another number, and refuses the answer to the first SYN: what it waits for, only that SYN tells."""
     syn, again, answer, refusal = sent(A, B, SYN, 1, 0), sent(A, B, SYN, 9, 0), sent(B, A, SYN | ACK, 1, 2), sent(A, B, RST, 2, 0)

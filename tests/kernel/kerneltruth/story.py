@@ -3,9 +3,10 @@
 Two ends of a path do not see the same segments. Where their stories differ, the difference has an excuse if a segment
 that decides one story never was at the other end, and nothing that was there tells of it: no ACK of its FIN or SYN, no
 RST of a host that has no connection any more; or if a RST there looks older than it is, for the text before it was
-captured only there; or if it seems to come too early, for the ACK of all before it was captured only here. Who has aborted
-(RST with ACK) nothing but the abort tells; and that a FIN was sent before its sender had its peer's, only a copy that does not
-acknowledge that one. Everything else the observer could have known.
+captured only there; or if it seems to come too early, or to be nobody's, for the ACK of all before it, or the text just
+before it, was captured only here. Who has aborted (RST with ACK) nothing but the abort tells; and that a FIN was sent
+before its sender had its peer's, only a copy that does not acknowledge that one. Everything else the observer could have
+known.
 """
 
 from collections import Counter
@@ -192,6 +193,12 @@ def _seems_early(rst, here, there):
     return here.keys[key] and not there.keys[key]
 
 
+def _seems_beyond(rst, here, there):
+    """At the other end the RST lies beyond all that its sender is known to have sent: the text up to it is only here."""
+    key = "text", _ends(rst), rst.seq
+    return here.keys[key] and not there.keys[key] and not there.keys["ack", _back(rst), rst.seq]
+
+
 def _crosses(fin, connection, story):
     """A copy was captured that its sender sent before it had the FIN of its peer."""
     peer_fins = [tcp.end for kind, tcp in connection.deciding if kind == "fin" and _ends(tcp) == _back(fin)]
@@ -218,6 +225,8 @@ def _excuse(one, two, story_one, story_two, part):
                 return f"copy before the peer's {kind} {tcp}"
             if kind == "rst" and _seems_old(tcp, here, there):
                 return f"text before {kind} {tcp}"
+            if kind == "rst" and _seems_beyond(tcp, here, there):
+                return f"text up to {kind} {tcp}"
             if kind == "rst" and _seems_early(tcp, here, there):
                 return f"ack of what is before {kind} {tcp}"
     return ""
