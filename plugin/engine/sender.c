@@ -13,6 +13,7 @@
 
 enum {
     KEEP_ALIVE_IDLE_NS = 900000000, /* stacks wait at least a second before a keep-alive */
+    INITIAL_WINDOW_SEGMENTS = 10,   /* RFC 6928 2 */
     REPETITION_NS = 200000000       /* ... and this long before they repeat data unasked, RFC 6298 2.4 asks for more */
 };
 
@@ -31,6 +32,16 @@ static bool repeats_refused_fin(struct judgement *j, uint32_t fin) {
     return again;
 }
 
+/* The FIN lies further ahead of what was captured than any sender goes without an ACK: ten segments, and as many octets
+ * more as were acknowledged (RFC 6928 2, RFC 5681 3.1). */
+static bool is_beyond_congestion_window(const struct judgement *j) {
+    const struct tcpstate_endpoint *x = j->x, *y = j->y;
+
+    if (!x->has_iss || !x->has_una || !x->has_smax || !y->syn_mss || !seq_after(j->segment->seq, x->smax))
+        return false;
+    return seq_distance(j->segment->seq, x->smax) > INITIAL_WINDOW_SEGMENTS * y->syn_mss + seq_distance(x->una, x->iss);
+}
+
 void sender_judge_fin(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
     uint32_t fin = j->end - 1;
@@ -43,8 +54,9 @@ void sender_judge_fin(struct judgement *j) {
             seq_after(j->segment->tsval, x->smax_tsval) && j->segment->length == 0;
         /* y acknowledges more than x was ever heard to send: it took that from somebody else */
         bool own_word = !x->has_iss && x->has_own_end && seq_at_least(fin, x->own_end);
-        bool plausible = !x->has_smax || seq_after(j->end, x->smax) || x->fin_inferred || beyond_is_false ||
-                         (x->smax_is_next && j->end == x->smax) || own_word;
+        bool is_next = !x->has_smax || (seq_after(j->end, x->smax) && !is_beyond_congestion_window(j));
+        bool plausible =
+            is_next || x->fin_inferred || beyond_is_false || (x->smax_is_next && j->end == x->smax) || own_word;
         plausible = plausible || repeats_refused_fin(j, fin);
         bool repeats_inferred = x->fin_inferred && x->fin == fin;
 
@@ -130,8 +142,10 @@ static bool fills_hole_unasked(const struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x;
     const struct tcpstate_segment *s = j->segment;
     bool would_echo = seq_at_most(x->hole_seq, s->ack); /* what lies behind a hole is not echoed: RFC 7323 4.3 */
+    /* without SACK, nobody can have asked for it because of the FIN alone: it draws one duplicate ACK (RFC 5681 3.2) */
+    bool may_be_asked = !j->y->heard && (x->syn_options & TCPSTATE_OPT_SACK_PERMITTED);
 
-    return x->fin_leaves_hole && j->y->heard && s->length > 0 && s->seq == x->before_fin &&
+    return x->fin_leaves_hole && !may_be_asked && s->length > 0 && s->seq == x->before_fin &&
            seq_at_most(j->end, x->fin) &&
            (x->hole_reported < 3 || (would_echo && seq_before(s->tsecr, x->hole_tsval))) &&
            (s->options & TCPSTATE_OPT_TIMESTAMPS) && seq_after(s->tsval, x->fin_tsval) &&
