@@ -369,7 +369,8 @@ void knowledge_of_unseen_fin(struct judgement *j) {
     }
     if (unseen_fin_was_octet(j))
         return;
-    if (y->maybe_fin && (y->maybe_denied || y->maybe_own) && !y->has_wire_fin && ack == y->maybe + 1) {
+    bool is_taken = y->has_wire_fin && y->wire_fin == y->maybe;
+    if (y->maybe_fin && (y->maybe_denied || y->maybe_own) && !is_taken && ack == y->maybe + 1) {
         note_maybe_fin(j, y->maybe, y->maybe_denied);
         return;
     }
