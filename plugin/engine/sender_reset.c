@@ -102,6 +102,17 @@ static bool has_exact_clock(const struct judgement *j) {
            seq_distance(j->segment->tsval, x->ts_newest) <= (j->segment->time_ns - x->ts_newest_ns + REORDERED_NS) / MS;
 }
 
+/* The same where the SYN was not captured: SEG.SEQ is 0, and SEG.ACK counts a SYN within the window (RFC 9293 3.10.7.1).
+ * x has shown no more than its SYN,ACK. */
+static bool refuses_unseen_syn(const struct judgement *j) {
+    const struct tcpstate_endpoint *x = j->x, *y = j->y;
+    const struct tcpstate_segment *s = j->segment;
+
+    return j->ack && s->seq == 0 && s->window == 0 && x->sent_synack && !x->sent_syn && !x->spoke && x->has_redge &&
+           (x->state == TCPSTATE_SYN_RECEIVED || x->state == TCPSTATE_ESTABLISHED) && y->has_smax &&
+           seq_after(s->ack, y->smax + 1) && seq_at_most(s->ack, x->redge);
+}
+
 void sender_judge_rst(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
     struct tcpstate_candidate *candidate = &j->conversation->candidate;
@@ -131,6 +142,10 @@ void sender_judge_rst(struct judgement *j) {
         x->state == TCPSTATE_SYN_RECEIVED &&
         s->ack == candidate->segment_head.seq + 1 + candidate->segment_head.length) {
         candidate->pending = false;
+        engine_move(j, j->sender, TCPSTATE_EVENT_snd_rst, TCPSTATE_ASSUMED);
+        return;
+    }
+    if (refuses_unseen_syn(j)) {
         engine_move(j, j->sender, TCPSTATE_EVENT_snd_rst, TCPSTATE_ASSUMED);
         return;
     }
