@@ -175,6 +175,7 @@ void sender_judge_syn(struct judgement *j);
 void sender_judge_synack(struct judgement *j);
 void sender_believe_syn(struct judgement *j);
 void sender_deny_syn(struct judgement *j);
+void sender_show_previous(struct judgement *j);
 void sender_choose_synack(struct judgement *j);
 void sender_judge_handshake(struct judgement *j);
 bool sender_judge_older_connection(struct judgement *j); /* true: nothing more can be told */

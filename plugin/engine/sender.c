@@ -611,8 +611,11 @@ void sender_judge(struct judgement *j) {
         x->seen_text_index = j->index;
         x->seen_text_tsval = s->tsval;
     }
-    if (j->alien)
+    if (j->alien) {
+        if (j->ordinary && j->ack)
+            sender_show_previous(j);
         return;
+    }
     judge_clock(j);
     unseen_ack_was_false(j);
     if (!j->stale && (s->options & TCPSTATE_OPT_TIMESTAMPS) && x->sent_ts && x->ts_newest != 0 && !j->rst &&

@@ -369,6 +369,14 @@ void sender_deny_syn(struct judgement *j) {
         engine_restore(j, j->sender, before, TCPSTATE_INFERRED);
 }
 
+/* The same of what cannot be of this connection: x has sent it when the RST that ended the one before had not reached it. */
+void sender_show_previous(struct judgement *j) {
+    const struct tcpstate_conversation *c = j->conversation;
+
+    if (j->x->syn_doubted && j->x->state == TCPSTATE_CLOSED && j->segment->length > 0 && was_sent_before_syn(j))
+        engine_show(j, (enum tcpstate_state)c->previous_state[j->segment->direction]);
+}
+
 /* x answers a SYN with an ACK that does not fit it: it still has an older connection (figure 9, or TIME-WAIT), which was
  * not captured. */
 bool sender_judge_older_connection(struct judgement *j) {
