@@ -96,14 +96,9 @@ static bool lacks_own_mss(const struct tcpstate_endpoint *x, const struct tcpsta
     return !(s->options & TCPSTATE_OPT_MSS) && sends_mss(x);
 }
 
-/* With neither the option nor room for one segment of the default MSS (RFC 9293 3.7.1): no stack opens so. */
-static bool offers_no_segment(const struct tcpstate_segment *s) {
-    return !(s->options & TCPSTATE_OPT_MSS) && s->window < TCPSTATE_DEFAULT_MSS;
-}
-
 /* Not such a SYN as x would open with now. */
 static bool is_doubtful(const struct tcpstate_endpoint *x, const struct tcpstate_segment *syn) {
-    return lacks_own_mss(x, syn) || is_old_syn(x, syn) || (x->captured && offers_no_segment(syn));
+    return lacks_own_mss(x, syn) || is_old_syn(x, syn) || (x->captured && segment_offers_no_room(syn));
 }
 
 static enum incarnation of_syn(const struct judgement *j) {

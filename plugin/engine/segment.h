@@ -13,4 +13,9 @@ static inline bool segment_is_refusal(const struct tcpstate_segment *s) {
            !(s->options & TCPSTATE_OPT_TIMESTAMPS);
 }
 
+/* A SYN with neither the MSS option nor room for one segment of the default MSS (RFC 9293 3.7.1): no stack opens so. */
+static inline bool segment_offers_no_room(const struct tcpstate_segment *s) {
+    return !(s->options & TCPSTATE_OPT_MSS) && s->window < TCPSTATE_DEFAULT_MSS;
+}
+
 #endif

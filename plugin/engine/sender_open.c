@@ -4,6 +4,7 @@
  * shows that the handshake is behind it.
  */
 #include "judgement.h"
+#include "segment.h"
 
 /* ---- SYN ------------------------------------------------------------------------------------------------------ */
 
@@ -174,6 +175,11 @@ void sender_judge_synack(struct judgement *j) {
     }
     if ((x->sent_syn || x->sent_synack) && (x->syn_options & TCPSTATE_OPT_MSS) && !(s->options & TCPSTATE_OPT_MSS)) {
         j->alien = true; /* not as its own stack makes it */
+        return;
+    }
+    if (x->state == TCPSTATE_SYN_RECEIVED && y->sent_syn && (y->syn_options & TCPSTATE_OPT_MSS) &&
+        s->ack != y->iss + 1 + y->syn_length && !x->sent_syn && !x->sent_synack && segment_offers_no_room(s)) {
+        j->alien = true; /* nor does it answer a SYN that was captured */
         return;
     }
     if (x->sent_syn && !x->sent_synack && s->seq == x->iss && y->captured && !y->sent_syn) {
