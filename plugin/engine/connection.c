@@ -283,6 +283,8 @@ static void judge_unsent_ack(struct judgement *j) {
     if ((j->segment->options & TCPSTATE_OPT_TIMESTAMPS) && x->sent_ts && x->ts_newest != 0 &&
         seq_before(j->segment->tsval, x->ts_newest))
         return; /* an older segment would have known less, not more */
+    if (y->sent_synack && !x->spoke && !y->spoke && seq_distance(ack, y->smax) > NUMBERS_FAR)
+        return; /* y has sent its SYN,ACK only: no number of this connection, however often */
     if (x->has_unsent_ack && seq_at_least(ack, x->unsent_ack) && seq_distance(ack, x->unsent_ack) < NUMBERS_FAR) {
         j->ack_unsent = false;
         if (x->unsent_ack_denied)
