@@ -36,7 +36,7 @@ struct record {
     uint8_t certainty_client : 2, certainty_server : 2, taken_back_client : 1, taken_back_server : 1, sender : 2;
     uint8_t outcome : 4, closed_by : 2, opened_by : 2;
     uint8_t close_kind : 3, vantage : 2, acceptable : 2, was_in_flight : 1;
-    uint8_t conn_state : 4, step_again : 1, completes_handshake : 1, completes_close : 1, first_synack : 1;
+    uint8_t conn_state : 4, step_again : 1, completes_handshake : 1, completes_close : 1, shows_server_time : 1;
     uint8_t started_connection : 1, is_icmp_error : 1;
 };
 
@@ -235,7 +235,7 @@ static struct record pack(const struct tcpstate_report *report) {
         .step_again = report->step_again,
         .completes_handshake = report->completes_handshake,
         .completes_close = report->completes_close,
-        .first_synack = report->first_synack,
+        .shows_server_time = report->shows_server_time,
         .started_connection = report->started_connection,
     };
 }
@@ -267,7 +267,7 @@ static void unpack(const struct record *record, struct tcpstate_report *report) 
         .history_length = record->history_length,
         .completes_handshake = record->completes_handshake,
         .completes_close = record->completes_close,
-        .first_synack = record->first_synack,
+        .shows_server_time = record->shows_server_time,
     };
 }
 

@@ -332,7 +332,7 @@ static void show_times(const struct page *page, const struct capture_view *view)
     const struct tcpstate_summary *summary = view->summary;
     if (view->report.completes_handshake)
         add_time(page, hf_handshake_time, summary->handshake_time_ns);
-    if (view->report.completes_handshake || view->report.first_synack)
+    if (view->report.shows_server_time)
         add_time(page, hf_handshake_server_time, summary->handshake_server_ns);
     if (view->report.completes_handshake)
         add_time(page, hf_handshake_client_time, summary->handshake_client_ns);

@@ -49,8 +49,8 @@ static void judge_ignored_rst(struct judgement *j) {
     x->has_ignored_rst = false;
 }
 
-/* Does this RST answer a segment that was captured before `time_ns`? */
-static bool answers_what_came_before(const struct judgement *j, int64_t time_ns) {
+/* Has this RST the number of an ACK that was captured before `time_ns`, and of none after? */
+static bool answers_only_before(const struct judgement *j, int64_t time_ns) {
     const struct tcpstate_path *path = j->x_path;
     bool before = false;
 
@@ -60,7 +60,12 @@ static bool answers_what_came_before(const struct judgement *j, int64_t time_ns)
                 return false;
             before = true;
         }
-    return before && !engine_later_than(j, time_ns);
+    return before;
+}
+
+/* Does this RST answer a segment that was captured before `time_ns`? */
+static bool answers_what_came_before(const struct judgement *j, int64_t time_ns) {
+    return answers_only_before(j, time_ns) && !engine_later_than(j, time_ns);
 }
 
 /* Can this RST be the answer to a segment of y, by its number? As far back as y's were captured. */
@@ -147,6 +152,13 @@ void sender_judge_rst(struct judgement *j) {
     }
     if (refuses_unseen_syn(j)) {
         engine_move(j, j->sender, TCPSTATE_EVENT_snd_rst, TCPSTATE_ASSUMED);
+        return;
+    }
+    /* it answers a wrong ACK that came before its SYN,ACK: it was in SYN-RECEIVED then, RFC 9293 3.10.7.4 fifth */
+    if (!j->ack && x->state == TCPSTATE_ESTABLISHED && x->sent_synack && !seq_within(s->seq, x->iss, x->smax) &&
+        answers_only_before(j, x->synack_ns)) {
+        j->rst_reply = true;
+        engine_show(j, TCPSTATE_SYN_RECEIVED);
         return;
     }
     if (!j->ack && unproved &&

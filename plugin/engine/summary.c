@@ -96,6 +96,7 @@ static void complete_handshake(struct judgement *j) {
             capture_add_leg(j->sender == TCPSTATE_CLIENT ? j->x_path : j->y_path, s->handshake_client_ns);
     }
     j->report->completes_handshake = true;
+    j->report->shows_server_time = s->handshake_server_ns >= 0;
     findings_tell(j, TCPSTATE_FINDING_handshake_completed, s->synack_frame, 0, 0);
     if (!j->pure_ack && !j->syn)
         findings_tell(j, TCPSTATE_FINDING_handshake_completed_by_data, s->synack_frame, j->segment->length, 0);
@@ -148,7 +149,7 @@ static void note_synack(struct judgement *j) {
     if (s->synack_frame == 0) {
         s->synack_frame = j->segment->frame;
         s->synack_ns = j->segment->time_ns;
-        j->report->first_synack = true;
+        j->report->shows_server_time = true;
         if (s->last_syn_ns >= 0) {
             s->handshake_server_ns = j->segment->time_ns - s->last_syn_ns;
             if (!(j->segment->options & TCPSTATE_OPT_TIMESTAMPS))

@@ -216,7 +216,7 @@ struct tcpstate_report {
     uint16_t history_length;  /* letters of summary.history that are known at this segment */
     bool completes_handshake; /* show the handshake times here */
     bool completes_close;     /* show the close time here */
-    bool first_synack;        /* show handshake.server_time here */
+    bool shows_server_time;   /* show handshake.server_time here */
 };
 
 /* ---- what became of a connection ------------------------------------------------------------------------------ */

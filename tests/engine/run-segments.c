@@ -426,7 +426,7 @@ static void print_row(const struct row *row, bool settled) {
         seconds("handshake.time", summary->handshake_time_ns);
         seconds("handshake.client_time", summary->handshake_client_ns);
     }
-    if (report->completes_handshake || report->first_synack)
+    if (report->shows_server_time)
         seconds("handshake.server_time", summary->handshake_server_ns);
     if (report->completes_close)
         seconds("close.time", summary->close_time_ns);
