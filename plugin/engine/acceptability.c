@@ -11,7 +11,10 @@
 
 #include <string.h>
 
-enum { SCALE_UNKNOWN = 14 }; /* RFC 7323 2.3: the largest shift: nothing is surely outside */
+enum {
+    SCALE_UNKNOWN = 14,       /* RFC 7323 2.3: the largest shift: nothing is surely outside */
+    LONG_DELAY_NS = 100000000 /* what is longer under way was lost */
+};
 
 /* The window of this segment in octets. `*known`: its scale is known. A SYN is never scaled. */
 uint32_t unscaled_window(const struct judgement *j, bool *known) {
@@ -202,6 +205,11 @@ bool answers_without_connection(const struct judgement *j) {
     return j->rst && j->ack && j->segment->seq == 0 && j->x_path->bare.is && j->segment->ack == j->x_path->bare.end;
 }
 
+/* What was captured then has reached x, even if it was long under way, and x has said something else since: it was not gone. */
+static bool has_spoken_since(const struct judgement *j, int64_t time_ns) {
+    return capture_leg_ns(j->x_path) >= 0 && j->x->last_sent_ns > time_ns + j->tolerance_ns + LONG_DELAY_NS;
+}
+
 /* A RST that x may have sent: SEG.SEQ is SND.NXT, or something in flight, or the ACK number of a segment that it
  * answers, or the edge of the window. Anything else came from somebody who guessed. */
 bool plausible_rst(const struct judgement *j) {
@@ -243,7 +251,7 @@ bool plausible_rst(const struct judgement *j) {
         return true; /* it answers what was not captured, as a stack does: 3.10.7.1, without a window */
     if (!j->ack)
         for (unsigned i = 0; i < j->x_path->ack_count; i++)
-            if (j->x_path->acks[i].ack == seq)
+            if (j->x_path->acks[i].ack == seq && !has_spoken_since(j, j->x_path->acks[i].time_ns))
                 return true;
     return false;
 }
