@@ -298,13 +298,16 @@ static void judge_unsent_ack(struct judgement *j) {
     x->unsent_ack = ack;
 }
 
-/* A challenge ACK reaches an opener that looks genuine: it is in SYN-SENT with the new SYN, figure 9 line 4. */
+/* A challenge ACK, or a RST of the connection before, reaches an opener that looks genuine: it is in SYN-SENT with the new
+ * SYN, figure 9 line 4, and a RST without ACK does not end that (RFC 9293 3.10.7.3 second). */
 static void show_genuine_opener(struct judgement *j) {
     const struct tcpstate_candidate *candidate = &j->conversation->candidate;
     struct tcpstate_end_report *opener = &j->report->end[j->receiver];
+    bool is_late_rst = j->rst && !j->ack && opener->state == TCPSTATE_CLOSED;
 
     if (!candidate->pending || !candidate->genuine || j->candidate || j->segment->direction == candidate->direction ||
-        !j->pure_ack || (candidate->challenged && candidate->challenge_ack != j->segment->ack))
+        (!j->pure_ack && !is_late_rst) ||
+        (j->pure_ack && candidate->challenged && candidate->challenge_ack != j->segment->ack))
         return;
     opener->before = opener->state = TCPSTATE_SYN_SENT;
     opener->certainty = TCPSTATE_ASSUMED;
