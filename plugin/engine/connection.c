@@ -286,8 +286,9 @@ static void judge_unsent_ack(struct judgement *j) {
     if (y->sent_synack && !x->spoke && !y->spoke && seq_distance(ack, y->smax) > NUMBERS_FAR)
         return; /* y has sent its SYN,ACK only: no number of this connection, however often */
     if (x->has_unsent_ack && seq_at_least(ack, x->unsent_ack) && seq_distance(ack, x->unsent_ack) < NUMBERS_FAR) {
+        bool behind_fin = y->has_fin && !y->fin_inferred && midstream_numbers_known(j, y) && seq_after(ack, y->fin + 1);
         j->ack_unsent = false;
-        if (x->unsent_ack_denied)
+        if (x->unsent_ack_denied || behind_fin)
             return; /* x has taken somebody else's text */
         y->smax = ack;
         x->has_unsent_ack = j->ack_refused = false;

@@ -242,7 +242,7 @@ static void note_fin_acknowledged(struct judgement *j) {
     bool first_of_two = c->any_fin && c->first_fin_role == j->receiver;
 
     if (!j->fin_ack_first) {
-        if (y->fin_repeated && j->pure_ack && y->has_fin && seq_after(j->segment->ack, y->fin)) {
+        if (y->fin_repeated && j->pure_ack && !j->ack_refused && y->has_fin && seq_after(j->segment->ack, y->fin)) {
             y->fin_repeated = false;
             if (c->simultaneous_close)
                 step(j, x->fin_acked ? TCPSTATE_STEP_SIM_CLOSE_4 : TCPSTATE_STEP_SIM_CLOSE_3, true);
