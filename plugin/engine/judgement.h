@@ -58,6 +58,7 @@ struct judgement {
     bool bad_checksum;
     bool stale;            /* older than something already captured of x */
     bool overtaken_by_fin; /* text that x has sent before its FIN */
+    bool fin_believed;     /* a FIN of x that was doubted is its own */
     bool candidate;        /* a SYN that may open another connection, or was sent by nobody */
     bool numberless;       /* its numbers are not those of x, whoever sent it */
     bool alien;            /* its nominal sender did not send it: it says nothing about x */

@@ -331,6 +331,26 @@ static bool was_sent_before_own_fin(const struct judgement *j) {
     return x->fin_leaves_hole && seq_at_least(s->seq, x->before_fin);
 }
 
+/* x counts a FIN of its that was doubted: SND.NXT is the number behind it. */
+static void believe_fin(struct judgement *j) {
+    struct tcpstate_endpoint *x = j->x;
+    const struct tcpstate_segment *s = j->segment;
+
+    if (x->has_fin || !x->has_seen_fin || !x->captured || !j->pure_ack || j->stale || j->ack_unsent ||
+        s->sack_count != 0 || s->seq != x->seen_fin + 1 || !x->has_smax || x->smax != x->seen_fin)
+        return;
+    x->has_fin = j->fin_believed = j->bridged = true;
+    x->fin = x->seen_fin;
+    x->smax = x->fin + 1;
+    x->fin_frame = x->seen_fin_frame;
+    x->fin_index = x->seen_fin_index;
+    x->fin_tsval = x->seen_fin_tsval;
+    x->fin_ack = s->ack;
+    x->fin_ns = x->fin_sent_ns = s->time_ns;
+    x->state_before_fin = x->state;
+    engine_move(j, j->sender, TCPSTATE_EVENT_snd_fin_x, TCPSTATE_INFERRED);
+}
+
 static void show_before_own_fin(struct judgement *j) {
     enum tcpstate_state then = (enum tcpstate_state)j->x->state_before_fin;
 
@@ -433,6 +453,8 @@ static void judge_ordinary(struct judgement *j) {
         engine_move(j, j->sender, TCPSTATE_EVENT_snd_fin_x, TCPSTATE_INFERRED);
         j->bridged = true;
         findings_tell(j, TCPSTATE_FINDING_fin_inferred, 0, x->fin, 0);
+    } else {
+        believe_fin(j);
     }
     /* sent before its own FIN, captured after it */
     j->overtaken_by_fin = was_overtaken_by_fin(j);

@@ -296,6 +296,13 @@ static void note_close(struct judgement *j) {
             }
         }
     }
+    if (j->fin_believed) {
+        c->simultaneous_close |=
+            c->any_fin && c->first_fin_role != j->sender && j->y->has_fin && seq_at_most(j->segment->ack, j->y->fin);
+        if (!c->any_fin)
+            c->first_fin_role = (uint8_t)j->sender;
+        c->any_fin = true;
+    }
     if (j->copy)
         return;
     if (j->fin && !j->first_fin && j->x->has_fin && j->x->fin_frame == j->segment->frame) { /* it crossed a reset */
