@@ -236,12 +236,15 @@ static void judge_ecn(struct judgement *j) {
         findings_tell(j, TCPSTATE_FINDING_ecn_syn_not_accepted, y->evidence_open.ecn_syn_frame, 0, 0);
 }
 
-/* Lowered where one SYN that was not captured would explain it: the same with data, or, a second later, another. */
+/* Lowered where one SYN that was not captured would explain it: the same with data, or, a second later, another; or one
+ * from before, whose timestamp the SYN,ACK echoes. */
 static void judge_unacceptable_synack(struct judgement *j) {
     const struct tcpstate_endpoint *y = j->y;
     const struct tcpstate_segment *s = j->segment;
-    bool weak =
-        seq_within(s->ack, y->iss + 1, y->iss + 1 + LARGEST_SEGMENT) || s->time_ns - y->last_syn_ns >= SECOND_NS;
+    bool echoes_earlier = (s->options & TCPSTATE_OPT_TIMESTAMPS) && s->tsecr != 0 && y->sent_ts &&
+                          seq_before(s->tsecr, y->first_syn_tsval);
+    bool weak = echoes_earlier || seq_within(s->ack, y->iss + 1, y->iss + 1 + LARGEST_SEGMENT) ||
+                s->time_ns - y->last_syn_ns >= SECOND_NS;
 
     if (y->state == TCPSTATE_SYN_SENT && j->receiver_had == TCPSTATE_SYN_SENT && y->sent_syn)
         findings_tell_weak(j, weak, TCPSTATE_FINDING_synack_ack_unacceptable, j->connection->summary.syn_frame, 0, 0);

@@ -8,6 +8,7 @@ import re
 import pytest
 
 import wire
+from support import pcap, scenario, scenario_run
 from support.frames import ACK, PSH, RST
 from wire import HANDSHAKE_STATES, Peers, capture, ethernet, rows, states
 
@@ -260,6 +261,21 @@ def test_expert_filters_agree_with_the_string_fields(tshark, session):
 
 def test_severity_of_a_milestone(tshark, session):
     assert numbers(tshark, session, "_ws.expert.severity == chat && tcpstate.milestone.active_close") == [4]
+
+
+NOTE, WARNING = 0x400000, 0x600000     # PI_NOTE, PI_WARN of Wireshark's epan/proto.h
+
+
+@pytest.mark.parametrize("name, severity", [("synack-echoes-an-earlier-syn", NOTE),
+                                            ("synack-echoes-an-earlier-syn-not", WARNING)])
+def test_severity_is_lowered_where_something_innocent_would_explain_it(tshark, tmp_path, name, severity):
+    example = scenario.read_scenario(scenario_run.SCENARIOS / f"{name}.tcp", scenario.read_findings())
+    pcap.write_pcap(tmp_path / "example.pcap", example.pcap_frames)
+    items = [item for packet in wire.pdml(tshark, tmp_path / "example.pcap").iter("packet")
+             for item in packet.findall(".//field[@name='_ws.expert']")
+             if item.find("./field[@name='tcpstate.anomaly.synack_ack_unacceptable']") is not None]
+    (found,) = items
+    assert int(found.find("./field[@name='_ws.expert.severity']").get("show"), 0) == severity
 
 
 # ---- preferences ----------------------------------------------------------------------------------------------------
