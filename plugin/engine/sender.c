@@ -14,6 +14,7 @@
 enum {
     KEEP_ALIVE_IDLE_NS = 900000000, /* stacks wait at least a second before a keep-alive */
     INITIAL_WINDOW_SEGMENTS = 10,   /* RFC 6928 2 */
+    SEGMENTS_BELOW_WRAP = 10000,    /* so few have not taken the numbers half round */
     REPETITION_NS = 200000000       /* ... and this long before they repeat data unasked, RFC 6298 2.4 asks for more */
 };
 
@@ -37,7 +38,8 @@ static bool repeats_refused_fin(struct judgement *j, uint32_t fin) {
 static bool is_beyond_congestion_window(const struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
 
-    if (!x->has_iss || !x->has_una || !x->has_smax || !y->syn_mss || !seq_after(j->segment->seq, x->smax))
+    if (!x->has_iss || !x->has_una || !x->has_smax || !y->syn_mss || !seq_after(j->segment->seq, x->smax) ||
+        seq_before(x->una, x->iss) || j->connection->summary.segments[j->sender] > SEGMENTS_BELOW_WRAP)
         return false;
     return seq_distance(j->segment->seq, x->smax) > INITIAL_WINDOW_SEGMENTS * y->syn_mss + seq_distance(x->una, x->iss);
 }
