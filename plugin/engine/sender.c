@@ -341,7 +341,7 @@ static void believe_fin(struct judgement *j) {
     if (x->has_fin || !x->has_seen_fin || !x->captured || !j->pure_ack || j->stale || j->ack_unsent ||
         s->sack_count != 0 || s->seq != x->seen_fin + 1 || !x->has_smax || x->smax != x->seen_fin)
         return;
-    x->has_fin = j->fin_believed = j->bridged = true;
+    x->has_fin = j->fin_believed = true;
     x->fin = x->seen_fin;
     x->smax = x->fin + 1;
     x->fin_frame = x->seen_fin_frame;
@@ -350,7 +350,7 @@ static void believe_fin(struct judgement *j) {
     x->fin_ack = s->ack;
     x->fin_ns = x->fin_sent_ns = s->time_ns;
     x->state_before_fin = x->state;
-    engine_move(j, j->sender, TCPSTATE_EVENT_snd_fin_x, TCPSTATE_INFERRED);
+    engine_move(j, j->sender, TCPSTATE_EVENT_snd_fin_x, TCPSTATE_ASSUMED);
 }
 
 static void show_before_own_fin(struct judgement *j) {
