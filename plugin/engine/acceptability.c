@@ -205,7 +205,8 @@ bool answers_without_connection(const struct judgement *j) {
     return j->rst && j->ack && j->segment->seq == 0 && j->x_path->bare.is && j->segment->ack == j->x_path->bare.end;
 }
 
-/* What was captured then has reached x, even if it was long under way, and x has said something else since: it was not gone. */
+/* What was captured then has reached x, even if it was long under way, and x has said something else since: it was not
+ * gone. */
 static bool has_spoken_since(const struct judgement *j, int64_t time_ns) {
     return capture_leg_ns(j->x_path) >= 0 && j->x->last_sent_ns > time_ns + j->tolerance_ns + LONG_DELAY_NS;
 }

@@ -307,8 +307,7 @@ static void show_genuine_opener(struct judgement *j) {
     bool is_late_rst = j->rst && !j->ack && opener->state == TCPSTATE_CLOSED;
 
     if (!candidate->pending || !candidate->genuine || j->candidate || j->segment->direction == candidate->direction ||
-        (!j->pure_ack && !is_late_rst) ||
-        (j->pure_ack && candidate->challenged && candidate->challenge_ack != j->segment->ack))
+        (j->pure_ack ? candidate->challenged && candidate->challenge_ack != j->segment->ack : !is_late_rst))
         return;
     opener->before = opener->state = TCPSTATE_SYN_SENT;
     opener->certainty = TCPSTATE_ASSUMED;

@@ -179,7 +179,7 @@ void sender_judge_synack(struct judgement *j) {
     }
     if (x->state == TCPSTATE_SYN_RECEIVED && y->sent_syn && (y->syn_options & TCPSTATE_OPT_MSS) &&
         s->ack != y->iss + 1 + y->syn_length && !x->sent_syn && !x->sent_synack && segment_offers_no_room(s)) {
-        j->alien = true; /* nor does it answer a SYN that was captured */
+        j->alien = true; /* no stack opens so, and it answers no captured SYN */
         return;
     }
     if (x->sent_syn && !x->sent_synack && s->seq == x->iss && y->captured && !y->sent_syn) {
@@ -375,7 +375,8 @@ void sender_deny_syn(struct judgement *j) {
         engine_restore(j, j->sender, before, TCPSTATE_INFERRED);
 }
 
-/* The same of what cannot be of this connection: x has sent it when the RST that ended the one before had not reached it. */
+/* Text of the connection before, behind a SYN in x's name that was doubted: x had not heard of the RST that ended that
+ * connection, and is shown as it was there. */
 void sender_show_previous(struct judgement *j) {
     const struct tcpstate_conversation *c = j->conversation;
 

@@ -107,8 +107,8 @@ static bool has_exact_clock(const struct judgement *j) {
            seq_distance(j->segment->tsval, x->ts_newest) <= (j->segment->time_ns - x->ts_newest_ns + REORDERED_NS) / MS;
 }
 
-/* The same where the SYN was not captured: SEG.SEQ is 0, and SEG.ACK counts a SYN within the window (RFC 9293 3.10.7.1).
- * x has shown no more than its SYN,ACK. */
+/* As one without a connection answers a SYN (RFC 9293 3.10.7.1), here one that was not captured: SEG.SEQ is 0, and SEG.ACK
+ * counts a SYN within the window. x has shown no more than its SYN,ACK. */
 static bool refuses_unseen_syn(const struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
     const struct tcpstate_segment *s = j->segment;
