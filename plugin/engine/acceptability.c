@@ -143,6 +143,7 @@ void ranges_add(struct tcpstate_endpoint *x, uint32_t left, uint32_t right, cons
             fresh.copies = (uint8_t)(old->copies + (j->copy || old->copies == 255 ? 0 : 1));
             ranges_remove(x, i);
         } else {
+            fresh.sacked |= old->sacked && seq_at_most(old->left, left) && seq_at_least(old->right, right);
             i++;
         }
     }

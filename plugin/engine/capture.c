@@ -153,9 +153,9 @@ static int64_t emission_ns(struct tcpstate_path *path, const struct tcpstate_seg
         path->has_first_tick = false; /* nothing tells yet which of the two is its own clock: it begins again */
         return emission_ns(path, s);
     }
-    if (elapsed >= 100 * (int64_t)MS) {
+    if (elapsed >= 50 * (int64_t)MS) {
         double ratio = (double)((int64_t)seq_distance(s->tsval, path->first_tsval) * MS) / (double)elapsed;
-        if (ratio > path->best_ratio)
+        if (ratio > path->best_ratio && (ratio < 1.33 || elapsed >= 100 * (int64_t)MS))
             path->best_ratio = ratio;
     }
     int64_t ticks = seq_distance(s->tsval, path->offset_tsval);

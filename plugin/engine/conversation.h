@@ -121,8 +121,9 @@ struct tcpstate_endpoint {
     bool took_unseen;      /* it has echoed what was not captured: nothing that it shows is proved any more */
     bool maybe_fin;        /* y acknowledged one number beyond smax: a FIN or an octet, at `maybe` */
     bool maybe_text;       /* ... and text that was captured just before ended there */
-    bool maybe_own;        /* ... and it has sent an octet of its own there since */
-    uint8_t maybe_stuck;   /* ... and text beyond, which y does not take: so often */
+    bool maybe_own;        /* ... and it has sent an octet of its own there since, with this TSval */
+    uint32_t maybe_own_tsval;
+    uint8_t maybe_stuck; /* ... and text beyond, which y does not take: so often */
     int64_t maybe_beyond_ns;
     bool maybe_denied; /* ... and its own SND.NXT says that it sent neither: it was somebody else's */
     uint32_t maybe, maybe_frame, maybe_index;
@@ -131,9 +132,17 @@ struct tcpstate_endpoint {
     uint32_t octet;
     bool has_seen_text; /* text of its nominal sending was captured, whoever sent it; ends at `seen_text` */
     uint32_t seen_text, seen_text_index, seen_text_tsval;
+    bool has_refused_text; /* ... in a segment that acknowledged what y was not yet captured to send */
+    uint32_t refused_text;
+    bool
+        has_closed_rst; /* the number of its newest RST, if it sent that when it was closed and that answered something */
+    uint32_t closed_rst;
     bool has_quoted; /* it was not captured, but an ICMP error quotes text of it, which ends there or so much before */
     uint8_t quoted_options;
     uint32_t quoted_end;
+    uint8_t
+        answer_count; /* it was not captured, and seems closed: so often y has answered it in TIME-WAIT, since then */
+    int64_t answers_ns;
     bool has_sacked, has_lone; /* it was not captured: what y has SACKed of it, and a number that came alone */
     uint32_t sacked, lone;
     /* ... and by the timestamps that y echoed: its clock, and when the newest of them arrived at the latest */

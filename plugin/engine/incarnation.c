@@ -12,7 +12,10 @@
 
 #include <string.h>
 
-enum { REORDERED_TICKS = 10 }; /* a SYN so much older than its sender's other words has not just overtaken them */
+enum {
+    REORDERED_TICKS = 10,  /* a SYN so much older than its sender's other words has not just overtaken them */
+    INITIAL_WINDOW = 14600 /* octets, RFC 6928 2 */
+};
 static const int64_t SECOND_NS = 1000000000;
 
 static bool at_rest(enum tcpstate_state state) {
@@ -74,9 +77,21 @@ static bool reopens_from_time_wait(const struct tcpstate_endpoint *x, const stru
            seq_at_least(synack->tsval, x->ts_newest) && (synack->options & TCPSTATE_OPT_MSS);
 }
 
+/* A number that x has used for something else in a short connection, or would use for the next `more` octets: no ISN is
+ * chosen among those (RFC 9293 3.4.1). */
+static bool is_own_number(const struct tcpstate_endpoint *x, uint32_t number, uint32_t more) {
+    return x->has_iss && x->has_smax && seq_within(x->smax, x->iss, x->iss + FEW_NUMBERS) &&
+           seq_within(number, x->iss + 1, x->smax + more);
+}
+
+/* Is x, with a connection, said to open another with a number of that? */
+static bool is_of_own_numbers(const struct tcpstate_endpoint *x, const struct tcpstate_segment *syn) {
+    return !at_rest((enum tcpstate_state)x->state) && is_own_number(x, syn->seq, 0);
+}
+
 /* A SYN as x's own stack makes it. */
 static bool looks_genuine(const struct tcpstate_endpoint *x, const struct tcpstate_segment *s) {
-    return (s->options & TCPSTATE_OPT_MSS) && !is_late_copy(x, s) &&
+    return (s->options & TCPSTATE_OPT_MSS) && !is_late_copy(x, s) && !is_of_own_numbers(x, s) &&
            (!(x->sent_syn || x->sent_synack) ||
             (s->options == x->syn_options && s->mss == x->syn_mss && s->ttl == x->syn_ttl));
 }
@@ -98,7 +113,8 @@ static bool lacks_own_mss(const struct tcpstate_endpoint *x, const struct tcpsta
 
 /* Not such a SYN as x would open with now. */
 static bool is_doubtful(const struct tcpstate_endpoint *x, const struct tcpstate_segment *syn) {
-    return lacks_own_mss(x, syn) || is_old_syn(x, syn) || (x->captured && segment_offers_no_room(syn));
+    return lacks_own_mss(x, syn) || is_of_own_numbers(x, syn) || is_old_syn(x, syn) ||
+           (x->captured && segment_offers_no_room(syn));
 }
 
 static enum incarnation of_syn(const struct judgement *j) {
@@ -446,7 +462,7 @@ void incarnation_open(struct judgement *j, enum incarnation how) {
         end->sent_mss_before = had_old && sends_mss(&old[direction]);
         end->syn_doubted = had_old && j->syn && !j->ack && direction == s->direction && is_doubtful(&old[direction], s);
         if (role == TCPSTATE_CLIENT && c->summary.roles == TCPSTATE_ROLES_SYN_ACK && !old[direction].captured &&
-            !answers_old_syn(&old[direction], s)) {
+            !answers_old_syn(&old[direction], s) && !is_own_number(&old[direction], s->ack - 1, INITIAL_WINDOW)) {
             end->state = TCPSTATE_SYN_SENT; /* there must have been a SYN */
             end->certainty = TCPSTATE_INFERRED;
             end->active_open = true;
@@ -460,6 +476,8 @@ void incarnation_open(struct judgement *j, enum incarnation how) {
         client->syn_doubted = is_doubtful(&old[syn.direction], &syn);
         if (client->syn_doubted) {
             client->state = old[syn.direction].state; /* it stays where it was */
+            client->has_rnxt = old[syn.direction].has_rnxt;
+            client->rnxt = old[syn.direction].rnxt;
         } else {
             client->state = TCPSTATE_SYN_SENT;
             client->certainty = TCPSTATE_PROVED;

@@ -28,6 +28,7 @@
 
 enum {
     NUMBERS_FAR = 1 << 24,  /* sequence numbers this far apart are of different incarnations */
+    FEW_NUMBERS = 1 << 16,  /* an ISN is hardly as near to those of another connection by chance: RFC 9293 3.4.1 */
     REORDERED_NS = 10000000 /* by so much segments of one end overtake each other */
 };
 
@@ -75,7 +76,8 @@ struct judgement {
     bool fin_not_received, last_ack_lost, revived;
     uint8_t receiver_had; /* y's state before */
     /* what the sender is shown as, where that differs from what is believed now */
-    int64_t newest_acked_ns; /* capture time of the newest octet of y that this segment is the first to acknowledge */
+    int64_t newest_acked_ns;  /* capture time of the newest octet of y that this segment is the first to acknowledge */
+    int64_t newest_sacked_ns; /* ... the first to report in its first SACK block, the newest arrival: RFC 2018 4 */
     bool has_shown;
     uint8_t shown, shown_before;
     bool proves; /* the transmission proves the state shown */

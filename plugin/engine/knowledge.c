@@ -25,9 +25,31 @@ static void note_sacked(struct judgement *j) {
                 continue;
             if (range->lost && range->copies < 2)
                 hindsight_note(j, range->index, range->frame, TCPSTATE_VERDICT_NOT_LOST);
+            if (b == 0 && !range->sacked && range->time_ns > j->newest_sacked_ns)
+                j->newest_sacked_ns = range->time_ns;
             range->sacked = true;
             range->lost = false;
         }
+}
+
+/* What x reports in one block with what was captured of y has arrived too, though it was not captured. */
+static void note_sacked_unseen(struct judgement *j) {
+    const struct tcpstate_segment *s = j->segment;
+    struct tcpstate_endpoint *y = j->y;
+
+    for (unsigned b = is_duplicate_sack(s) ? 1 : 0; b < s->sack_count; b++) {
+        uint32_t reach = s->sack[b].left;
+        for (unsigned i = 0; i < y->range_count; i++) { /* sorted by left */
+            struct tcpstate_range range = y->ranges[i];
+            if (range.lost || !seq_after(range.right, reach) || seq_after(range.right, s->sack[b].right))
+                continue;
+            if (seq_after(range.left, reach)) {
+                ranges_add_unseen(y, reach, range.left, j->segment->time_ns);
+                break;
+            }
+            reach = range.right;
+        }
+    }
 }
 
 /* Every segment of x carries its RCV.NXT. What was captured for x above it, is in no SACK block and should have arrived
@@ -51,11 +73,8 @@ static void note_lost(struct judgement *j) {
             y->ranges[i].lost = true;
             hindsight_note(j, y->ranges[i].index, y->ranges[i].frame, TCPSTATE_VERDICT_NOT_TAKEN);
         }
-    if (sacks)
-        for (unsigned i = 0; i < y->range_count; i++)
-            if (seq_at_least(y->ranges[i].left, s->sack[0].left) && seq_at_most(y->ranges[i].right, s->sack[0].right) &&
-                y->ranges[i].time_ns > reference_ns)
-                reference_ns = y->ranges[i].time_ns;
+    if (j->newest_sacked_ns > reference_ns)
+        reference_ns = j->newest_sacked_ns;
     for (unsigned i = 0; i < y->range_count; i++) {
         struct tcpstate_range *range = &y->ranges[i];
         if (range->lost || range->sacked || !seq_after(range->right, s->ack) || range->time_ns >= reference_ns)
@@ -139,9 +158,11 @@ void knowledge_rebase(struct judgement *j) {
         engine_restore(j, j->receiver, (enum tcpstate_state)y->undo.state, TCPSTATE_INFERRED);
         y->undo.cause = TCPSTATE_UNDO_NONE;
     }
-    if (!x->captured && !x->has_iss && x->has_acked && seq_before(s->ack, x->acked)) {
+    if (!x->heard && !x->has_iss && x->has_acked && seq_before(s->ack, x->acked)) {
         /* mid-stream: its first own word outweighs the guess */
-        ranges_add_unseen(y, s->ack, x->acked, j->connection->summary.first_ns - 1);
+        bool is_refused = (s->options & TCPSTATE_OPT_TIMESTAMPS) && s->tsecr != 0 && !y->sent_ts; /* RFC 7323 3.2 */
+        if (!is_refused)
+            ranges_add_unseen(y, s->ack, x->acked, j->connection->summary.first_ns - 1);
         x->acked = s->ack;
     } else if (!x->has_acked || seq_after(s->ack, x->acked)) {
         if (x->has_acked) {
@@ -172,6 +193,8 @@ void knowledge_rebase(struct judgement *j) {
             y->wire_fin_index = y->ranges[i].index;
         }
     note_sacked(j);
+    if (y->has_fin && !y->fin_inferred)
+        note_sacked_unseen(j);
     if (x->has_rnxt) {
         note_lost(j);
         note_lost_by_duplicates(j);
@@ -279,8 +302,12 @@ static void note_maybe_fin(struct judgement *j, uint32_t number, bool denied) {
     if (again && y->maybe_own && !sacks && !j->stale && y->maybe_beyond_ns != 0 && y->maybe_stuck < 255 &&
         j->emitted_ns - j->tolerance_ns > y->maybe_beyond_ns)
         y->maybe_stuck++;
+    /* by what x echoes it has not had y's own octet either */
+    bool lacks_own = y->maybe_own && (j->segment->options & TCPSTATE_OPT_TIMESTAMPS) && y->maybe_own_tsval != 0 &&
+                     seq_before(j->segment->tsecr, y->maybe_own_tsval);
     bool taken = again && !sacks && !j->stale && !y->maybe_text &&
-                 ((y->maybe_denied && j->emitted_ns - j->tolerance_ns > y->maybe_denied_ns) || y->maybe_stuck >= 2);
+                 ((y->maybe_denied && j->emitted_ns - j->tolerance_ns > y->maybe_denied_ns) ||
+                  y->maybe_stuck >= (lacks_own ? 1 : 2));
 
     if (!again) {
         y->maybe_fin = true;
@@ -288,7 +315,8 @@ static void note_maybe_fin(struct judgement *j, uint32_t number, bool denied) {
         y->maybe_denied_ns = y->maybe_beyond_ns = 0;
         y->maybe_own = false;
         y->maybe_stuck = 0;
-        y->maybe_text = y->has_seen_text && y->seen_text == number + 1;
+        y->maybe_text = (y->has_seen_text && y->seen_text == number + 1) ||
+                        (y->has_refused_text && y->refused_text == number + 1); /* y may have sent more just then */
         y->maybe = number;
         y->maybe_frame = j->segment->frame;
         y->maybe_index = j->index;

@@ -214,6 +214,12 @@ static void judge_early_again(struct judgement *j) {
     }
 }
 
+/* x has answered y's segment as one without a connection, and nothing that it has said since was sent later. */
+static bool has_refused(const struct tcpstate_endpoint *x, const struct tcpstate_early *of_y) {
+    return x->state == TCPSTATE_CLOSED && x->undo.cause == TCPSTATE_UNDO_RST_SENT && x->undo.index > of_y->index &&
+           !x->undo.is_abort && x->undo.rst_seq == of_y->ack;
+}
+
 /* Remembers the segment until two agree. */
 void midstream_note(struct judgement *j) {
     struct tcpstate_connection *c = j->connection;
@@ -228,7 +234,7 @@ void midstream_note(struct judgement *j) {
     if (j->ordinary && (agreed = find_agreement(j)) != NULL) {
         c->numbers_agreed = true;
         c->timestamps_agreed = agreed->has_timestamp && (j->segment->options & TCPSTATE_OPT_TIMESTAMPS);
-        if (condemn(j, agreed) && c->summary.roles == TCPSTATE_ROLES_GUESS && !agreed->fin)
+        if (condemn(j, agreed) && c->summary.roles == TCPSTATE_ROLES_GUESS && !agreed->fin && !has_refused(x, agreed))
             take_up(j, agreed->ack, agreed->end);
         return;
     }

@@ -261,6 +261,7 @@ static void judge_denial(struct judgement *j) {
     if (x->maybe_fin && (s->length > 0 || j->fin) && seq_at_most(s->seq, x->maybe) && seq_after(j->end, x->maybe)) {
         if (j->end == x->maybe + 1) { /* its own octet or FIN */
             x->maybe_own = s->length > 0;
+            x->maybe_own_tsval = (s->options & TCPSTATE_OPT_TIMESTAMPS) ? s->tsval : 0;
             x->maybe_fin &= s->length > 0;
             x->maybe_denied = false;
         } else if (s->seq == x->smax && !x->maybe_denied) {
@@ -630,6 +631,9 @@ void sender_judge(struct judgement *j) {
         x->seen_fin_tsval = s->tsval;
     }
     if (j->ordinary && s->length > 0 && !j->fin && x->has_smax && seq_after(j->end, x->smax)) {
+        x->has_refused_text |= j->ack_unsent;
+        if (j->ack_unsent)
+            x->refused_text = j->end;
         x->has_seen_text = true;
         x->seen_text = j->end;
         x->seen_text_index = j->index;

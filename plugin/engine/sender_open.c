@@ -207,6 +207,13 @@ void sender_judge_synack(struct judgement *j) {
         x->has_fin = x->fin_acked = x->peer_fin_taken = false;
         engine_restore(j, j->sender, TCPSTATE_SYN_RECEIVED, TCPSTATE_PROVED);
     }
+    if (!y->captured && y->iss_inferred && !y->sent_syn && y->state == TCPSTATE_CLOSED &&
+        y->undo.cause == TCPSTATE_UNDO_NONE &&
+        !seq_within(s->ack - 1, y->iss - FEW_NUMBERS, y->iss + FEW_NUMBERS)) { /* that SYN was not y's; this is */
+        y->iss = s->ack - 1;
+        y->smax = s->ack;
+        engine_move(j, j->receiver, TCPSTATE_EVENT_snd_syn, TCPSTATE_INFERRED);
+    }
     if (x->sent_syn && s->seq == x->iss && !y->captured) { /* only a SYN of y can have drawn it: not captured */
         y->sent_syn = y->active_open = y->has_iss = y->iss_inferred = y->has_smax = true;
         y->iss = s->ack - 1;
@@ -305,6 +312,10 @@ void sender_judge_handshake(struct judgement *j) {
             j->bridged = !y->sent_synack;
             if (!y->sent_synack) {
                 unseen_syn_was_answered(j);
+                if (!y->has_rnxt) {
+                    y->has_rnxt = y->has_acked = true;
+                    y->rnxt = y->acked = x->iss + 1;
+                }
                 engine_move(j, j->receiver, TCPSTATE_EVENT_snd_synack, TCPSTATE_INFERRED);
                 y->first_synack_index = j->index;
                 findings_tell(j, TCPSTATE_FINDING_synack_missing, 0, y->iss, 0);
@@ -331,6 +342,13 @@ void sender_judge_handshake(struct judgement *j) {
         engine_move(j, j->sender, TCPSTATE_EVENT_rcv_ack_s, TCPSTATE_PROVED);
         x->ignores_acks = false;
         unseen_take_back(j);
+        if (!y->captured && y->iss_inferred && x->sent_synack && y->iss + 1 != x->synack_ack &&
+            seq_within(s->ack, x->synack_ack, x->synack_ack + NUMBERS_FAR)) {
+            y->iss = x->synack_ack - 1; /* of several SYN,ACKs it has taken this one */
+            y->smax = s->ack;
+            y->has_rnxt = y->has_acked = true;
+            y->rnxt = y->acked = x->iss + 1;
+        }
         if (!x->synack_acked) {
             j->bridged = true;
             findings_tell(j, TCPSTATE_FINDING_handshake_ack_missing, x->synack_frame, 0, 0);

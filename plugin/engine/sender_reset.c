@@ -118,6 +118,16 @@ static bool refuses_unseen_syn(const struct judgement *j) {
            seq_after(s->ack, y->smax + 1) && seq_at_most(s->ack, x->redge);
 }
 
+/* x goes on to answer as it did when it was closed. The SYN,ACK in between has a number of those: it was not its own (RFC
+ * 9293 3.4.1). */
+static bool answers_as_when_closed(const struct judgement *j) {
+    const struct tcpstate_endpoint *x = j->x;
+
+    return !j->ack && x->state == TCPSTATE_SYN_RECEIVED && x->sent_synack && !x->spoke && x->has_closed_rst &&
+           j->segment->seq == x->closed_rst && j->segment->seq != x->iss + 1 &&
+           seq_within(x->iss, x->closed_rst - FEW_NUMBERS, x->closed_rst + FEW_NUMBERS);
+}
+
 void sender_judge_rst(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
     struct tcpstate_candidate *candidate = &j->conversation->candidate;
@@ -161,6 +171,13 @@ void sender_judge_rst(struct judgement *j) {
         engine_show(j, TCPSTATE_SYN_RECEIVED);
         return;
     }
+    if (answers_as_when_closed(j)) {
+        engine_restore(j, j->sender, TCPSTATE_CLOSED, TCPSTATE_INFERRED);
+        x->answered_closed = true;
+        x->syn_doubted = false; /* nor was the SYN before */
+        x->undo.cause = TCPSTATE_UNDO_NONE;
+        return;
+    }
     if (!j->ack && unproved &&
         ((x->has_bad_ack && s->seq == x->bad_ack) ||
          (x->has_iss && x->has_smax && !seq_within(s->seq, x->iss + 1, x->smax)))) {
@@ -189,6 +206,8 @@ void sender_judge_rst(struct judgement *j) {
     if (x->state == TCPSTATE_CLOSED) {
         if (!j->ack && plausible_rst(j))
             x->answered_closed = true;
+        x->has_closed_rst = !j->ack;
+        x->closed_rst = s->seq;
         judge_refusal(j);
         return;
     }
@@ -282,6 +301,14 @@ static bool was_sent_before_own_rst(const struct judgement *j) {
            (j->segment->options & TCPSTATE_OPT_TIMESTAMPS) && seq_before(j->segment->tsval, undo->rst_tsval);
 }
 
+/* y had echoed so much of x's clock before that was captured which closed x. */
+static bool was_echoed_before_end(const struct judgement *j) {
+    const struct tcpstate_endpoint *x = j->x;
+
+    return (j->segment->options & TCPSTATE_OPT_TIMESTAMPS) && x->has_echoed && x->echoed_ns < x->undo.time_ns &&
+           !seq_after(j->segment->tsval, x->echoed);
+}
+
 /* Where x was before it was closed, without the peer's FIN if it does not count that. */
 static enum tcpstate_state state_before_end(const struct judgement *j) {
     enum tcpstate_state then = (enum tcpstate_state)j->x->undo.state;
@@ -337,7 +364,7 @@ bool sender_revive(struct judgement *j) {
     if (x->answered_closed && !j->stale && !j->ack_unsent && x->revivals < 255)
         x->revivals++; /* it has said itself that it has no connection: one segment does not outweigh that */
     if (j->stale || j->ack_unsent || !plausible_words(j) || (x->answered_closed && x->revivals < 3) ||
-        was_sent_before_own_rst(j) || (!at_once && !later_than_cause(j))) {
+        was_sent_before_own_rst(j) || was_echoed_before_end(j) || (!at_once && !later_than_cause(j))) {
         if (j->fin && !x->has_fin && x->undo.cause == TCPSTATE_UNDO_RST_SENT && x->undo.bears_next &&
             seq_after(j->end, x->undo.rst_seq)) { /* a RST sent after this FIN would have counted it */
             j->alien = true;

@@ -12,7 +12,8 @@ enum {
     DELAYED_ACK_NS = 40 * MS,
     SYNACK_AGAIN_NS = 900 * MS,
     SOONEST_REPETITION_NS = 190 * MS,
-    SLACK_NS = 20 * MS
+    SLACK_NS = 20 * MS,
+    MANY_ANSWERS = 4
 };
 
 /* ---- y's clock -------------------------------------------------------------------------------------------------- */
@@ -316,7 +317,15 @@ static void infer_fin(struct judgement *j, bool crossed) {
     if (y->has_smax && seq_after(ack, y->smax))
         y->smax = ack;
     y->state_before_fin = y->state;
-    engine_move(j, j->receiver, crossed ? TCPSTATE_EVENT_snd_fin_x : TCPSTATE_EVENT_snd_fin, TCPSTATE_INFERRED);
+    bool counted_by_own_fin = x->state == TCPSTATE_FIN_WAIT_1 && x->has_fin && !x->fin_inferred && x->fin_ack == ack;
+    if (counted_by_own_fin) { /* x took it before it closed, and y has had the ACK of it since */
+        y->fin_acked = true;
+        engine_restore(j, j->sender, TCPSTATE_LAST_ACK, TCPSTATE_INFERRED);
+        engine_restore(j, j->receiver, y->state == TCPSTATE_CLOSE_WAIT ? TCPSTATE_TIME_WAIT : TCPSTATE_FIN_WAIT_2,
+                       TCPSTATE_INFERRED);
+    } else {
+        engine_move(j, j->receiver, crossed ? TCPSTATE_EVENT_snd_fin_x : TCPSTATE_EVENT_snd_fin, TCPSTATE_INFERRED);
+    }
     j->bridged = true;
     findings_tell(j, TCPSTATE_FINDING_fin_inferred, 0, y->fin, 0);
 }
@@ -394,6 +403,31 @@ void unseen_rst(struct judgement *j) {
     }
 }
 
+/* x, in TIME-WAIT, answers more often than y would repeat a FIN (RFC 6298 2.4): y has more to say, and the FIN that x has
+ * taken was not its own. */
+static void judge_answers_in_time_wait(struct judgement *j) {
+    const struct tcpstate_segment *s = j->segment;
+    const struct tcpstate_endpoint *x = j->x;
+    struct tcpstate_endpoint *y = j->y;
+
+    if (x->state != TCPSTATE_TIME_WAIT || !j->pure_ack || !y->has_fin || !y->fin_inferred || s->ack != y->fin + 1 ||
+        s->seq != x->smax || (y->state != TCPSTATE_CLOSED && y->state != TCPSTATE_LAST_ACK))
+        return;
+    if (y->answer_count == 0 || s->time_ns - y->answers_ns >= SOONEST_REPETITION_NS) {
+        y->answer_count = 0;
+        y->answers_ns = s->time_ns;
+    }
+    if (++y->answer_count < MANY_ANSWERS)
+        return;
+    hindsight_note(j, y->fin_inferred_index, y->fin_inferred_frame, TCPSTATE_VERDICT_TOOK_FIN);
+    y->has_fin = y->fin_inferred = y->fin_acked = false;
+    y->has_wire_fin = true;
+    y->wire_fin = y->fin;
+    y->wire_fin_frame = 0;
+    y->undo.cause = TCPSTATE_UNDO_NONE;
+    engine_restore(j, j->receiver, TCPSTATE_CLOSE_WAIT, TCPSTATE_INFERRED);
+}
+
 void unseen_fin(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
 
@@ -402,6 +436,7 @@ void unseen_fin(struct judgement *j) {
         return; /* older than what x has said since: it cannot know more */
     judge_early_repetition(j);
     judge_repetition(j);
+    judge_answers_in_time_wait(j);
     note_lone_sack(j);
     if (unseen_fin_was_octet(j))
         return;
