@@ -216,6 +216,7 @@ struct tcpstate_endpoint {
     int64_t echoed_ns;
     uint32_t handshake_ack_frame, handshake_ack_index; /* the segment of y that established it */
     int64_t handshake_ack_ns;
+    uint32_t handshake_ack_tsval; /* 0: it had none */
     struct tcpstate_undo undo;
     int64_t last_sent_ns, last_word_ns;           /* word: no RST */
     struct tcpstate_evidence_open evidence_open;  /* of the findings of groups H and E */

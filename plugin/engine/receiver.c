@@ -126,6 +126,7 @@ static bool take_ack(struct judgement *j) {
             y->handshake_ack_frame = j->segment->frame;
             y->handshake_ack_index = j->index;
             y->handshake_ack_ns = j->segment->time_ns;
+            y->handshake_ack_tsval = (j->segment->options & TCPSTATE_OPT_TIMESTAMPS) ? j->segment->tsval : 0;
             engine_move(j, j->receiver, TCPSTATE_EVENT_rcv_ack_s, TCPSTATE_INFERRED);
             return true;
         }
@@ -136,6 +137,7 @@ static bool take_ack(struct judgement *j) {
             y->handshake_ack_frame = j->segment->frame;
             y->handshake_ack_index = j->index;
             y->handshake_ack_ns = j->segment->time_ns;
+            y->handshake_ack_tsval = (j->segment->options & TCPSTATE_OPT_TIMESTAMPS) ? j->segment->tsval : 0;
             j->handshake_done = true;
         }
         y->una = ack;
@@ -159,6 +161,7 @@ static bool take_ack(struct judgement *j) {
         y->handshake_ack_frame = j->segment->frame;
         y->handshake_ack_index = j->index;
         y->handshake_ack_ns = j->segment->time_ns;
+        y->handshake_ack_tsval = (j->segment->options & TCPSTATE_OPT_TIMESTAMPS) ? j->segment->tsval : 0;
         j->handshake_done = true;
     }
     if (!y->has_una || seq_after(ack, y->una)) {
@@ -184,12 +187,21 @@ static bool take_ack(struct judgement *j) {
     return true;
 }
 
-/* y is believed CLOSED because of a RST: if it lives after all, its FIN is acknowledged. */
+/* y is believed CLOSED because of a RST: if it lives after all, its SYN,ACK or its FIN is acknowledged. */
 static void take_ack_in_case(struct judgement *j) {
     struct tcpstate_endpoint *y = j->y;
 
     if ((y->undo.cause != TCPSTATE_UNDO_RST_TAKEN && y->undo.cause != TCPSTATE_UNDO_RST_SENT) || !j->ordinary ||
-        !j->ack || j->alien || j->ack_unsent || !y->has_fin || y->fin_acked || j->segment->ack != y->fin + 1)
+        !j->ack || j->alien || j->ack_unsent)
+        return;
+    if (y->undo.state == TCPSTATE_SYN_RECEIVED && y->sent_synack && !y->synack_acked && j->segment->ack == y->iss + 1) {
+        y->undo.state = TCPSTATE_ESTABLISHED;
+        y->synack_acked = true;
+        y->handshake_ack_frame = j->segment->frame;
+        y->handshake_ack_index = j->index;
+        y->handshake_ack_ns = j->segment->time_ns;
+    }
+    if (!y->has_fin || y->fin_acked || j->segment->ack != y->fin + 1)
         return;
     y->fin_acked = true;
     y->fin_ack_frame = j->segment->frame;

@@ -187,7 +187,8 @@ static bool goes_on_after_fin(const struct judgement *j) {
     if (fills_hole_unasked(j))
         return true;
     if (s->length > 0 && seq_after(s->seq + s->length, x->fin)) /* one octet at the FIN's number: a keep-alive */
-        return seq_at_most(s->seq, x->fin) && (s->length > 1 || s->seq != x->fin || !x->fin_acked);
+        return seq_at_most(s->seq, x->fin) && (s->length > 1 || s->seq != x->fin || !x->fin_acked ||
+                                               s->time_ns - x->last_sent_ns < KEEP_ALIVE_IDLE_NS);
     if (!j->pure_ack || j->ack_unsent || !seq_at_most(s->seq, x->fin) || is_at_shrunken_edge(j))
         return false;
     if (seq_after(s->ack, x->fin_ack) && !(x->has_una && s->seq + 1 == x->una))

@@ -198,6 +198,7 @@ void sender_judge_synack(struct judgement *j) {
     if (x->has_iss && x->iss_inferred && !x->sent_synack && s->seq != x->iss && y->sent_syn && y->captured &&
         s->ack == y->iss + 1 + y->syn_length) { /* what seemed to acknowledge an unseen SYN,ACK was not y's */
         y->spoke = y->has_fin = y->synack_acked = x->peer_fin_taken = x->spoke = false;
+        y->range_count = 0; /* nor did x take it */
         engine_restore(j, j->receiver, TCPSTATE_SYN_SENT, TCPSTATE_ASSUMED);
         engine_restore(j, j->sender, TCPSTATE_SYN_RECEIVED, TCPSTATE_ASSUMED);
     }
@@ -287,6 +288,20 @@ void sender_believe_syn(struct judgement *j) {
     engine_move(j, j->sender, TCPSTATE_EVENT_snd_syn, TCPSTATE_INFERRED);
 }
 
+/* x echoes what it echoed in its SYN,ACK, though the ACK of that has come with a newer timestamp and in its place, so that
+ * x would echo it (RFC 7323 4.3): x has not taken it. A hole before what else has come would leave the echo alike, but x
+ * would report that (RFC 2018). */
+static bool lacks_handshake_ack(const struct judgement *j) {
+    const struct tcpstate_endpoint *x = j->x, *y = j->y;
+    const struct tcpstate_segment *s = j->segment;
+    bool reports = (x->syn_options & y->syn_options & TCPSTATE_OPT_SACK_PERMITTED) || y->smax == y->iss + 1;
+
+    return j->pure_ack && x->sent_synack && !x->sent_syn && x->synack_acked && !x->spoke && !x->fast_open &&
+           (s->options & TCPSTATE_OPT_TIMESTAMPS) && s->tsecr != 0 && s->tsecr == x->synack_echo &&
+           x->handshake_ack_tsval != 0 && seq_after(x->handshake_ack_tsval, s->tsecr) && s->sack_count == 0 &&
+           s->seq == x->iss + 1 && s->ack == x->synack_ack && y->captured && reports;
+}
+
 /* x has sent an ordinary segment, so its handshake is behind it. Infer what was not captured. */
 void sender_judge_handshake(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
@@ -324,7 +339,7 @@ void sender_judge_handshake(struct judgement *j) {
         }
         return;
     case TCPSTATE_SYN_RECEIVED:
-        if (x->fast_open || j->stale)
+        if (x->fast_open || j->stale || lacks_handshake_ack(j))
             return;
         base = x->has_iss ? x->iss + 1 : s->seq;
         acks_syn = (y->has_iss && s->ack == y->iss + 1) || (x->sent_synack && s->ack == x->synack_ack);
@@ -355,13 +370,25 @@ void sender_judge_handshake(struct judgement *j) {
         }
         x->synack_acked = true;
         return;
+    case TCPSTATE_ESTABLISHED:
+    case TCPSTATE_CLOSE_WAIT:
+        if (!lacks_handshake_ack(j))
+            return;
+        if (!engine_later_than(j, x->handshake_ack_ns)) {
+            engine_show(j, TCPSTATE_SYN_RECEIVED);
+            return;
+        }
+        hindsight_note(j, x->handshake_ack_index, x->handshake_ack_frame, TCPSTATE_VERDICT_NOT_TAKEN);
+        x->peer_fin_taken = x->synack_acked = false;
+        if (x->ignored_acks >= 2)
+            x->ignores_acks = true;
+        engine_move(j, j->sender, TCPSTATE_EVENT_snd_synack_again, TCPSTATE_INFERRED);
+        return;
     case TCPSTATE_LISTEN:
     case TCPSTATE_UNKNOWN:
     case TCPSTATE_CLOSED:
-    case TCPSTATE_ESTABLISHED:
     case TCPSTATE_FIN_WAIT_1:
     case TCPSTATE_FIN_WAIT_2:
-    case TCPSTATE_CLOSE_WAIT:
     case TCPSTATE_CLOSING:
     case TCPSTATE_LAST_ACK:
     case TCPSTATE_TIME_WAIT:

@@ -220,7 +220,7 @@ void unseen_ack_was_false(struct judgement *j) {
     bool by_fin = x->has_fin && !x->fin_inferred && x->fin_index == x->acked_index;
     bool later;
 
-    if (y->heard || !j->ordinary || !j->ack || !x->spoke || x->acked_frame == 0)
+    if ((y->heard && !by_fin) || !j->ordinary || !j->ack || !x->spoke || x->acked_frame == 0)
         return;
     if (!seq_before(s->ack, x->acked)) {
         x->lower_acks = 0;
@@ -242,7 +242,9 @@ void unseen_ack_was_false(struct judgement *j) {
     if (!later)
         return;
     hindsight_note(j, x->acked_index, x->acked_frame, TCPSTATE_VERDICT_NOT_SENT);
-    x->acked = x->rnxt = y->smax = y->una = s->ack;
+    x->acked = x->rnxt = y->una = s->ack;
+    if (!y->heard)
+        y->smax = s->ack;
     x->acked_frame = 0;
     x->lower_acks = 0;
     x->has_pure = false;
