@@ -42,10 +42,11 @@ struct tcpstate_undo {
     uint8_t cause, state, certainty;
     uint32_t frame, index, rnxt, rst_seq, rst_tsval;
     bool has_rst_tsval, rst_is_in_time;
-    bool is_abort;   /* it has ACK, so it answers no segment that had one (RFC 9293 3.10.7.1) */
-    bool no_window;  /* ... and no window, as a stack answers where it has no connection (3.10.7.1) */
-    bool ack_unsent; /* ... and acknowledges what y was never seen to send */
-    bool bears_next; /* a RST that answers nothing: its number was SND.NXT (RFC 9293 3.10.5) */
+    bool is_abort;       /* it has ACK, so it answers no segment that had one (RFC 9293 3.10.7.1) */
+    bool no_window;      /* ... and no window, as a stack answers where it has no connection (3.10.7.1) */
+    bool ack_unsent;     /* ... and acknowledges what y was never seen to send */
+    bool bears_next;     /* a RST that answers nothing: its number was SND.NXT (RFC 9293 3.10.5) */
+    bool answers_nobody; /* ... and not of one that was captured, nor of a number in flight */
     int64_t time_ns;
 };
 

@@ -441,6 +441,7 @@ static void judge_ordinary(struct judgement *j) {
     }
     if (x->has_fin && !x->fin_inferred && ((!j->stale && goes_on_after_fin(j)) || fills_hole_in_order(j))) {
         knowledge_forget_fin(j, x, j->sender, TCPSTATE_PROVED);
+        unseen_refused_fin(j);
         if (y->state == TCPSTATE_UNKNOWN)
             engine_move(j, j->receiver, TCPSTATE_EVENT_pickup, TCPSTATE_INFERRED);
         j->revived = true;

@@ -81,6 +81,22 @@ static bool may_answer(const struct judgement *j) {
     return !j->ack && older;
 }
 
+/* As an answer to an ACK that was not captured, and of a number that is not in flight. An end in SYN-RECEIVED sends such a
+ * one to whoever guesses (RFC 9293 3.10.7.4 fifth). */
+static bool answers_nothing_captured(const struct judgement *j) {
+    const struct tcpstate_endpoint *x = j->x;
+    const struct tcpstate_path *path = j->x_path;
+    uint32_t seq = j->segment->seq;
+
+    if (j->ack || j->segment->window != 0 || !j->y->captured || !x->has_smax ||
+        seq_within(seq, x->has_una ? x->una : x->smax, x->smax))
+        return false;
+    for (unsigned i = 0; i < path->ack_count; i++)
+        if (path->acks[i].ack == seq)
+            return false;
+    return true;
+}
+
 /* With a window, so of a connection; but without the timestamp that both ends have agreed on, which a RST of it should
  * carry (RFC 7323 3.2). An answer where there is no connection has no window to tell. No common stack makes such a one. */
 static bool unlike_any_stack(const struct judgement *j) {
@@ -233,6 +249,7 @@ void sender_judge_rst(struct judgement *j) {
                                      .no_window = s->window == 0,
                                      .ack_unsent = j->ack && j->ack_unsent,
                                      .bears_next = !may_answer(j),
+                                     .answers_nobody = answers_nothing_captured(j),
                                      .time_ns = s->time_ns};
     judge_refusal(j);
     engine_move(j, j->sender, TCPSTATE_EVENT_snd_rst, TCPSTATE_PROVED);
@@ -276,9 +293,13 @@ static bool plausible_words(const struct judgement *j) {
         return false;
     if (!x->has_acked || s->ack == x->acked || (y->has_smax && s->ack == y->smax))
         return true;
-    for (unsigned i = 0; i < y->range_count; i++)
+    for (unsigned i = 0; i < y->range_count; i++) {
         if (y->ranges[i].left == s->ack || y->ranges[i].right == s->ack)
             return true;
+        for (unsigned b = 0; b < s->sack_count; b++)
+            if (y->ranges[i].right == s->sack[b].right)
+                return true;
+    }
     return y->range_count == 0 || y->range_count == TCPSTATE_RANGES || !y->captured;
 }
 
@@ -358,6 +379,8 @@ bool sender_revive(struct judgement *j) {
         at_once = true; /* by its own clock it sent this after the RST */
     if (x->undo.cause == TCPSTATE_UNDO_RST_SENT && x->undo.ack_unsent)
         at_once = true; /* x cannot know what y has not sent */
+    if (x->undo.cause == TCPSTATE_UNDO_RST_SENT && x->undo.answers_nobody && x->has_smax && j->segment->seq == x->smax)
+        at_once = true; /* an answer to somebody else, before x was established */
     if (x->undo.cause == TCPSTATE_UNDO_RST_SENT && x->undo.bears_next && seq_after(j->end, x->undo.rst_seq) &&
         seq_distance(j->end, x->undo.rst_seq) < NUMBERS_FAR)
         at_once = true; /* it has sent more since */

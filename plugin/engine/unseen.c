@@ -212,6 +212,25 @@ static void deny_own_fin(struct judgement *j) {
     engine_move(j, j->receiver, TCPSTATE_EVENT_snd_nack_fin, TCPSTATE_INFERRED);
 }
 
+/* The FIN that is denied was the first to acknowledge the SYN,ACK of y, which was not captured; x's own first ACK names
+ * another number. So y has refused the FIN: RFC 9293 3.10.7.4 fifth. */
+void unseen_refused_fin(struct judgement *j) {
+    const struct tcpstate_segment *s = j->segment;
+    struct tcpstate_endpoint *x = j->x, *y = j->y;
+
+    if (y->captured || !y->iss_inferred || !y->peer_fin_taken || !x->sent_syn || x->fin_ack != y->iss + 1 ||
+        s->ack == x->fin_ack || s->seq != x->iss + 1)
+        return;
+    y->iss = s->ack - 1;
+    y->peer_fin_taken = false;
+    y->rnxt = x->fin;
+    x->has_wire_fin = false;
+    engine_move(j, j->receiver, TCPSTATE_EVENT_snd_nack_fin, TCPSTATE_INFERRED);
+    for (unsigned i = 0; i < x->range_count; i++)
+        if (x->ranges[i].fin)
+            x->ranges[i].lost = true;
+}
+
 /* An ACK field never goes back: if x acknowledges less in what it sent later, it had not sent what acknowledged more. Nor
  * does text follow a FIN in its place. */
 void unseen_ack_was_false(struct judgement *j) {
@@ -220,7 +239,8 @@ void unseen_ack_was_false(struct judgement *j) {
     bool by_fin = x->has_fin && !x->fin_inferred && x->fin_index == x->acked_index;
     bool later;
 
-    if ((y->heard && !by_fin) || !j->ordinary || !j->ack || !x->spoke || x->acked_frame == 0)
+    bool beyond_own = y->has_own_end && seq_after(x->acked, y->own_end); /* more than y, captured since, has sent */
+    if ((y->heard && !by_fin && !beyond_own) || !j->ordinary || !j->ack || !x->spoke || x->acked_frame == 0)
         return;
     if (!seq_before(s->ack, x->acked)) {
         x->lower_acks = 0;
@@ -245,6 +265,8 @@ void unseen_ack_was_false(struct judgement *j) {
     x->acked = x->rnxt = y->una = s->ack;
     if (!y->heard)
         y->smax = s->ack;
+    else if (beyond_own)
+        y->smax = seq_max(y->own_end, s->ack);
     x->acked_frame = 0;
     x->lower_acks = 0;
     x->has_pure = false;
