@@ -44,6 +44,17 @@ static bool is_beyond_congestion_window(const struct judgement *j) {
     return seq_distance(j->segment->seq, x->smax) > INITIAL_WINDOW_SEGMENTS * y->syn_mss + seq_distance(x->una, x->iss);
 }
 
+static void inferred_fin_was_octet(struct judgement *j) {
+    struct tcpstate_endpoint *x = j->x, *y = j->y;
+
+    hindsight_note(j, x->fin_inferred_index, x->fin_inferred_frame, TCPSTATE_VERDICT_NO_FIN);
+    x->has_fin = x->fin_inferred = x->fin_acked = y->peer_fin_taken = false;
+    engine_restore(j, j->sender, x->peer_fin_taken ? TCPSTATE_CLOSE_WAIT : TCPSTATE_ESTABLISHED, TCPSTATE_PROVED);
+    if (y->state == TCPSTATE_CLOSE_WAIT || y->state == TCPSTATE_CLOSING || y->state == TCPSTATE_TIME_WAIT ||
+        y->state == TCPSTATE_LAST_ACK)
+        engine_move(j, j->receiver, TCPSTATE_EVENT_snd_nack_fin, TCPSTATE_ASSUMED);
+}
+
 void sender_judge_fin(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
     uint32_t fin = j->end - 1;
@@ -77,7 +88,11 @@ void sender_judge_fin(struct judgement *j) {
             j->alien = true;
             return;
         }
-        if (x->fin_inferred && !repeats_inferred)
+        if (x->has_fin && x->fin_inferred && seq_after(fin, x->fin) && x->captured) {
+            inferred_fin_was_octet(j);
+            if (j->connection->first_fin_role != j->sender)
+                j->connection->simultaneous_close = j->connection->three_segment = false; /* this FIN tells */
+        } else if (x->fin_inferred && !repeats_inferred)
             x->fin_inferred = false;
         x->before_fin = x->smax;
         x->fin_leaves_hole = x->has_smax && seq_after(j->segment->seq, x->smax);
@@ -472,12 +487,7 @@ static void judge_ordinary(struct judgement *j) {
         engine_show(j, TCPSTATE_CLOSING);
     /* it goes on where a FIN was inferred: it was an octet */
     if (x->has_fin && x->fin_inferred && !j->stale && s->length > 0 && seq_after(s->seq + s->length, x->fin)) {
-        hindsight_note(j, x->fin_inferred_index, x->fin_inferred_frame, TCPSTATE_VERDICT_NO_FIN);
-        x->has_fin = x->fin_inferred = x->fin_acked = y->peer_fin_taken = false;
-        engine_restore(j, j->sender, x->peer_fin_taken ? TCPSTATE_CLOSE_WAIT : TCPSTATE_ESTABLISHED, TCPSTATE_PROVED);
-        if (y->state == TCPSTATE_CLOSE_WAIT || y->state == TCPSTATE_CLOSING || y->state == TCPSTATE_TIME_WAIT ||
-            y->state == TCPSTATE_LAST_ACK)
-            engine_move(j, j->receiver, TCPSTATE_EVENT_snd_nack_fin, TCPSTATE_ASSUMED);
+        inferred_fin_was_octet(j);
     }
     /* Fast Open: it may have sent this before it got the ACK of its SYN */
     if (x->fast_open && x->state == TCPSTATE_ESTABLISHED && !x->spoke && x->handshake_ack_frame != 0 &&

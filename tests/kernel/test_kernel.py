@@ -232,6 +232,20 @@ def test_a_syn_that_crosses_is_known_where_it_was_captured(captured):
 
 
 @pytest.mark.parametrize("captured", [True, False])
+def test_an_ack_that_comes_after_the_own_fin_does_not_tell_of_the_one_before(captured):
+    """B acknowledges A's FIN, and closes. That ACK was lost on the way to A, where a later one was captured."""
+    fin, ack, own, later = sent(A, B, FIN | ACK, 10, 1), sent(B, A, ACK, 1, 11), sent(B, A, FIN | ACK, 1, 11), sent(B, A, ACK, 2, 11)
+
+    def story(segments, close_kind, answer):
+        connection = story_of.Connection("A", "B", "closed", close_kind, "client", "client")
+        connection.deciding += [("fin", fin), ("fin", own), ("ack of fin", answer)]
+        return story_of.Story([connection], segments)
+    at_a = [fin, ack, own, later] if captured else [fin, own, later]
+    (found,) = story_of.compare(story([fin, ack, own, later], "four-way", ack), story(at_a, "three-segment", own))
+    assert bool(found[2]) == (not captured)
+
+
+@pytest.mark.parametrize("captured", [True, False])
 def test_a_reset_seems_nobodys_where_the_text_up_to_it_was_not_captured(captured):
     """Both abort. B's end captures A's RST without the text before it, and cannot tell it from anybody's."""
     text, theirs, ours = sent(A, B, ACK, 1, 1, 100), sent(A, B, RST | ACK, 101, 1), sent(B, A, RST | ACK, 1, 1)

@@ -1,12 +1,12 @@
 """What a person would say became of the connections of a capture, and whether two captures of one run agree.
 
 Two ends of a path do not see the same segments. Where their stories differ, the difference has an excuse if a segment
-that decides one story never was at the other end, and nothing that was there tells of it: no ACK of its FIN or SYN, no
-RST of a host that has no connection any more; or if a RST there looks older than it is, for the text before it was
-captured only there; or if it seems to come too early, or to be nobody's, for the ACK of all before it, or the text just
-before it, was captured only here. Who has aborted (RST with ACK) nothing but the abort tells; and that a FIN was sent
-before its sender had its peer's, only a copy that does not acknowledge that one. Everything else the observer could have
-known.
+that decides one story never was at the other end, and nothing that was there tells of it: no ACK of its FIN or SYN,
+no RST of a host that has no connection any more; or if a RST there looks older than it is, for the text before it was
+captured only there; or if it seems to come too early, or to be nobody's, for the ACK of all before it, or the text
+just before it, was captured only here; or if the ACK of a FIN that was sent before its sender's own FIN was. Who has
+aborted (RST with ACK) nothing but the abort tells; and that a FIN was sent before its sender had its peer's, only a
+copy that does not acknowledge that one. Everything else the observer could have known.
 """
 
 from collections import Counter
@@ -206,6 +206,14 @@ def _crosses(fin, connection, story):
                for tcp in story.segments for number in peer_fins)
 
 
+def _is_later_there(ack, connection, there):
+    """At the other end every ACK of the FIN was sent after its sender's own FIN: the one before is only here."""
+    own = [tcp.end for kind, tcp in connection.deciding if kind == "fin" and _ends(tcp) == _ends(ack)]
+    return bool(own) and not ack.flags & FIN and seq_diff(ack.end, own[0]) < 0 and not any(
+        _ends(tcp) == _ends(ack) and tcp.ack == ack.ack and tcp.flags & ACK and not tcp.flags & (FIN | RST)
+        and seq_diff(tcp.end, own[0]) < 0 for tcp in there.segments)
+
+
 def _differs(one, two):
     """The parts in which two connections differ. An end that saw no SYN cannot tell who opened it."""
     if not one or not two:
@@ -223,6 +231,8 @@ def _excuse(one, two, story_one, story_two, part):
                 return f"{kind} {tcp}"
             if kind == "fin" and _crosses(tcp, mine, here) and not _crosses(tcp, mine, there):
                 return f"copy before the peer's {kind} {tcp}"
+            if kind == "ack of fin" and _is_later_there(tcp, mine, there):
+                return f"{kind} before its sender's own {tcp}"
             if kind == "rst" and _seems_old(tcp, here, there):
                 return f"text before {kind} {tcp}"
             if kind == "rst" and _seems_beyond(tcp, here, there):
