@@ -32,7 +32,8 @@ struct fate {
     bool link_is_false;       /* the FIN of the summary is somebody else's */
     bool is_in;               /* else it is in the connection before or after */
     bool has_left, fin_acked, aborted, was_reset;
-    bool denies; /* it had sent no FIN when the peer took one: that was somebody else's */
+    bool has_left_gone; /* it was gone when it left this connection for the next */
+    bool denies;        /* it had sent no FIN when the peer took one: that was somebody else's */
 };
 
 struct ending {
@@ -51,6 +52,8 @@ static bool sent_fin(const struct ending *e, unsigned role) {
 static bool has_closed(const struct fate *x) { return x->fin_acked && !(x->is_in && (x->state & WAITS_FOR_FIN)); }
 
 static void leave(struct fate *x) {
+    if (x->is_in)
+        x->has_left_gone = (x->state & GONE) != 0;
     x->is_in = false;
     x->has_left = true;
 }
@@ -254,10 +257,12 @@ static void pick_up(struct ending *e) {
     }
 }
 
+static bool is_gone(const struct fate *x) { return x->is_in ? (x->state & GONE) != 0 : x->has_left_gone; }
+
 /* No reset was taken, but two have crossed, or one has come to an end that was gone without a word. */
 static void judge_aborts(struct ending *e) {
     const struct fate *c = &e->end[TCPSTATE_CLIENT], *s = &e->end[TCPSTATE_SERVER];
-    bool both_gone = c->is_in && s->is_in && (c->state & GONE) && (s->state & GONE);
+    bool both_gone = is_gone(c) && is_gone(s);
 
     e->reset = (c->aborted && s->aborted) || ((c->aborted || s->aborted) && both_gone);
 }
