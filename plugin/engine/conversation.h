@@ -135,14 +135,12 @@ struct tcpstate_endpoint {
     uint32_t seen_text, seen_text_index, seen_text_tsval;
     bool has_refused_text; /* ... in a segment that acknowledged what y was not yet captured to send */
     uint32_t refused_text;
-    bool
-        has_closed_rst; /* the number of its newest RST, if it sent that when it was closed and that answered something */
+    bool has_closed_rst; /* the number of its newest RST that answered something when it was closed */
     uint32_t closed_rst;
     bool has_quoted; /* it was not captured, but an ICMP error quotes text of it, which ends there or so much before */
     uint8_t quoted_options;
     uint32_t quoted_end;
-    uint8_t
-        answer_count; /* it was not captured, and seems closed: so often y has answered it in TIME-WAIT, since then */
+    uint8_t answer_count; /* not captured, and closed as it seems: so often y answers it in TIME-WAIT, since then */
     int64_t answers_ns;
     bool has_sacked, has_lone; /* it was not captured: what y has SACKed of it, and a number that came alone */
     uint32_t sacked, lone;

@@ -13,6 +13,17 @@ static void note_bad_ack(struct judgement *j) {
     j->y->bad_ack_frame = j->segment->frame;
 }
 
+/* The ACK of y's SYN,ACK. */
+static void note_handshake_ack(struct judgement *j) {
+    const struct tcpstate_segment *s = j->segment;
+    struct tcpstate_endpoint *y = j->y;
+
+    y->handshake_ack_frame = s->frame;
+    y->handshake_ack_index = j->index;
+    y->handshake_ack_ns = s->time_ns;
+    y->handshake_ack_tsval = (s->options & TCPSTATE_OPT_TIMESTAMPS) ? s->tsval : 0;
+}
+
 static void take_rst(struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x;
     struct tcpstate_endpoint *y = j->y;
@@ -123,10 +134,7 @@ static bool take_ack(struct judgement *j) {
             j->handshake_done = true;
             y->una = ack;
             y->has_una = true;
-            y->handshake_ack_frame = j->segment->frame;
-            y->handshake_ack_index = j->index;
-            y->handshake_ack_ns = j->segment->time_ns;
-            y->handshake_ack_tsval = (j->segment->options & TCPSTATE_OPT_TIMESTAMPS) ? j->segment->tsval : 0;
+            note_handshake_ack(j);
             engine_move(j, j->receiver, TCPSTATE_EVENT_rcv_ack_s, TCPSTATE_INFERRED);
             return true;
         }
@@ -134,10 +142,7 @@ static bool take_ack(struct judgement *j) {
             y->synack_acked = true;
             if (y->ignored_acks < 255)
                 y->ignored_acks++;
-            y->handshake_ack_frame = j->segment->frame;
-            y->handshake_ack_index = j->index;
-            y->handshake_ack_ns = j->segment->time_ns;
-            y->handshake_ack_tsval = (j->segment->options & TCPSTATE_OPT_TIMESTAMPS) ? j->segment->tsval : 0;
+            note_handshake_ack(j);
             j->handshake_done = true;
         }
         y->una = ack;
@@ -158,10 +163,7 @@ static bool take_ack(struct judgement *j) {
     }
     if (y->state == TCPSTATE_FIN_WAIT_1 && y->sent_synack && !y->synack_acked && seq_after(ack, y->iss)) {
         y->synack_acked = true; /* Fast Open: the FIN left SYN-RECEIVED before this ACK came */
-        y->handshake_ack_frame = j->segment->frame;
-        y->handshake_ack_index = j->index;
-        y->handshake_ack_ns = j->segment->time_ns;
-        y->handshake_ack_tsval = (j->segment->options & TCPSTATE_OPT_TIMESTAMPS) ? j->segment->tsval : 0;
+        note_handshake_ack(j);
         j->handshake_done = true;
     }
     if (!y->has_una || seq_after(ack, y->una)) {
@@ -197,9 +199,7 @@ static void take_ack_in_case(struct judgement *j) {
     if (y->undo.state == TCPSTATE_SYN_RECEIVED && y->sent_synack && !y->synack_acked && j->segment->ack == y->iss + 1) {
         y->undo.state = TCPSTATE_ESTABLISHED;
         y->synack_acked = true;
-        y->handshake_ack_frame = j->segment->frame;
-        y->handshake_ack_index = j->index;
-        y->handshake_ack_ns = j->segment->time_ns;
+        note_handshake_ack(j);
     }
     if (!y->has_fin || y->fin_acked || j->segment->ack != y->fin + 1)
         return;

@@ -232,7 +232,7 @@ void unseen_refused_fin(struct judgement *j) {
 }
 
 /* An ACK field never goes back: if x acknowledges less in what it sent later, it had not sent what acknowledged more. Nor
- * does text follow a FIN in its place. */
+ * does text follow a FIN in its place. Where y was captured, only a FIN is denied so, or an ACK of what y has not sent. */
 void unseen_ack_was_false(struct judgement *j) {
     const struct tcpstate_segment *s = j->segment;
     struct tcpstate_endpoint *x = j->x, *y = j->y;
