@@ -382,7 +382,7 @@ void sender_judge_handshake(struct judgement *j) {
         x->peer_fin_taken = x->synack_acked = false;
         if (x->ignored_acks >= 2)
             x->ignores_acks = true;
-        engine_move(j, j->sender, TCPSTATE_EVENT_snd_synack_again, TCPSTATE_INFERRED);
+        engine_move(j, j->sender, TCPSTATE_EVENT_snd_synack_again, TCPSTATE_ASSUMED);
         return;
     case TCPSTATE_LISTEN:
     case TCPSTATE_UNKNOWN:

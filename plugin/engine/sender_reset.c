@@ -188,7 +188,7 @@ void sender_judge_rst(struct judgement *j) {
         return;
     }
     if (answers_as_when_closed(j)) {
-        engine_restore(j, j->sender, TCPSTATE_CLOSED, TCPSTATE_INFERRED);
+        engine_restore(j, j->sender, TCPSTATE_CLOSED, TCPSTATE_ASSUMED);
         x->answered_closed = true;
         x->syn_doubted = false; /* nor was the SYN before */
         x->undo.cause = TCPSTATE_UNDO_NONE;
