@@ -6,9 +6,13 @@ import functools
 import re
 from collections import Counter
 
+import pytest
+
 from support import scenario as language
 from support import scenario_run as run
 
+# in one worker, so that the scenarios are run once
+pytestmark = [pytest.mark.engine, pytest.mark.xdist_group("coverage")]
 FINDINGS = language.read_findings()
 SOURCES = sorted((run.ROOT / "plugin" / "engine").glob("*.c"))
 
@@ -19,15 +23,20 @@ REASONS = dict.fromkeys(
 
 
 @functools.cache
+def transcripts():
+    """[(scenario, later_pass, what the engine says of each segment)]"""
+    scenarios = [(path.stem, language.read_scenario(path, FINDINGS)) for path in run.scenario_paths()]
+    return [(name, later_pass, run.run_engine(scenario, later_pass))
+            for name, scenario in scenarios for later_pass in (False, True)]
+
+
+@functools.cache
 def raised():
     """{finding: scenarios in which the engine raises it}, of both passes."""
     found = {}
-    for path in run.scenario_paths():
-        scenario = language.read_scenario(path, FINDINGS)
-        for later_pass in (False, True):
-            for row in run.run_engine(scenario, later_pass):
-                for finding in row.get("finding", []):
-                    found.setdefault(finding, set()).add((path.stem, later_pass))
+    for name, later_pass, rows in transcripts():
+        for finding in {finding for row in rows for finding in row.get("finding", [])}:
+            found.setdefault(finding, set()).add((name, later_pass))
     return found
 
 
@@ -61,3 +70,13 @@ def test_the_twin_does_not_raise_it():
             if any(name == f"{finding}-not" for name, _ in where)] == []
     scenarios = {path.stem for path in run.scenario_paths()}
     assert [finding for finding in sorted(raised()) if f"{finding}-not" not in scenarios] == []
+
+
+def test_each_field_is_in_a_scenario_named_for_a_finding():
+    """These go through every version of Wireshark (tests/matrix)."""
+    fields, everywhere = set(), set()
+    for name, _, rows in transcripts():
+        found = {field for row in rows for field in row}
+        fields |= found
+        everywhere |= found if name.removesuffix("-not") in FINDINGS else set()
+    assert sorted(fields - everywhere) == []

@@ -156,10 +156,11 @@ def pass_differences(results):
 def below(results, min_first, min_settled, max_proved_wrong, max_warnings, max_stories):
     failed = []
     for what, limits, key in (("first pass", min_first, "first_right"), ("settled", min_settled, "settled_right")):
-        for category, percent in limits.items():
-            s = _sums([r for r in results if category in ("all", r.category)])
+        for name, percent in limits.items():
+            category, _, view = name.partition(".")
+            s = _sums([r for r in results if category in ("all", r.category) and view in ("", r.view)])
             if _percent(s[key], s["rows"]) < percent:
-                failed.append(f"{what} {category}: {_percent(s[key], s['rows']):.2f} % < {percent} %")
+                failed.append(f"{what} {name}: {_percent(s[key], s['rows']):.2f} % < {percent} %")
     wrong = _sums(results)["proved_wrong"]
     if max_proved_wrong is not None and wrong > max_proved_wrong:
         failed.append(f"proved wrong: {wrong} > {max_proved_wrong}")
