@@ -405,9 +405,11 @@ static void address_segment_by_pinfo(struct sourced_segment *out, const packet_i
 }
 
 int64_t segment_source_time_ns(const packet_info *pinfo) {
+    const uint64_t before_1970 = UINT64_C(1000000000) << 30; /* 34 years: a capture may begin at the time 0 */
+
     if (!(pinfo->presence_flags & PINFO_HAS_TS))
         return 0;
-    return (int64_t)pinfo->abs_ts.secs * 1000000000 + pinfo->abs_ts.nsecs;
+    return (int64_t)((uint64_t)pinfo->abs_ts.secs * 1000000000 + (uint64_t)pinfo->abs_ts.nsecs + before_1970);
 }
 
 /* The segment of the TCP header headers[index]; false if it is none. */

@@ -42,7 +42,7 @@ GArray *segment_source_wanted_hfids(void);
 unsigned segment_source(const packet_info *pinfo, const proto_tree *tree,
                         struct sourced_segment found[SEGMENTS_PER_FRAME]);
 
-/* When the frame was captured, 0 if the file does not say. */
+/* When the frame was captured, since an epoch before all captures; 0 if the file does not say. */
 int64_t segment_source_time_ns(const packet_info *pinfo);
 
 #endif

@@ -719,8 +719,20 @@ static bool begin(struct tcpstate_course *c) {
 
 static uint32_t events_for(uint32_t count) { return 4 * count + 4 * SCRATCH; }
 
+/* The events of the search, and where each is moved to, lie behind the segments. */
 size_t tcpstate_course_size(uint32_t count) {
-    return sizeof(struct tcpstate_course) + events_for(count) * (sizeof(struct event) + sizeof(uint32_t));
+    return sizeof(struct tcpstate_course) + count * sizeof(struct tcpstate_segment) +
+           events_for(count) * (sizeof(struct event) + sizeof(uint32_t));
+}
+
+/* The first segment at one and the same time, which is not 0: the search counts milliseconds, and what it finds must not
+ * depend on where they begin. */
+static void find_segments(struct tcpstate_course *c, const struct tcpstate_segment *segments, uint32_t count) {
+    const int64_t first_ns = 1000000 * MS_NS;
+
+    memcpy(c->segments, segments, count * sizeof *segments);
+    for (uint32_t i = 0; i < count; i++)
+        c->segments[i].time_ns += first_ns - segments[0].time_ns;
 }
 
 /* The likeliest course of all, or of those with the supposed states; NULL if it would take too much room or time. */
@@ -768,8 +780,10 @@ bool tcpstate_course(const struct tcpstate_settings *settings, const struct tcps
     assert(size >= tcpstate_course_size(count));
     (void)size;
     c->event_limit = events_for(count);
+    c->events = (struct event *)(void *)&c->segments[count];
     c->moved = (uint32_t *)(void *)&c->events[c->event_limit];
-    c->facts = (struct course_facts){.segments = segments, .count = count};
+    find_segments(c, segments, count);
+    c->facts = (struct course_facts){.segments = c->segments, .count = count};
     c->premises = premises;
     course_find_facts(&c->facts, settings);
     best = search(c, false);

@@ -54,11 +54,12 @@ struct tcpstate_course {
     struct event scratch[SCRATCH];
     unsigned beam_count, candidate_count;
     uint32_t scratch_count, scratch_limit, event_count, event_limit;
-    uint32_t work;         /* events that were looked at */
-    int best_cost;         /* of the candidates so far */
-    int total_cost;        /* of the best course up to here */
-    uint32_t *moved;       /* where collect() has put an event, event_limit */
-    struct event events[]; /* event_limit */
+    uint32_t work;        /* events that were looked at */
+    int best_cost;        /* of the candidates so far */
+    int total_cost;       /* of the best course up to here */
+    struct event *events; /* event_limit */
+    uint32_t *moved;      /* where collect() has put an event, event_limit */
+    struct tcpstate_segment segments[];
 };
 
 static inline const struct event *event_at(const struct tcpstate_course *c, uint32_t event) {

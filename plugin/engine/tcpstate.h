@@ -149,7 +149,7 @@ struct tcpstate_sack {
 /* All numbers in host order, nothing points anywhere. Order matters: the part before `sack` plus `sack_count` blocks is
  * the whole of it, so a caller may store just that (tcpstate_segment_size()). */
 struct tcpstate_segment {
-    int64_t time_ns;        /* capture time since any fixed epoch */
+    int64_t time_ns;        /* capture time since any fixed epoch, above 0; 0: not known */
     uint32_t frame;         /* number of the captured frame, from 1 */
     uint32_t seq, ack;      /* as on the wire */
     uint32_t length;        /* octets of data, by the lengths of the headers, captured or not */

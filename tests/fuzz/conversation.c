@@ -3,7 +3,7 @@
  * Octets made into a plausible conversation, which goes through the first pass and through a later one. What must hold
  * whatever the segments are:
  *
- *   - the same segments give the same reports, settled states and last words
+ *   - the same segments give the same reports, settled states and last words, whatever the time of day
  *   - every value is one of its enumeration, and a cause is never later than its effect
  *   - what is said of a segment, and the frames that it links, are the same before and after the rest is known
  *   - the likeliest course is a chain that ends, in which nothing arrives before it is sent
@@ -293,7 +293,7 @@ static void follow_course(const struct tcpstate_segment *segments, const struct 
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *octets, size_t size) {
-    static struct tcpstate_segment segments[MOST];
+    static struct tcpstate_segment segments[MOST], later[MOST];
     static struct tcpstate_conversation conversations[2];
     static struct row rows[2][MOST];
     static struct tcpstate_course_row course[2][MOST];
@@ -303,10 +303,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *octets, size_t size) {
 
     if (count == 0)
         return 0;
+    memcpy(later, segments, sizeof later);
+    for (uint32_t i = 0; i < count; i++)
+        later[i].time_ns += 123456789;
     memset(conversations, 0, sizeof conversations);
     for (unsigned i = 0; i < 2; i++) {
-        run(&conversations[i], segments, count, rows[i]);
-        follow_course(segments, rows[i], count, course[i], last_words[i]);
+        run(&conversations[i], i == 0 ? segments : later, count, rows[i]);
+        follow_course(i == 0 ? segments : later, rows[i], count, course[i], last_words[i]);
     }
     check_same(rows[0], rows[1], count);
     check_words(segments, rows[0], count);

@@ -127,6 +127,12 @@ class Scenario:
     finals: list = dataclasses.field(default_factory=list)  # (line, connection or None, field, value)
     snap: int = 0  # so many octets of each TCP header were captured, 0: whole frames
 
+    def begin_at(self, time_ns):
+        """Moves the time of the first segment to `time_ns`, and all others with it."""
+        later_ns = time_ns - self.segments[0].time_ns
+        for segment in self.segments:
+            segment.time_ns += later_ns
+
     @property
     def pcap_frames(self):
         return [(segment.time_ns, segment.frame) for segment in self.segments]
