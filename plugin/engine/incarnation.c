@@ -476,6 +476,7 @@ void incarnation_open(struct judgement *j, enum incarnation how) {
         client->syn_doubted = is_doubtful(&old[syn.direction], &syn);
         if (client->syn_doubted) {
             client->state = old[syn.direction].state; /* it stays where it was */
+            client->certainty = client->state == TCPSTATE_UNKNOWN ? TCPSTATE_NOTHING_TELLS : TCPSTATE_ASSUMED;
             client->has_rnxt = old[syn.direction].has_rnxt;
             client->rnxt = old[syn.direction].rnxt;
         } else {

@@ -41,7 +41,8 @@ static bool is_beyond_congestion_window(const struct judgement *j) {
     if (!x->has_iss || !x->has_una || !x->has_smax || !y->syn_mss || !seq_after(j->segment->seq, x->smax) ||
         seq_before(x->una, x->iss) || j->connection->summary.segments[j->sender] > SEGMENTS_BELOW_WRAP)
         return false;
-    return seq_distance(j->segment->seq, x->smax) > INITIAL_WINDOW_SEGMENTS * y->syn_mss + seq_distance(x->una, x->iss);
+    return seq_distance(j->segment->seq, x->smax) >
+           (int64_t)INITIAL_WINDOW_SEGMENTS * y->syn_mss + seq_distance(x->una, x->iss);
 }
 
 static void inferred_fin_was_octet(struct judgement *j) {
