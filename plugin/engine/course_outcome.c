@@ -160,7 +160,7 @@ static void take(struct ending *e, unsigned sender, const struct tcpstate_course
         e->end[sender].false_fin_frame = s->frame;
     if (!rst && had == IS(LAST_ACK) && (y->state & GONE))
         y->fin_acked = true;
-    if (!rst && (had & WAITS_FOR_FIN) && (y->state & GONE))
+    if (!rst && (had & (IS(ESTABLISHED) | IS(CLOSE_WAIT) | WAITS_FOR_FIN)) && (y->state & GONE))
         y->aborted = true; /* text that nobody will read: RFC 1122 4.2.2.13 */
     /* TIME-WAIT has nothing left to be closed. */
     if (rst && !spares && !(had & GONE) && ((y->state & GONE) || (x->aborted && y->state == IS(TIME_WAIT)))) {
