@@ -434,15 +434,16 @@ static bool transmission_proves(const struct judgement *j) {
  * perhaps spoken in an endpoint's name. */
 static void note_doubts(struct judgement *j) {
     struct tcpstate_connection *c = j->connection;
+    bool no_end_sends_it = j->alien || (!j->ack && !j->syn && !j->rst);
 
     for (unsigned i = 0; i < j->segment->sack_count && j->y->captured && j->y->has_iss; i++)
         if (seq_after(j->segment->sack[i].right, j->y->smax))
             c->disputed = true; /* x has received what y was not seen to send */
 
     c->end_seen = c->end_seen || j->fin || j->rst;
-    c->disputed = c->disputed || j->alien || j->numberless || j->ack_unsent || j->revived || j->candidate ||
-                  has_octet_twice(j) || (j->fin && !j->x->has_fin) || (j->rst && !j->rst_accepted) ||
-                  (!j->ack && !j->syn && !j->rst);
+    c->disputed = c->disputed || no_end_sends_it || j->numberless || j->ack_unsent || j->revived || j->candidate ||
+                  has_octet_twice(j) || (j->fin && !j->x->has_fin) || (j->rst && !j->rst_accepted);
+    j->conversation->has_intruder = j->conversation->has_intruder || no_end_sends_it;
 }
 
 /* What x has perhaps taken and nobody captured. */
@@ -473,8 +474,9 @@ static void grade(struct judgement *j) {
     if (receiver->state != TCPSTATE_UNKNOWN) {
         bool untouched = receiver->before == receiver->state && j->report->end[j->receiver].event_count == 0;
         if (receiver->certainty == TCPSTATE_PROVED &&
-            !(untouched && receiver->state == TCPSTATE_ESTABLISHED && !j->connection->disputed && !j->rst && !j->syn &&
-              !j->fin && !x->has_fin && !x->has_wire_fin && !x->maybe_fin && !y->maybe_fin))
+            !(untouched && receiver->state == TCPSTATE_ESTABLISHED && !j->connection->disputed &&
+              !j->conversation->has_intruder && !j->rst && !j->syn && !j->fin && !x->has_fin && !x->has_wire_fin &&
+              !x->maybe_fin && !y->maybe_fin))
             receiver->certainty = TCPSTATE_ASSUMED;
         bool rests_on_unseen = (y->iss_inferred ? !y->captured : !y->has_iss && !j->syn) || fin_is_unseen;
         if (rests_on_unseen && receiver->certainty > TCPSTATE_INFERRED)
