@@ -49,10 +49,12 @@ make_chroot() {
     fi
 }
 
-# in_chroot DIR COMMAND...: runs it as root of the chroot, for 25 minutes at most; 125 if the namespaces cannot be had.
+# in_chroot DIR COMMAND...: runs it as root of the chroot, for 25 minutes at most, or $chroot_seconds; 125 if the namespaces
+# cannot be had.
 in_chroot() {
     # shellcheck disable=SC2016
-    timeout --foreground --signal=KILL 1500 unshare --mount --pid --fork --kill-child --propagation private bash -c '
+    timeout --foreground --signal=KILL "${chroot_seconds:-1500}" unshare --mount --pid --fork --kill-child \
+        --propagation private bash -c '
         dir=$1
         shift
         mount -t proc proc "$dir/proc" && mount -t tmpfs -o mode=1777 tmpfs "$dir/dev/shm" || exit 125
