@@ -167,6 +167,36 @@ static void count_forgery(struct hypothesis *h) {
         h->forgeries++;
 }
 
+/* The first that tells the sender of segment `index` to send it again, 0 if none does: it reports later text, and not this.
+ * The timer waits longer than that (RFC 6298 2.4, Linux 200 ms), and repeats the newest text sooner at most (RFC 8985 7). */
+static uint32_t first_to_ask(const struct course_facts *facts, uint32_t index) {
+    const struct tcpstate_segment *s = &facts->segments[index];
+    const int64_t timer_ns = 150 * MS_NS;
+    uint32_t asked = 0;
+    bool is_again = false, is_newest = true;
+
+    if (s->length == 0 || (s->flags & (TCPSTATE_SYN | TCPSTATE_RST)) || course_is_void(facts, s))
+        return 0;
+    for (uint32_t i = index; i-- > 0 && !is_again && s->time_ns - facts->segments[i].time_ns < timer_ns;) {
+        const struct tcpstate_segment *q = &facts->segments[i];
+        if (q->direction != s->direction) {
+            bool lacks_it = q->sack_count > 0 && (q->flags & TCPSTATE_ACK) && seq_at_most(q->ack, s->seq);
+            bool has_later = false;
+            for (unsigned b = 0; lacks_it && b < q->sack_count; b++) {
+                has_later = has_later || seq_at_least(q->sack[b].left, course_end_of(s));
+                lacks_it = !(seq_before(q->sack[b].left, course_end_of(s)) && seq_after(q->sack[b].right, s->seq));
+            }
+            if (lacks_it && has_later)
+                asked = i;
+        } else if (q->length > 0 && q->seq == s->seq) {
+            is_again = true;
+        } else if (seq_after(course_end_of(q), course_end_of(s))) {
+            is_newest = false;
+        }
+    }
+    return is_again && !is_newest ? asked : 0;
+}
+
 static void send_now(struct tcpstate_course *c, const struct hypothesis *h, uint32_t index) {
     const struct tcpstate_segment *s = &c->facts.segments[index];
     unsigned d = s->direction;
@@ -180,6 +210,8 @@ static void send_now(struct tcpstate_course *c, const struct hypothesis *h, uint
         after.end[d] = sent[i].sender;
         after.end[!d] = sent[i].receiver;
         after.cost += sent[i].cost;
+        if (c->asked != 0 && after.end[d].next <= c->asked)
+            after.cost += COST_UNASKED;
         if (c->premises != NULL && c->premises[index].proved != TCPSTATE_STATES &&
             sent[i].shown != c->premises[index].proved)
             after.cost += COST_AGAINST_PROOF;
@@ -612,6 +644,7 @@ static bool judge(struct tcpstate_course *c, uint32_t index) {
     if (c->event_limit - c->event_count < SCRATCH || c->work > WORK)
         return false;
 
+    c->asked = first_to_ask(&c->facts, index);
     c->candidate_count = c->scratch_count = 0;
     c->scratch_limit = SCRATCH;
     memset(c->slots, 0, sizeof c->slots);

@@ -50,6 +50,7 @@ enum {                           /* costs */
        COST_SACK = 4,            /* it tells to have received what it has not, or the reverse */
        COST_AT_END = 7,          /* on top: lost or unseen right where the capture was taken */
        COST_NO_REASON = 2,       /* an ACK that nothing asked for */
+       COST_UNASKED = 3,         /* text sent again, sooner than any timer, that nobody has asked for */
        COST_AGAINST_PROOF = 6,   /* when it was captured, its sender was proved to be in another state */
        COST_NOT_SUPPOSED = 1000, /* ... it was supposed to be in another state */
        COST_WINDOW = 5           /* a RST that is an answer has no window to tell */

@@ -56,6 +56,7 @@ struct tcpstate_course {
     uint32_t scratch_count, scratch_limit, event_count, event_limit;
     uint32_t work;        /* events that were looked at */
     int best_cost;        /* of the candidates so far */
+    uint32_t asked;       /* what asks its sender to send this segment again, is not older than that one; 0: none */
     int total_cost;       /* of the best course up to here */
     struct event *events; /* event_limit */
     uint32_t *moved;      /* where collect() has put an event, event_limit */
