@@ -67,16 +67,6 @@ def test_a_later_pass_only_adds(path):
     report(scenario, later, found)
 
 
-@pytest.mark.engine
-@pytest.mark.parametrize("path", SCENARIOS)
-def test_the_time_of_day_changes_nothing(path):
-    scenario = read(path)
-    rows = run.run_engine(scenario, later_pass=True)
-    scenario.begin_at(scenario.segments[0].time_ns + 123_456_789)
-    report(scenario, rows, run.differences(rows, run.run_engine(scenario, later_pass=True), True,
-                                           ("the engine", "the engine at another time")))
-
-
 @pytest.mark.parametrize("name", ["reset-of-another-clock", "sack-leaves-a-second-hole", "fin-first-text-later"])
 def test_a_capture_may_begin_at_time_0(name, tshark):
     scenario = read(run.SCENARIOS / f"{name}.tcp")
