@@ -18,9 +18,8 @@ PATHS = run.scenario_paths()
 PENDING = run.SCENARIOS / "pending.txt"
 ALSO_FINAL = {"close_wait_stuck"}  # told by the next segment, and if there is none, in the end
 
-
 # All tests of a scenario in one worker, so that the engine runs it once.
-SCENARIOS = [pytest.param(path, id=path.stem, marks=pytest.mark.xdist_group(path.stem)) for path in PATHS]
+CASES = [pytest.param(path, id=path.stem, marks=pytest.mark.xdist_group(path.stem)) for path in PATHS]
 
 
 def is_of_a_finding(path):
@@ -28,9 +27,9 @@ def is_of_a_finding(path):
 
 
 # What tshark prints is the same as from the engine for each scenario. That the plugin can say so in another version of
-# Wireshark, those named for a finding show: all fields and all expert infos are in them.
-THROUGH_TSHARK = [pytest.param(*scenario.values, id=scenario.id, marks=[
-    *scenario.marks, *([] if is_of_a_finding(scenario.values[0]) else [pytest.mark.engine])]) for scenario in SCENARIOS]
+# Wireshark, those named for a finding show: all fields are in them, and each expert info that a scenario can raise.
+THROUGH_TSHARK = [pytest.param(*case.values, id=case.id, marks=[
+    *case.marks, *([] if is_of_a_finding(*case.values) else [pytest.mark.engine])]) for case in CASES]
 
 
 def read(path):
@@ -45,7 +44,7 @@ def report(scenario, rows, found):
 
 @pytest.mark.engine
 @pytest.mark.parametrize("later_pass", [False, True], ids=["first-pass", "settled"])
-@pytest.mark.parametrize("path", SCENARIOS)
+@pytest.mark.parametrize("path", CASES)
 def test_engine_alone(path, later_pass):
     scenario = read(path)
     rows = run.run_engine(scenario, later_pass)
@@ -53,7 +52,7 @@ def test_engine_alone(path, later_pass):
 
 
 @pytest.mark.engine
-@pytest.mark.parametrize("path", SCENARIOS)
+@pytest.mark.parametrize("path", CASES)
 def test_a_later_pass_only_adds(path):
     """Only the last words may differ, and findings that only the end can tell may be added."""
     scenario = read(path)

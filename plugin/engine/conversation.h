@@ -333,8 +333,7 @@ struct tcpstate_conversation {
     uint32_t previous_smax[2], previous_rnxt[2]; /* by direction, of the connection before */
     uint8_t previous_state[2];                   /* ... before a RST closed it */
     bool has_previous;
-    bool
-        has_intruder; /* something was captured that neither end has sent: more of it may have passed the capture point by */
+    bool has_intruder; /* somebody else has spoken here, and may again where it is not captured */
     struct {
         bool is, by_reset, ended; /* ended: that SYN was answered later */
         uint8_t direction;

@@ -167,36 +167,6 @@ static void count_forgery(struct hypothesis *h) {
         h->forgeries++;
 }
 
-/* The first that tells the sender of segment `index` to send it again, 0 if none does: it reports later text, and not this.
- * The timer waits longer than that (RFC 6298 2.4, Linux 200 ms), and repeats the newest text sooner at most (RFC 8985 7). */
-static uint32_t first_to_ask(const struct course_facts *facts, uint32_t index) {
-    const struct tcpstate_segment *s = &facts->segments[index];
-    const int64_t timer_ns = 150 * MS_NS;
-    uint32_t asked = 0;
-    bool is_again = false, is_newest = true;
-
-    if (s->length == 0 || (s->flags & (TCPSTATE_SYN | TCPSTATE_RST)) || course_is_void(facts, s))
-        return 0;
-    for (uint32_t i = index; i-- > 0 && !is_again && s->time_ns - facts->segments[i].time_ns < timer_ns;) {
-        const struct tcpstate_segment *q = &facts->segments[i];
-        if (q->direction != s->direction) {
-            bool lacks_it = q->sack_count > 0 && (q->flags & TCPSTATE_ACK) && seq_at_most(q->ack, s->seq);
-            bool has_later = false;
-            for (unsigned b = 0; lacks_it && b < q->sack_count; b++) {
-                has_later = has_later || seq_at_least(q->sack[b].left, course_end_of(s));
-                lacks_it = !(seq_before(q->sack[b].left, course_end_of(s)) && seq_after(q->sack[b].right, s->seq));
-            }
-            if (lacks_it && has_later)
-                asked = i;
-        } else if (q->length > 0 && q->seq == s->seq) {
-            is_again = true;
-        } else if (seq_after(course_end_of(q), course_end_of(s))) {
-            is_newest = false;
-        }
-    }
-    return is_again && !is_newest ? asked : 0;
-}
-
 static void send_now(struct tcpstate_course *c, const struct hypothesis *h, uint32_t index) {
     const struct tcpstate_segment *s = &c->facts.segments[index];
     unsigned d = s->direction;
@@ -289,20 +259,6 @@ static bool may_move(const struct course_end *end, const struct tcpstate_segment
            (end->fin_sent && seq_at_most(end->snd_una, end->fin) && ack->ack == end->fin + 1);
 }
 
-/* Does `ack` tell by its SACK of later text, but not of that of `q`? */
-static bool lacks(const struct tcpstate_segment *ack, const struct tcpstate_segment *q) {
-    bool later = false;
-
-    if (q->length == 0 || seq_at_least(ack->ack, course_end_of(q)))
-        return false;
-    for (unsigned i = 0; i < ack->sack_count; i++) {
-        if (seq_before(ack->sack[i].left, course_end_of(q)) && seq_after(ack->sack[i].right, q->seq))
-            return false;
-        later = later || seq_at_least(ack->sack[i].left, course_end_of(q));
-    }
-    return later;
-}
-
 /* Lets what was captured towards x arrive, one segment after the other, and sees each time whether x may have sent
  * segment `index` then. */
 static void explore(struct tcpstate_course *c, struct hypothesis h, uint32_t index, unsigned branches, unsigned depth,
@@ -380,7 +336,7 @@ static void explore(struct tcpstate_course *c, struct hypothesis h, uint32_t ind
             continue;
         }
         count = course_deliver(&h.end[d], q, next, variants);
-        bool told = !unseen && !(s->flags & TCPSTATE_RST) && lacks(s, q);
+        bool told = !unseen && !(s->flags & TCPSTATE_RST) && course_lacks(s, q);
         if ((branches > 0 || told) && (count > 1 || changes(&variants[0].end, &h.end[d]))) {
             bool acknowledged = !unseen && (s->flags & TCPSTATE_ACK) && !(s->flags & TCPSTATE_RST) && q->length > 0 &&
                                 seq_at_least(s->ack, course_end_of(q)) && seq_after(s->ack, h.end[d].rcv_nxt) &&
@@ -644,7 +600,7 @@ static bool judge(struct tcpstate_course *c, uint32_t index) {
     if (c->event_limit - c->event_count < SCRATCH || c->work > WORK)
         return false;
 
-    c->asked = first_to_ask(&c->facts, index);
+    c->asked = course_first_to_ask(&c->facts, index);
     c->candidate_count = c->scratch_count = 0;
     c->scratch_limit = SCRATCH;
     memset(c->slots, 0, sizeof c->slots);

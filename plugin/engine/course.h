@@ -147,6 +147,9 @@ static inline bool course_is_pure_ack(const struct tcpstate_segment *s) {
     return s->length == 0 && (s->flags & (TCPSTATE_ACK | TCPSTATE_SYN | TCPSTATE_FIN | TCPSTATE_RST)) == TCPSTATE_ACK;
 }
 
+/* Does `ack` tell by its SACK of later text, but not of that of `q`? */
+bool course_lacks(const struct tcpstate_segment *ack, const struct tcpstate_segment *q);
+
 /* With which a connection is opened actively: RFC 9293 3.10.1. */
 static inline bool course_is_bare_syn(const struct tcpstate_segment *s) {
     return (s->flags & (TCPSTATE_SYN | TCPSTATE_RST | TCPSTATE_ACK)) == TCPSTATE_SYN;

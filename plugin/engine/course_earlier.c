@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * A segment that was sent earlier than the order of the capture says: a copy of another, or overtaken on its way.
+ * A segment that is older than the order of the capture says, or looks like it: a copy of another, overtaken, or sent again.
  */
 #include "course_search.h"
 #include "transition.h"
@@ -24,6 +24,40 @@ uint32_t course_original_of(const struct course_facts *facts, uint32_t index) {
             return i;
     }
     return index;
+}
+
+bool course_lacks(const struct tcpstate_segment *ack, const struct tcpstate_segment *q) {
+    bool later = false;
+
+    if (q->length == 0 || seq_at_least(ack->ack, course_end_of(q)))
+        return false;
+    for (unsigned i = 0; i < ack->sack_count; i++) {
+        if (seq_before(ack->sack[i].left, course_end_of(q)) && seq_after(ack->sack[i].right, q->seq))
+            return false;
+        later = later || seq_at_least(ack->sack[i].left, course_end_of(q));
+    }
+    return later;
+}
+
+/* The timer waits longer than that (RFC 6298 2.4, Linux 200 ms), and only the newest text is probed with sooner (RFC 8985 7). */
+uint32_t course_first_to_ask(const struct course_facts *facts, uint32_t index) {
+    const struct tcpstate_segment *s = &facts->segments[index];
+    const int64_t timer_ns = 150 * MS_NS;
+    uint32_t asked = 0;
+    bool is_again = false, is_newest = true;
+
+    if (s->length == 0 || (s->flags & (TCPSTATE_SYN | TCPSTATE_RST)) || course_is_void(facts, s))
+        return 0;
+    for (uint32_t i = index; i-- > 0 && !is_again && s->time_ns - facts->segments[i].time_ns < timer_ns;) {
+        const struct tcpstate_segment *q = &facts->segments[i];
+        if (q->direction != s->direction)
+            asked = course_lacks(q, s) ? i : asked;
+        else if (q->length > 0 && q->seq == s->seq)
+            is_again = true;
+        else if (seq_after(course_end_of(q), course_end_of(s)))
+            is_newest = false;
+    }
+    return is_again && !is_newest ? asked : 0;
 }
 
 /* Did the sender of `s` know, when it sent it, that its FIN of the number `fin` was acknowledged? It echoes the

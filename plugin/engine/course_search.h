@@ -70,6 +70,10 @@ static inline const struct event *event_at(const struct tcpstate_course *c, uint
 /* The newest segment of the same sender that looks exactly like this one, `index` if none does. */
 uint32_t course_original_of(const struct course_facts *facts, uint32_t index);
 
+/* The first that asks the sender of segment `index` to send that again: by its SACK it lacks it. 0 if none does, or if a timer
+ * may have. */
+uint32_t course_first_to_ask(const struct course_facts *facts, uint32_t index);
+
 /* Had the sender of segment `index` sent it before what was captured before it? Then it knew less and was further back:
  * `state` is set, as it was after the newest segment that is older by all that the headers tell. */
 bool course_was_sent_before(const struct tcpstate_course *c, const struct hypothesis *h, uint32_t index,
