@@ -358,20 +358,6 @@ static bool echoes_none_captured(const struct judgement *j) {
     return has_older;
 }
 
-/* It acknowledges one octet of y more, and echoes what is older than that octet as it was captured: x has taken it from
- * another segment, for what is next in line is echoed. RFC 7323 4.3. Or it would be by far the quickest answer of x. */
-static bool takes_octet_of_other(const struct judgement *j) {
-    const struct tcpstate_segment *s = j->segment;
-    const struct tcpstate_endpoint *x = j->x, *y = j->y;
-
-    if (!j->ordinary || x->acked_index != j->index || s->ack != x->acked_before + 1 || !y->captured || !y->has_smax ||
-        y->smax != s->ack || y->text_end != s->ack)
-        return false;
-    if ((s->options & TCPSTATE_OPT_TIMESTAMPS) && capture_timestamps_agreed(j))
-        return seq_before(s->tsecr, y->smax_tsval);
-    return (s->time_ns - y->text_ns) * 5 < capture_leg_ns(j->x_path);
-}
-
 /* May `state`, shown by a transmission of its owner, be called proved? Some states look alike from outside. */
 static bool transmission_proves(const struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
@@ -448,7 +434,8 @@ static void note_doubts(struct judgement *j) {
 
 /* What x has perhaps taken and nobody captured. */
 static void note_taken_unseen(struct judgement *j) {
-    bool echoes = echoes_none_captured(j) || takes_octet_of_other(j);
+    bool echoes = echoes_none_captured(j) ||
+                  (j->x->acked_index == j->index && knowledge_takes_octet_of_other(j, j->x->acked_before));
 
     j->report->tells_of_unseen = echoes || has_octet_twice(j);
     j->x->took_unseen = j->x->took_unseen || echoes;
@@ -476,7 +463,7 @@ static void grade(struct judgement *j) {
         if (receiver->certainty == TCPSTATE_PROVED &&
             !(untouched && receiver->state == TCPSTATE_ESTABLISHED && !j->connection->disputed &&
               !j->conversation->has_intruder && !j->rst && !j->syn && !j->fin && !x->has_fin && !x->has_wire_fin &&
-              !x->maybe_fin && !y->maybe_fin))
+              !x->maybe_fin && (!y->maybe_fin || y->maybe_own)))
             receiver->certainty = TCPSTATE_ASSUMED;
         bool rests_on_unseen = (y->iss_inferred ? !y->captured : !y->has_iss && !j->syn) || fin_is_unseen;
         if (rests_on_unseen && receiver->certainty > TCPSTATE_INFERRED)

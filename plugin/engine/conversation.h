@@ -70,6 +70,7 @@ struct tcpstate_endpoint {
     bool heard;               /* an ordinary segment of it was captured at all */
     bool fast_open;           /* as a server: SYN with a cookie, or SYN data acknowledged: data may precede the ACK */
     bool ignores_acks;        /* acceptable ACKs did not establish it: established only when it speaks */
+    bool refuses_later_echo;  /* ... nor did one that echoes what it sent after its SYN,ACK: Linux from 6.15 on */
     uint8_t early;            /* text it seemed to send before it was acknowledged */
     uint8_t ignored_acks;     /* ACKs that were taken back by a repeated SYN,ACK */
     int64_t entered_ns;
@@ -159,6 +160,7 @@ struct tcpstate_endpoint {
     int64_t fin_ack_ns;
     uint32_t first_synack_index;
     uint32_t synack_frame, synack_index, synack_ack, synack_echo;
+    uint32_t synack_tsval; /* of the last one */
     bool has_rival; /* before the one believed it sent a SYN,ACK with another ISN: which is true, an ACK will tell */
     struct tcpstate_synack rival;
     bool synack_repeated, fin_repeated; /* ... and not acknowledged again since */
@@ -215,7 +217,8 @@ struct tcpstate_endpoint {
     int64_t echoed_ns;
     uint32_t handshake_ack_frame, handshake_ack_index; /* the segment of y that established it */
     int64_t handshake_ack_ns;
-    uint32_t handshake_ack_tsval; /* 0: it had none */
+    uint32_t handshake_ack_tsval;    /* 0: it had none */
+    bool handshake_ack_echoes_later; /* ... and echoed what this end has sent after its SYN,ACK */
     struct tcpstate_undo undo;
     int64_t last_sent_ns, last_word_ns;           /* word: no RST */
     struct tcpstate_evidence_open evidence_open;  /* of the findings of groups H and E */

@@ -101,6 +101,7 @@ struct course_end {
     uint32_t fin_ms;       /* when its FIN was captured last */
     uint32_t fin_due_ms;   /* ... by then it comes again unless it is acknowledged, 0: that tells nothing any more */
     uint32_t synack_ms;    /* ... its SYN,ACK */
+    uint32_t synack_tsval; /* of its last SYN,ACK, 0: none */
     uint32_t gone_ms;      /* when a RST has closed it */
 };
 

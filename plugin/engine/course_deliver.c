@@ -385,7 +385,12 @@ static unsigned embryonic(const struct course_end *end, const struct tcpstate_se
     e->snd_una = s->ack;
     course_move(e, TCPSTATE_EVENT_rcv_ack_s);
     take_text(e, s);
-    return 2;
+    if (end->synack_tsval == 0 || !(s->options & TCPSTATE_OPT_TIMESTAMPS) || !seq_after(s->tsecr, end->synack_tsval))
+        return 2;
+    v[2].end = *end; /* Linux from 6.15 on: it echoes what was sent after the SYN,ACK, and is corrected */
+    v[2].end.owes_ack = true;
+    v[2].cost = 1;
+    return 3;
 }
 
 /* RFC 9293 3.10.7.4 for TIME-WAIT, RFC 6191, RFC 1337. */

@@ -425,6 +425,26 @@ static bool acknowledges_too_soon(const struct sending *t) {
     return since_ns >= 0 && since_ns * 5 < t->facts->next_answer_ns[s->direction];
 }
 
+/* Has it acknowledged the last octet and echoed what is older than all that the peer was captured to send of it? Of what is
+ * next in line the timestamp is echoed (RFC 7323 4.3). */
+static bool echoes_before_octet(const struct sending *t, const struct course_end *x) {
+    const struct tcpstate_segment *s = t->s;
+    bool older = false;
+
+    if (!x->timestamps || !(s->options & TCPSTATE_OPT_TIMESTAMPS) || x->last_ack != x->rcv_nxt)
+        return false;
+    for (uint32_t i = t->index, seen = 0; i-- > 0 && seen < 400; seen++) {
+        const struct tcpstate_segment *q = &t->facts->segments[i];
+        if (q->direction == s->direction || q->length == 0 || (q->flags & (TCPSTATE_SYN | TCPSTATE_RST)) ||
+            !seq_within(s->ack - 1, q->seq, course_end_of(q) - 1))
+            continue;
+        if (!(q->options & TCPSTATE_OPT_TIMESTAMPS) || !seq_before(s->tsecr, q->tsval))
+            return false;
+        older = true;
+    }
+    return older;
+}
+
 /* Does it tell that somebody else's segment has reached it with the number below its ACK, which the peer has used for
  * an octet too: by what it has received twice (RFC 2883), by an echo, or by the time? */
 static bool tells_of_other(const struct sending *t, const struct course_end *x, const struct course_end *y) {
@@ -432,7 +452,7 @@ static bool tells_of_other(const struct sending *t, const struct course_end *x, 
     bool again = s->sack_count > 0 && s->sack[0].right == s->ack && s->sack[0].left == s->ack - 1;
 
     return !y->unseen && !y->fin_sent && s->ack == x->rcv_nxt + 1 &&
-           (again || sending_echoes_other(t, x) || acknowledges_too_soon(t));
+           (again || sending_echoes_other(t, x) || echoes_before_octet(t, x) || acknowledges_too_soon(t));
 }
 
 static bool has_taken_fin(const struct course_end *x) {

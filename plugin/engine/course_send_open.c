@@ -40,6 +40,7 @@ static void open_anew(struct course_end *e, struct course_sent *v, const struct 
     e->has_free = e->keeps_on = e->has_first_seq = false;
     e->first_seq = e->free_to = e->fin_ms = e->fin_due_ms = e->synack_ms = 0;
     e->synacks = 0;
+    e->synack_tsval = 0;
     e->rcv_nxt = e->irs = e->last_ack = e->right_edge = 0;
     e->has_ts_recent = false;
     e->ts_recent = 0;
@@ -247,6 +248,7 @@ void sending_synack(struct sending *t, const struct course_end *x, const struct 
     e.synacks =
         (uint8_t)(x->state == TCPSTATE_SYN_RECEIVED && x->synack_ms != 0 && x->synacks < 6 ? x->synacks + 1 : 0);
     e.synack_ms = course_ms(s->time_ns);
+    e.synack_tsval = e.timestamps ? s->tsval : 0;
     sending_note(&e, s);
     if (unseen && y->state != TCPSTATE_SYN_SENT) { /* the SYN was an old one, RFC 9293 figure 8, or somebody else's */
         bool old = y->has_snd && y->iss + 1 == s->ack;

@@ -78,7 +78,7 @@ static void judge_unacceptable(struct judgement *j) {
 static void judge_acceptable(struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
 
-    if (j->ack_refused || (y->maybe_fin && j->segment->ack == y->maybe + 1))
+    if (j->ack_refused || (y->maybe_fin && !y->maybe_own && j->segment->ack == y->maybe + 1))
         findings_tell(j, TCPSTATE_FINDING_ack_of_uncaptured_data, 0, j->segment->ack - y->smax > 1 ? y->smax : 0, 0);
     else if (is_after_fin(j))
         findings_tell(j, TCPSTATE_FINDING_segment_after_fin_taken, x->fin_frame, x->fin, 0);

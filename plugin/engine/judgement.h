@@ -146,6 +146,11 @@ void knowledge_rebase(struct judgement *j);
 void knowledge_of_peer_fin(struct judgement *j);
 void knowledge_deny_inferred_fin(struct judgement *j);
 void knowledge_of_unseen_fin(struct judgement *j);
+
+/* Does x acknowledge one octet of y more than `acked`, and echo what is older than that octet as it was captured? Then x
+ * has taken it from another segment, for what is next in line is echoed: RFC 7323 4.3. Without timestamps: would it be by
+ * far the quickest answer of x? */
+bool knowledge_takes_octet_of_other(const struct judgement *j, uint32_t acked);
 void knowledge_of_maybe_fin(struct judgement *j, struct tcpstate_endpoint *end, enum tcpstate_role role);
 /* The FIN of `end` was never sent by it: back to where it was. */
 void knowledge_forget_fin(struct judgement *j, struct tcpstate_endpoint *end, enum tcpstate_role role,

@@ -383,6 +383,18 @@ static bool echoes_seen_fin(const struct judgement *j) {
            !(y->has_seen_text && y->seen_text_tsval == y->seen_fin_tsval);
 }
 
+bool knowledge_takes_octet_of_other(const struct judgement *j, uint32_t acked) {
+    const struct tcpstate_segment *s = j->segment;
+    const struct tcpstate_endpoint *y = j->y;
+
+    if (!j->ordinary || s->ack != acked + 1 || !y->captured || !y->has_smax || y->smax != s->ack ||
+        y->text_end != s->ack)
+        return false;
+    if ((s->options & TCPSTATE_OPT_TIMESTAMPS) && capture_timestamps_agreed(j))
+        return seq_before(s->tsecr, y->smax_tsval);
+    return (s->time_ns - y->text_ns) * 5 < capture_leg_ns(j->x_path);
+}
+
 /* y was captured, but not what x's ACK may count. Nothing but the SYN of y captured: unseen.c. */
 void knowledge_of_unseen_fin(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
@@ -413,9 +425,14 @@ void knowledge_of_unseen_fin(struct judgement *j) {
         note_maybe_fin(j, y->smax, false);
         if (echoes_uncaptured(j))
             knowledge_of_maybe_fin(j, y, j->receiver); /* else not yet: y itself will tell */
-    } else if (ack == x->acked + 1 && cuts_a_run(j))
+    } else if (ack == x->acked + 1 && cuts_a_run(j)) {
         note_maybe_fin(j, x->acked, true);
-    else if (hindsight_says(j, j->index, TCPSTATE_VERDICT_NO_FIN)) {
+    } else if (knowledge_takes_octet_of_other(j, x->acked)) {
+        note_maybe_fin(j, x->acked, false);
+        y->maybe_own = y->maybe_fin;
+        y->maybe_own_tsval = y->smax_tsval;
+        y->maybe_text = false;
+    } else if (hindsight_says(j, j->index, TCPSTATE_VERDICT_NO_FIN)) {
         y->has_octet = true;
         y->octet = ack;
     }

@@ -13,6 +13,12 @@ static void note_bad_ack(struct judgement *j) {
     j->y->bad_ack_frame = j->segment->frame;
 }
 
+/* Does it echo what y has sent after its SYN,ACK: RFC 7323 3.2? */
+static bool echoes_after_synack(const struct judgement *j) {
+    return (j->segment->options & TCPSTATE_OPT_TIMESTAMPS) && j->y->synack_tsval != 0 &&
+           seq_after(j->segment->tsecr, j->y->synack_tsval);
+}
+
 /* The ACK of y's SYN,ACK. */
 static void note_handshake_ack(struct judgement *j) {
     const struct tcpstate_segment *s = j->segment;
@@ -22,6 +28,7 @@ static void note_handshake_ack(struct judgement *j) {
     y->handshake_ack_index = j->index;
     y->handshake_ack_ns = s->time_ns;
     y->handshake_ack_tsval = (s->options & TCPSTATE_OPT_TIMESTAMPS) ? s->tsval : 0;
+    y->handshake_ack_echoes_later = echoes_after_synack(j);
 }
 
 static void take_rst(struct judgement *j) {
@@ -138,6 +145,8 @@ static bool take_ack(struct judgement *j) {
             engine_move(j, j->receiver, TCPSTATE_EVENT_rcv_ack_s, TCPSTATE_INFERRED);
             return true;
         }
+        if (y->refuses_later_echo && echoes_after_synack(j))
+            return false;
         if (!y->synack_acked) {
             y->synack_acked = true;
             if (y->ignored_acks < 255)

@@ -121,6 +121,7 @@ void sender_judge_synack(struct judgement *j) {
     const struct tcpstate_segment *s = j->segment;
     bool same = x->sent_synack && x->iss == s->seq && x->synack_ack == s->ack;
 
+    x->synack_tsval = (s->options & TCPSTATE_OPT_TIMESTAMPS) ? s->tsval : 0;
     if (same) {
         j->synack_again = true;
         if (x->spoke && x->handshake_ack_frame == 0 && j->segment->frame != x->synack_frame &&
@@ -382,6 +383,7 @@ void sender_judge_handshake(struct judgement *j) {
         x->peer_fin_taken = x->synack_acked = false;
         if (x->ignored_acks >= 2)
             x->ignores_acks = true;
+        x->refuses_later_echo = x->refuses_later_echo || x->handshake_ack_echoes_later;
         engine_move(j, j->sender, TCPSTATE_EVENT_snd_synack_again, TCPSTATE_ASSUMED);
         return;
     case TCPSTATE_LISTEN:

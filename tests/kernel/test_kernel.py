@@ -258,6 +258,21 @@ def test_a_reset_seems_nobodys_where_the_text_up_to_it_was_not_captured(captured
 
 
 @pytest.mark.parametrize("captured", [True, False])
+def test_a_syn_that_comes_again_after_a_reset_begins_where_it_was_captured(captured):
+    """A's SYN draws a challenge ACK, and A's RST closes B: now the same SYN, repeated, begins a connection."""
+    syn, challenge, reset = sent(A, B, SYN, 99, 0), sent(B, A, ACK, 1, 2), sent(A, B, RST, 2, 0)
+
+    def story(segments, outcomes_of):
+        connections = [story_of.Connection(str(A), str(B), outcome, "", "client", "") for outcome in outcomes_of]
+        for connection, decides in zip(connections, ([("rst", reset)], [("first", syn), ("syn", syn)])):
+            connection.deciding += decides
+        return story_of.Story(connections, segments)
+    (found,) = story_of.compare(story([syn, challenge, reset, syn], ["reset", "unanswered"]),
+                                story([syn, challenge, reset] + ([syn] if captured else []), ["reset"]))
+    assert bool(found[2]) == (not captured)
+
+
+@pytest.mark.parametrize("captured", [True, False])
 def test_a_syn_with_another_number_decides_where_it_was_captured(captured):
     """A tries again by another number, and refuses the answer to the first SYN: what it waits for, only that SYN tells."""
     syn, again, answer, refusal = sent(A, B, SYN, 1, 0), sent(A, B, SYN, 9, 0), sent(B, A, SYN | ACK, 1, 2), sent(A, B, RST, 2, 0)

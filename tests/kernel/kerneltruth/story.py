@@ -170,8 +170,9 @@ def _is_unknown(kind, tcp, here, other, outcome):
     wanted = {"syn": "syn", "synack": "synack", "fin": "fin", "rst": "rst",
               "ack of fin": "ack" if tcp.flags & FIN else "ack without fin", "text": "text"}.get(kind, first[0])
     for key in _keys(tcp):
-        # Resets that look alike are counted: each may end a connection.
-        enough = here.keys[key] if kind == "end of the one before" and tcp.flags & RST else 1
+        # Resets that look alike are counted, each may end a connection; and SYNs, one may come before such an end, one after.
+        counts = kind == "end of the one before" and tcp.flags & RST or kind == "first" and tcp.flags & (SYN | ACK) == SYN
+        enough = here.keys[key] if counts else 1
         if wanted == key[0] and other.keys[key] >= enough:
             return False
     if tcp.flags & RST:
