@@ -22,17 +22,13 @@ ALSO_FINAL = {"close_wait_stuck"}  # told by the next segment, and if there is n
 CASES = [pytest.param(path, id=path.stem, marks=pytest.mark.xdist_group(path.stem)) for path in PATHS]
 
 
-def is_of_a_finding(path):
-    return path.stem.removesuffix("-not") in FINDINGS
-
-
 # What tshark prints is the same as from the engine for each scenario. That one pass prints it too, and that the plugin can
-# say so in another version of Wireshark, those named for a finding show: all fields are in them, and each expert info that
-# a scenario can raise.
+# say so in another version of Wireshark, those named for a finding show, which raise it: all fields are in them, and each
+# expert info that a scenario can raise.
 THROUGH_TSHARK = [
     pytest.param(*case.values, later_pass, id=f"{case.id}-{'tshark-2' if later_pass else 'tshark'}",
-                 marks=[*case.marks, *([] if named else [pytest.mark.engine])])
-    for case in CASES for named in [is_of_a_finding(*case.values)] for later_pass in (False, True) if named or later_pass]
+                 marks=[*case.marks, *([] if raises else [pytest.mark.engine])])
+    for case in CASES for raises in [case.id in FINDINGS] for later_pass in (False, True) if raises or later_pass]
 
 
 def read(path):

@@ -81,21 +81,21 @@ def segment_line(segment, frame, key):
 
 
 @functools.lru_cache(maxsize=None)
-def engine_output(text, arguments):
-    done = subprocess.run([engine_runner(), *arguments], input=text, capture_output=True, text=True, timeout=60)
+def engine_output(text, arguments, sanitized=True):
+    done = subprocess.run([engine_runner(sanitized), *arguments], input=text, capture_output=True, text=True, timeout=60)
     if done.returncode:
         raise RuntimeError(f"run-segments ended with {done.returncode}: {done.stderr}")
     return done.stdout
 
 
-def run_engine(scenario, later_pass=False):
+def run_engine(scenario, later_pass=False, sanitized=True):
     """The transcript of the engine alone: of a first pass or of a later one."""
     arguments = ["--settled"] if later_pass else []
     if "msl" in scenario.preferences:
         arguments += ["--msl", scenario.preferences["msl"]]
     if scenario.preferences.get("checksum", "TRUE") == "FALSE":
         arguments += ["--trust-checksums"]
-    output = engine_output(engine_input(scenario), tuple(arguments))
+    output = engine_output(engine_input(scenario), tuple(arguments), sanitized)
     rows = []
     for segment, line in zip(scenario.segments, output.split("\n")[:-1], strict=True):
         row = {}
