@@ -219,10 +219,10 @@ static bool continues_stray(const struct judgement *j) {
 
     if (!conversation->has_stray)
         return false;
-    if (conversation->stray_direction == s->direction) /* a new ISN is elsewhere: RFC 9293 3.4.1 */
-        return s->seq == conversation->stray_end && s->length > 0 &&
-               !(j->x->has_smax && numbers_near(s->seq, j->x->smax));
-    return s->ack == conversation->stray_end || s->seq == conversation->stray_ack;
+    bool is_elsewhere = !(j->x->has_smax && numbers_near(s->seq, j->x->smax)); /* as a new ISN: RFC 9293 3.4.1 */
+    if (conversation->stray_direction == s->direction)
+        return s->seq == conversation->stray_end && s->length > 0 && is_elsewhere;
+    return s->ack == conversation->stray_end || (s->seq == conversation->stray_ack && is_elsewhere);
 }
 
 /* A connection that began with a SYN or SYN,ACK and nothing that fits it since: perhaps that was a late copy or forged,

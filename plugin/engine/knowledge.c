@@ -219,6 +219,18 @@ void knowledge_forget_fin(struct judgement *j, struct tcpstate_endpoint *end, en
     engine_restore(j, role, end->peer_fin_taken ? TCPSTATE_CLOSE_WAIT : TCPSTATE_ESTABLISHED, certainty);
 }
 
+/* Text in y's name was captured before its FIN, with the same number, and what x acknowledges first there echoes what is
+ * older than the FIN: it has taken that octet, though it was not y's (RFC 7323 4.3). The FIN is an old number for it. */
+static bool took_octet_for_fin(const struct judgement *j) {
+    const struct tcpstate_endpoint *x = j->x, *y = j->y;
+    const struct tcpstate_segment *s = j->segment;
+
+    return y->has_fin && !y->fin_inferred && !y->fin_acked && !y->fin_shadowed && y->has_seen_text &&
+           y->seen_text == y->fin + 1 && y->seen_text_index < y->fin_index && s->ack == y->fin + 1 &&
+           x->acked_index == j->index && x->acked_before == y->fin && (s->options & TCPSTATE_OPT_TIMESTAMPS) &&
+           capture_timestamps_agreed(j) && seq_before(s->tsecr, y->fin_tsval);
+}
+
 void knowledge_of_peer_fin(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
 
@@ -253,6 +265,15 @@ void knowledge_of_peer_fin(struct judgement *j) {
     }
     if (!y->has_fin && !y->has_wire_fin)
         return;
+    if (took_octet_for_fin(j)) {
+        y->fin_shadowed = true;
+        y->has_wire_fin = false;
+        if (x->peer_fin_taken) {
+            x->peer_fin_taken = false;
+            hindsight_note(j, y->fin_index, y->fin_frame, TCPSTATE_VERDICT_NOT_TAKEN);
+            engine_move(j, j->sender, TCPSTATE_EVENT_snd_nack_fin, TCPSTATE_ASSUMED);
+        }
+    }
     /* exactly: an ACK beyond a FIN covers other text in its place, x took no FIN there; nor where it took an octet */
     if (y->has_fin && y->fin_shadowed && !y->has_wire_fin)
         return;
