@@ -410,8 +410,10 @@ static unsigned time_wait(const struct course_end *end, const struct tcpstate_se
         close_by(e, TCPSTATE_EVENT_rcv_rst);
         return 2;
     }
-    if (!paws && s->seq == e->rcv_nxt && course_end_of(s) == s->seq)
+    if (!paws && s->seq == e->rcv_nxt && course_end_of(s) == s->seq) {
+        note_timestamp(e, s); /* a challenge ACK will echo it */
         return 1;
+    }
     if (syn && !paws && !end->does_not_listen &&
         (seq_after(s->seq, e->rcv_nxt) ||
          ((s->options & TCPSTATE_OPT_TIMESTAMPS) && e->has_ts_recent && seq_after(s->tsval, e->ts_recent)))) {
