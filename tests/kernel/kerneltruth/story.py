@@ -4,7 +4,8 @@ Two ends of a path do not see the same segments. Where their stories differ, the
 that decides one story never was at the other end, and nothing that was there tells of it: no ACK of its FIN or SYN,
 no RST of a host that has no connection any more; or if a RST there looks older than it is, for the text before it was
 captured only there; or if it seems to come too early, or to be nobody's, for the ACK of all before it, or the text
-just before it, was captured only here; or if the ACK of a FIN that was sent before its sender's own FIN was. Who has
+just before it, was captured only here; or if the ACK of a FIN that was sent before its sender's own FIN was; or if a
+SYN came again, and one copy more was captured where it began a connection after the end of the one before. Who has
 aborted (RST with ACK) nothing but the abort tells; and that a FIN was sent before its sender had its peer's, only a
 copy that does not acknowledge that one. Everything else the observer could have known.
 """
