@@ -109,7 +109,9 @@ struct tcpstate_endpoint {
     bool has_wire_fin, has_seen_fin; /* seen_fin: captured, but not thought to be taken or sent */
     uint32_t seen_fin, seen_fin_frame, seen_fin_index, seen_fin_tsval;
     bool has_doubted_abort; /* a RST with ACK in its name, that was not believed to be its own */
-    bool has_ignored_rst;   /* it did not seem to take a RST of y, and has said nothing since */
+    uint32_t doubted_abort_seq;
+    int64_t doubted_abort_ns;
+    bool has_ignored_rst; /* it did not seem to take a RST of y, and has said nothing since */
     uint32_t ignored_rst_frame, ignored_rst_index;
     bool refused; /* a REFUSED verdict was given because of its RST */
     uint32_t refused_index;

@@ -69,6 +69,7 @@ struct judgement {
     bool handshake_done; /* this segment established y, or both */
     bool fin_ack_first;  /* this segment is the first to acknowledge y's FIN */
     bool rst_accepted, rst_reply, rst_too_low, rst_challenged, rst_outside;
+    bool bears_out_abort; /* text up to the number of a RST of x that was doubted */
     bool rst_was_taken;   /* x shows by its RST that it had taken one that it seemed to ignore */
     bool half_open_reset; /* a RST of SYN-SENT that answers a challenge ACK */
     bool bridged;         /* an unseen segment was inferred */

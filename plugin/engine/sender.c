@@ -388,7 +388,12 @@ static void judge_ordinary(struct judgement *j) {
         return;
     }
     if (!j->stale && !j->ack_unsent) {
-        x->has_ignored_rst = x->has_doubted_abort = false;
+        bool came_before =
+            x->has_doubted_abort && s->length > 0 && !j->fin && !engine_later_than(j, x->doubted_abort_ns);
+
+        j->bears_out_abort = came_before && j->end == x->doubted_abort_seq;
+        x->has_doubted_abort = came_before && seq_at_most(j->end, x->doubted_abort_seq);
+        x->has_ignored_rst = false;
         if (x->refused && j->segment->time_ns > x->undo.time_ns + j->tolerance_ns) {
             hindsight_withdraw(j, x->refused_index, TCPSTATE_VERDICT_REFUSED);
             x->refused = false;

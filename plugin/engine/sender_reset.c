@@ -231,7 +231,11 @@ void sender_judge_rst(struct judgement *j) {
     bool ack_is_false = j->ack && j->ack_unsent && y->captured && y->has_smax && midstream_numbers_known(j, y) &&
                         (j->connection->disputed || seq_distance(s->ack, y->smax) > NUMBERS_FAR);
     if (!plausible_rst(j) || ack_is_false) {
-        x->has_doubted_abort |= j->ack && !ack_is_false;
+        if (j->ack && !ack_is_false) {
+            x->has_doubted_abort = true;
+            x->doubted_abort_seq = s->seq;
+            x->doubted_abort_ns = s->time_ns;
+        }
         j->alien = true;
         return;
     }

@@ -434,8 +434,8 @@ static bool both_are_gone(const struct judgement *j) {
 }
 
 /* x aborts too, before the reset reaches it: a RST that answers something has an ACK only if that had none (RFC 9293
- * 3.10.7.1). Then neither was accepted, and at the other end they come in the other order. So it is if what lies before the
- * reset has not reached x, which had to ignore it (RFC 5961 3.2). */
+ * 3.10.7.1). Then neither was accepted, and at the other end they come in the other order. So it is if x, as it says itself,
+ * waits for another number than that of the reset, which it had to ignore (RFC 5961 3.2). */
 static bool resets_cross(const struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x;
 
@@ -444,23 +444,33 @@ static bool resets_cross(const struct judgement *j) {
     /* from SND.NXT, be it that its last text was not captured */
     bool is_next = x->has_smax &&
                    (j->y->has_redge ? seq_within(j->segment->seq, x->smax, j->y->redge) : j->segment->seq == x->smax);
-    bool had_to_ignore = seq_before(j->segment->ack, x->undo.rst_seq);
-    return x->undo.cause == TCPSTATE_UNDO_RST_TAKEN && x->undo.frame == j->connection->summary.rst_frame &&
+    bool had_to_ignore = j->segment->ack != x->undo.rst_seq;
+    return x->undo.cause == TCPSTATE_UNDO_RST_TAKEN && x->undo.index == j->connection->rst_index &&
            (j->emitted_ns <= x->undo.time_ns + j->tolerance_ns || had_to_ignore) && is_next;
 }
 
+/* A RST that seemed to lie too high to be x's was: the text before it comes later. It crossed that of y. */
+static bool abort_is_borne_out(const struct judgement *j) {
+    const struct tcpstate_undo *taken = &j->x->undo;
+
+    return j->bears_out_abort && j->connection->reset && !j->connection->any_fin &&
+           taken->cause == TCPSTATE_UNDO_RST_TAKEN && taken->index == j->connection->rst_index;
+}
+
 /* Two resets of which neither was taken: who has aborted has ended the connection, not who had no connection any more and
- * answered (RFC 9293 3.10.7.1). */
+ * answered (RFC 9293 3.10.7.1). Of two that are alike, each is first at its own end. */
 static void note_crossing(struct judgement *j) {
     struct tcpstate_summary *s = &j->connection->summary;
+    bool has_aborted = j->ack; /* x, by its RST or by text that bears one out */
     const struct tcpstate_undo *rst =
         j->x->undo.cause == TCPSTATE_UNDO_RST_TAKEN ? &j->x->undo : &j->y->undo; /* of y */
 
-    if (!j->ack || j->connection->any_fin)
+    if (j->connection->any_fin)
         return;
-    s->closed_by = rst->is_abort                  ? TCPSTATE_BY_BOTH
-                   : j->sender == TCPSTATE_CLIENT ? TCPSTATE_BY_CLIENT
-                                                  : TCPSTATE_BY_SERVER;
+    if (has_aborted == rst->is_abort)
+        s->closed_by = TCPSTATE_BY_BOTH;
+    else
+        s->closed_by = (j->sender == TCPSTATE_CLIENT) == has_aborted ? TCPSTATE_BY_CLIENT : TCPSTATE_BY_SERVER;
 }
 
 /* A RST that turned out not to have been taken. */
@@ -541,7 +551,7 @@ static void note_outcome(struct judgement *j) {
         s->closed_by = c->simultaneous_close                  ? TCPSTATE_BY_BOTH
                        : c->first_fin_role == TCPSTATE_CLIENT ? TCPSTATE_BY_CLIENT
                                                               : TCPSTATE_BY_SERVER;
-    else if (resets_cross(j))
+    else if (resets_cross(j) || abort_is_borne_out(j))
         note_crossing(j);
     if (c->simultaneous_open)
         s->opened_by = TCPSTATE_BY_BOTH;
