@@ -138,6 +138,7 @@ def excuse(here, outcome_here, closed_here, there, outcome_there, closed_there):
         connection = story_of.Connection("A", "B", outcome, outcome if outcome == "reset" else "", "client", closed_by)
         resets = [tcp for tcp in segments if tcp.flags & RST]
         connection.deciding += [("rst", resets[0])] if outcome == "reset" else []
+        connection.resets = story_of.first_resets(segments)
         connection.deciding += story_of.resets_that_decide(connection, segments)
         return story_of.Story([connection], segments)
     (found,) = story_of.compare(story(here, outcome_here, closed_here), story(there, outcome_there, closed_there))
@@ -249,6 +250,20 @@ def test_an_ack_that_comes_after_the_own_fin_does_not_tell_of_the_one_before(cap
 
 
 @pytest.mark.parametrize("captured", [True, False])
+def test_a_fin_that_was_captured_after_the_ack_behind_it_does_not_tell_that_it_answered(captured):
+    """B's FIN acknowledges A's. On the way to A its first copy was lost: an ACK of later comes first, then the second copy."""
+    fin, own, later = sent(A, B, FIN | ACK, 10, 1), sent(B, A, FIN | ACK, 1, 11), sent(B, A, ACK, 2, 11)
+
+    def story(segments, close_kind, answer):
+        connection = story_of.Connection("A", "B", "closed", close_kind, "client", "client")
+        connection.deciding += [("fin", fin), ("fin", own), ("ack of fin", answer)]
+        return story_of.Story([connection], segments)
+    at_a = ([fin, own] if captured else [fin]) + [later, own]
+    (found,) = story_of.compare(story([fin, own, later, own], "three-segment", own), story(at_a, "four-way", later))
+    assert bool(found[2]) == (not captured) and (captured or found[2].startswith("copy before its sender's ack"))
+
+
+@pytest.mark.parametrize("captured", [True, False])
 def test_a_reset_seems_nobodys_where_the_text_up_to_it_was_not_captured(captured):
     """Both abort. B's end captures A's RST without the text before it, and cannot tell it from anybody's."""
     text, theirs, ours = sent(A, B, ACK, 1, 1, 100), sent(A, B, RST | ACK, 101, 1), sent(B, A, RST | ACK, 1, 1)
@@ -270,6 +285,51 @@ def test_a_syn_that_comes_again_after_a_reset_begins_where_it_was_captured(captu
     (found,) = story_of.compare(story([syn, challenge, reset, syn], ["reset", "unanswered"]),
                                 story([syn, challenge, reset] + ([syn] if captured else []), ["reset"]))
     assert bool(found[2]) == (not captured)
+
+
+@pytest.mark.parametrize("captured", [True, False])
+def test_a_reset_ends_one_before_the_next_where_it_was_captured_before_the_syn(captured):
+    """A refuses the answer to its first SYN, tries again by another number, and refuses once more: only the first RST comes
+    before that SYN, which else is only another one of the same connection."""
+    syn, answer, refusal, again = sent(A, B, SYN, 1, 0), sent(B, A, SYN | ACK, 1, 2), sent(A, B, RST, 2, 0), sent(A, B, SYN, 9, 0)
+
+    def story(segments, outcome, next_syn):
+        connection = story_of.Connection("A", "B", outcome, "", "client", "client", next_syn=next_syn)
+        connection.deciding += [("first", syn), ("rst", refusal)]
+        return story_of.Story([connection], segments)
+    at_b = [syn, answer] + ([refusal] if captured else []) + [again, refusal]
+    (found,) = story_of.compare(story([syn, answer, refusal, again, refusal], "reset", again), story(at_b, "incomplete", None))
+    assert bool(found[2]) == (not captured) and (captured or found[2].startswith("before the next connection's syn"))
+
+
+@pytest.mark.parametrize("captured", [True, False])
+def test_who_has_aborted_only_the_abort_tells(captured):
+    """A aborts, and answers what comes later. At B, which is gone too, both only answer."""
+    abort, theirs, answer = sent(A, B, RST | ACK, 101, 1), sent(B, A, RST, 1, 0), sent(A, B, RST, 1, 0)
+    at_b = [theirs] + ([abort] if captured else []) + [answer]
+
+    def story(segments, closed_by):
+        connection = story_of.Connection("192.0.2.1:40001", "192.0.2.2:8080", "reset", "reset", "client", closed_by)
+        connection.resets = story_of.first_resets(segments)
+        connection.deciding += [("rst", answer)] + story_of.resets_that_decide(connection, segments)
+        return story_of.Story([connection], segments)
+    (found,) = story_of.compare(story([abort, answer, theirs], "client"), story(at_b, "both"))
+    assert bool(found[2]) == (not captured)
+
+
+@pytest.mark.parametrize("captured", [True, False])
+def test_that_both_are_gone_is_known_where_both_resets_were_captured(captured):
+    """After FINs that cross, each answers as a host without a connection, by numbers that end nothing at the other."""
+    theirs, ours = sent(B, A, RST, 1, 0), sent(A, B, RST, 1, 0)
+
+    def story(segments, outcome, close_kind):
+        connection = story_of.Connection("A", "B", outcome, close_kind, "client", "both")
+        connection.resets = story_of.first_resets(segments)
+        connection.deciding.append(("rst", ours))
+        return story_of.Story([connection], segments)
+    (found,) = story_of.compare(story([theirs, ours], "reset", "fin-reset"),
+                                story(([theirs] if captured else []) + [ours], "closing", ""))
+    assert bool(found[2]) == (not captured) and (captured or found[2].startswith("rst of who is gone too"))
 
 
 @pytest.mark.parametrize("captured", [True, False])

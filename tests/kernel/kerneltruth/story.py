@@ -4,10 +4,11 @@ Two ends of a path do not see the same segments. Where their stories differ, the
 that decides one story never was at the other end, and nothing that was there tells of it: no ACK of its FIN or SYN,
 no RST of a host that has no connection any more; or if a RST there looks older than it is, for the text before it was
 captured only there; or if it seems to come too early, or to be nobody's, for the ACK of all before it, or the text
-just before it, was captured only here; or if the ACK of a FIN that was sent before its sender's own FIN was; or if a
-SYN came again, and one copy more was captured where it began a connection after the end of the one before. Who has
-aborted (RST with ACK) nothing but the abort tells; and that a FIN was sent before its sender had its peer's, only a
-copy that does not acknowledge that one. Everything else the observer could have known.
+just before it, was captured only here; or if the ACK of a FIN that was sent before its sender's own FIN was, or that
+own FIN where it came before the ACK; or if a SYN came again, and one copy more was captured where it began a
+connection after the end of the one before, or the RST that ended that one came before it only here. Who has aborted
+(RST with ACK) nothing but the abort tells; and that a FIN was sent before its sender had its peer's, only a copy that
+does not acknowledge that one. Everything else the observer could have known.
 """
 
 from collections import Counter
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 
 from .batch import read_pcap
 from .packet import ACK, FIN, RST, SYN, parse_tcp, seq_diff
+from .truth import name_of
 
 SILENT_END = ("reset", "refused")
 # What decides what: the links of the plugin, the first segment of a connection, the first ACK of each FIN, and text that
@@ -35,6 +37,8 @@ class Connection:
     opened_by: str
     closed_by: str
     deciding: list = field(default_factory=list)        # (kind, Tcp)
+    next_syn: object = None                             # the SYN that began the next one of the same two
+    resets: dict = field(default_factory=dict)          # the first RST of each end
 
     def _who(self, role):
         return {"client": self.client, "server": self.server}.get(role, role)
@@ -118,6 +122,7 @@ def read(capture, frames):
         found = _connection(of[number], own, segments)
         previous = before.get(found.parties())
         if previous:
+            previous.next_syn = own[0] if own[0].flags & (SYN | ACK) == SYN else None
             found.deciding += [("end of the one before", tcp) for kind, tcp in previous.deciding
                                if kind in DECIDES["ended"]]
         before[found.parties()] = found
@@ -141,6 +146,7 @@ def _connection(shown, own, segments):
             found.deciding += [("ack of fin", tcp) for tcp in list(answers)[:1]]
             found.deciding += [("text", tcp) for tcp in own if _ends(tcp) == _ends(linked) and tcp.end == linked.end
                                and not tcp.flags & (SYN | FIN | RST) and tcp.end != tcp.seq]
+    found.resets = first_resets(own)
     found.deciding += resets_that_decide(found, own) + syns_that_decide(found, own)
     return found
 
@@ -153,12 +159,19 @@ def syns_that_decide(connection, segments):
     return ([("syn", tcp) for tcp in syns] if connection.opened_by == "both" else []) + [("another syn", tcp) for tcp in again]
 
 
+def first_resets(segments):
+    return {_ends(tcp): tcp for tcp in reversed(segments) if tcp.flags & RST}
+
+
 def resets_that_decide(connection, segments):
-    """Where both ended it by resets, the first of each, beside the one that the plugin links."""
-    resets = {_ends(tcp): tcp for tcp in reversed(segments) if tcp.flags & RST}
-    if connection.closed_by == "both" and connection.close_kind == "reset":
-        return [("rst", tcp) for tcp in resets.values()]
-    return []
+    """Beside the one that the plugin links: where both ended it by resets, the first of each; where one did, its abort."""
+    if connection.close_kind != "reset":
+        return []
+    if connection.closed_by != "both":
+        ended = connection.ended()[2]
+        return [("rst", tcp) for tcp in segments if tcp.flags & RST and tcp.flags & ACK
+                and name_of(_ends(tcp)[:2]) == ended][:1]
+    return [("rst", tcp) for tcp in connection.resets.values()]
 
 
 def _back(tcp):
@@ -201,6 +214,15 @@ def _seems_beyond(rst, here, there):
     return here.keys[key] and not there.keys[key] and not there.keys["ack", _back(rst), rst.seq]
 
 
+def _comes_before(rst, syn, story):
+    """A RST like that, and then a SYN like that?"""
+    wanted = next(key for key in _keys(syn) if key[0] == "syn")
+    frames = [next(_keys(tcp)) for tcp in story.segments]
+    resets = [number for number, key in enumerate(frames) if key == next(_keys(rst))]
+    syns = [number for number, key in enumerate(frames) if key == wanted]
+    return bool(resets and syns) and resets[0] < syns[-1]
+
+
 def _crosses(fin, connection, story):
     """A copy was captured that its sender sent before it had the FIN of its peer."""
     peer_fins = [tcp.end for kind, tcp in connection.deciding if kind == "fin" and _ends(tcp) == _back(fin)]
@@ -214,6 +236,24 @@ def _is_later_there(ack, connection, there):
     return bool(own) and not ack.flags & FIN and seq_diff(ack.end, own[0]) < 0 and not any(
         _ends(tcp) == _ends(ack) and tcp.ack == ack.ack and tcp.flags & ACK and not tcp.flags & (FIN | RST)
         and seq_diff(tcp.end, own[0]) < 0 for tcp in there.segments)
+
+
+def _answers(fin, connection, story):
+    """Is that FIN the first captured segment of its sender that acknowledges the FIN of the peer? Or else does the ACK that
+    is come from after it?"""
+    peer_fins = [tcp.end for kind, tcp in connection.deciding if kind == "fin" and _ends(tcp) == _back(fin)]
+    first = next((tcp for tcp in story.segments if _ends(tcp) == _ends(fin) and tcp.flags & ACK and tcp.ack in peer_fins), None)
+    return bool(first and first.flags & FIN), bool(first) and not first.flags & FIN and seq_diff(first.seq, fin.end) >= 0
+
+
+def _is_gone_only_here(mine, other):
+    """The RST of an end that has no connection any more. The other end has sent one too, of which nothing is known but that
+    it is gone as well: after a FIN the number that answers what was sent before is too low to end anything."""
+    lacking = set(mine.resets) - set(other.resets)
+    if (mine.outcome, mine.close_kind) == ("reset", "fin-reset") and other.outcome != "reset" \
+            and len(mine.resets) == 2 and len(lacking) == 1 and other.resets:
+        return mine.resets[lacking.pop()]
+    return None
 
 
 def _differs(one, two):
@@ -233,8 +273,15 @@ def _excuse(one, two, story_one, story_two, part):
                 return f"{kind} {tcp}"
             if kind == "fin" and _crosses(tcp, mine, here) and not _crosses(tcp, mine, there):
                 return f"copy before the peer's {kind} {tcp}"
+            if kind == "fin" and _answers(tcp, mine, here)[0] and _answers(tcp, mine, there)[1]:
+                return f"copy before its sender's ack {kind} {tcp}"
             if kind == "ack of fin" and _is_later_there(tcp, mine, there):
                 return f"{kind} before its sender's own {tcp}"
+            if kind == "rst" and other and _is_gone_only_here(mine, other):
+                return f"rst of who is gone too {_is_gone_only_here(mine, other)}"
+            if kind == "rst" and mine.next_syn and _comes_before(tcp, mine.next_syn, here) and \
+                    not _comes_before(tcp, mine.next_syn, there):
+                return f"before the next connection's syn {kind} {tcp}"
             if kind == "rst" and _seems_old(tcp, here, there):
                 return f"text before {kind} {tcp}"
             if kind == "rst" and _seems_beyond(tcp, here, there):
