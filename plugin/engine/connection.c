@@ -358,6 +358,13 @@ static bool echoes_none_captured(const struct judgement *j) {
     return has_older;
 }
 
+/* x has acknowledged one number: y's octet, or a FIN in its name that was not captured. Timestamps tell which it was. */
+static bool counts_what_a_fin_would(const struct judgement *j) {
+    const struct tcpstate_endpoint *x = j->x;
+
+    return x->acked == x->acked_before + 1 && seq_after(x->acked_before, j->y->iss) && !capture_timestamps_agreed(j);
+}
+
 /* May `state`, shown by a transmission of its owner, be called proved? Some states look alike from outside. */
 static bool transmission_proves(const struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
@@ -386,7 +393,7 @@ static bool transmission_proves(const struct judgement *j) {
     switch ((enum tcpstate_state)(j->has_shown ? j->shown : x->state)) {
     case TCPSTATE_ESTABLISHED:
         return !j->has_shown && x->spoke && !x->has_fin && !j->connection->end_seen && !j->connection->disputed &&
-               x->has_iss && !x->fast_open && y->captured &&
+               x->has_iss && !x->fast_open && y->captured && !counts_what_a_fin_would(j) &&
                (x->sent_syn || j->segment->length > 0 || !x->sent_synack ||
                 (y->has_iss && seq_after(x->acked, y->iss + 1))); /* data is taken in ESTABLISHED only */
     case TCPSTATE_FIN_WAIT_1:
