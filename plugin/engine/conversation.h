@@ -185,13 +185,14 @@ struct tcpstate_endpoint {
     uint8_t lower_acks;                /* segments since that acknowledge less, though sent later */
     uint8_t acks_alike;                /* ... and the same */
     int64_t acked_ns;
-    bool answers;          /* has sent text since */
-    uint32_t rnxt;         /* RCV.NXT, if everything captured arrived */
-    uint32_t redge;        /* highest right edge it announced */
-    bool has_edge;         /* `edge` is known: by how much its window is scaled */
-    uint32_t edge;         /* the right edge that it announced last */
-    uint32_t max_window;   /* largest window it announced, octets */
-    bool has_repeated_ack; /* its newest ordinary segment is a pure ACK, repeated so often since repeated_ns */
+    bool answers;                /* has sent text since */
+    uint32_t rnxt;               /* RCV.NXT, if everything captured arrived */
+    uint32_t redge;              /* highest right edge it announced */
+    bool has_edge;               /* `edge` is known: by how much its window is scaled */
+    uint32_t edge;               /* the right edge that it announced last */
+    uint32_t edge_seq, edge_ack; /* ... in this segment: SND.WL1 and SND.WL2 of its peer */
+    uint32_t max_window;         /* largest window it announced, octets */
+    bool has_repeated_ack;       /* its newest ordinary segment is a pure ACK, repeated so often since repeated_ns */
     uint8_t repeated_acks;
     uint16_t repeated_window;
     uint32_t repeated_ack;

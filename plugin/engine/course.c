@@ -396,6 +396,15 @@ static uint8_t state_by_now(const struct tcpstate_course *c, const struct course
     return variants[0].end.state;
 }
 
+/* Somebody else's segment tells the other end of a window, as the end's own do: RFC 9293 3.10.7.4, fifth. */
+static void tell_window(struct course_end *end, const struct tcpstate_segment *s) {
+    uint32_t edge = s->ack + ((uint32_t)s->window << end->shift);
+
+    if ((s->flags & (TCPSTATE_SYN | TCPSTATE_RST | TCPSTATE_ACK)) == TCPSTATE_ACK &&
+        (end->told_edge == 0 || seq_after(edge, end->told_edge)))
+        end->told_edge = edge;
+}
+
 /* Who has sent a segment twice, or whose segment the path has copied, was as it was then. */
 static uint8_t state_when_sent(const struct tcpstate_course *c, const struct hypothesis *h, uint32_t index,
                                uint8_t otherwise) {
@@ -416,8 +425,10 @@ static void send_by_others(struct tcpstate_course *c, const struct hypothesis *h
     uint8_t state = kind == SENT_BEFORE ? h->end[d].state : state_by_now(c, &h->end[d], index);
 
     other.cost += cost;
-    if (kind == SENT_BY_OTHERS && cost > 0)
+    if (kind == SENT_BY_OTHERS && cost > 0) {
         count_forgery(&other);
+        tell_window(&other.end[d], &c->facts.segments[index]);
+    }
     if (kind == SENT_COPY)
         state = state_when_sent(c, h, course_original_of(&c->facts, index), state);
     if (kind == SENT_BEFORE) {

@@ -63,6 +63,8 @@ struct course_end {
     uint32_t snd_una, snd_nxt, iss, fin; /* fin: the number of its FIN, once sent */
     uint32_t rcv_nxt, irs, last_ack;     /* last_ack: RCV.NXT as it last told the peer */
     uint32_t right_edge;                 /* of its receive window */
+    uint32_t shut_seq;                   /* SND.WL1, RFC 9293 3.3.1: of the segment that shut its send window */
+    uint32_t told_edge;                  /* ... as somebody else has told it in its name; 0: nobody has */
     uint32_t ts_recent, tsval;           /* tsval: its own newest */
     uint32_t peer_fin;                   /* number of a FIN behind a hole */
     struct {
@@ -97,6 +99,7 @@ struct course_end {
     bool keeps_on;         /* it has repeated its FIN, or reset: the other end may be gone */
     bool sends_octets;     /* one at a time: such an ACK need not be of its FIN */
     bool unseen;           /* nothing that it sends was captured */
+    bool is_shut;          /* its send window is zero */
     bool spares_time_wait; /* no RST ends its TIME-WAIT, as RFC 1337 asks for */
     uint32_t fin_ms;       /* when its FIN was captured last */
     uint32_t fin_due_ms;   /* ... by then it comes again unless it is acknowledged, 0: that tells nothing any more */

@@ -406,7 +406,7 @@ static unsigned time_wait(const struct course_end *end, const struct tcpstate_se
             return 1;
         v[1].end = *end; /* RFC 1337 fix F1 */
         v[1].end.spares_time_wait = true;
-        v[1].cost = COST_ODD;
+        v[1].cost = 1; /* FreeBSD always, Linux if told to */
         close_by(e, TCPSTATE_EVENT_rcv_rst);
         return 2;
     }
@@ -446,6 +446,17 @@ static bool is_text_across_the_fin(const struct course_end *end, const struct tc
         end->state == TCPSTATE_CLOSE_WAIT || end->state == TCPSTATE_CLOSING || end->state == TCPSTATE_LAST_ACK;
 
     return took_fin && seq_before(s->seq, end->rcv_nxt) && seq_after(s->seq + s->length, end->rcv_nxt);
+}
+
+/* RFC 9293 3.10.7.4, fifth: an older segment does not update the window. Who has sent it does not matter. */
+static void note_window(struct course_end *e, const struct tcpstate_segment *s) {
+    if (s->window == 0 && (!e->is_shut || seq_after(s->seq, e->shut_seq))) {
+        e->is_shut = true;
+        e->shut_seq = s->seq;
+    } else if (s->window != 0 && e->is_shut && (seq_after(s->ack, e->snd_una) || seq_at_least(s->seq, e->shut_seq))) {
+        e->is_shut = false;
+        e->shut_seq = 0;
+    }
 }
 
 static unsigned synchronized(const struct course_end *end, const struct tcpstate_segment *s, struct course_variant *v) {
@@ -528,10 +539,12 @@ static unsigned synchronized(const struct course_end *end, const struct tcpstate
         if (end->app_gone)
             return 1;
         e->app_stays = true;
+        note_window(e, s);
         acknowledge(e, s->ack);
         take_text(e, s);
         return 2;
     }
+    note_window(e, s);
     acknowledge(e, s->ack);
     if (e->state != TCPSTATE_CLOSED)
         take_text(e, s);

@@ -333,7 +333,9 @@ static void send_in_connection(struct sending *t, const struct course_end *x, co
     } else if (pure) {
         shown = e.state;
         if (s->seq != e.snd_nxt) {
-            if (!e.fin_sent && (s->seq == e.snd_nxt - 1 || s->seq == e.snd_una - 1))
+            if (e.is_shut && s->seq == e.snd_una)
+                ; /* no number beyond the window would be acceptable */
+            else if (!e.fin_sent && (s->seq == e.snd_nxt - 1 || s->seq == e.snd_una - 1))
                 cost += 3; /* keep-alive, zero-window probe */
             else if (e.fin_sent)
                 cost += COST_MISMATCH;
@@ -352,7 +354,8 @@ static void send_in_connection(struct sending *t, const struct course_end *x, co
         if (seq_after(end, limit))
             return; /* text beyond its FIN */
         if (seq_after(end, e.snd_nxt)) {
-            if (y->has_shift && y->has_rcv && seq_after(end, seq_max(y->right_edge, y->rcv_nxt)))
+            if (y->has_shift && y->has_rcv && seq_after(end, seq_max(y->right_edge, y->rcv_nxt)) &&
+                (y->told_edge == 0 || seq_after(end, y->told_edge)))
                 cost += COST_ODD; /* beyond every window that it can have been told of */
             if (e.state == TCPSTATE_SYN_RECEIVED && !e.fast_open)
                 return;

@@ -308,7 +308,7 @@ void sending_rst(struct sending *t, const struct course_end *x, const struct cou
         cost += COST_TIMESTAMP + (y->has_snd && seq_after(s->ack, y->snd_nxt) ? COST_UNSEEN : 0);
     else
         cost += sending_cost_of_echo(t, x);
-    if (x->has_snd && s->seq != x->snd_nxt)
+    if (x->has_snd && s->seq != x->snd_nxt && !(x->is_shut && s->seq == x->snd_una))
         cost += seq_before(s->seq, x->snd_una) || seq_after(s->seq, x->snd_nxt) ? COST_TIMESTAMP : COST_ODD;
     lose_connection(&e);
     e.keeps_on = y->unseen;

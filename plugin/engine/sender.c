@@ -334,6 +334,16 @@ static bool was_overtaken_by_fin(const struct judgement *j) {
     return precedes && !(x->has_una && seq_before(s->seq, x->una)) && answers_nothing && since_ns < REPETITION_NS;
 }
 
+/* An ACK by the number of x's FIN, or one before, after x has counted that FIN. No keep-alive, which comes after silence. */
+static bool is_older_than_counted_fin(const struct judgement *j) {
+    const struct tcpstate_endpoint *x = j->x;
+    const struct tcpstate_segment *s = j->segment;
+
+    return x->has_fin && !x->fin_inferred && j->pure_ack && !((s->options & TCPSTATE_OPT_TIMESTAMPS) && x->sent_ts) &&
+           x->has_pure && seq_after(x->pure_seq, x->fin) && seq_at_most(s->seq, x->fin) &&
+           seq_at_most(s->ack, x->pure_ack) && s->time_ns - x->last_sent_ns < KEEP_ALIVE_IDLE_NS;
+}
+
 /* Was this sent before the FIN of x, though it is captured after it? By its clock; or it is the first copy of text of
  * which a later one was captured sooner, and nobody sends text for the first time below his own FIN. */
 static bool was_sent_before_own_fin(const struct judgement *j) {
@@ -343,6 +353,8 @@ static bool was_sent_before_own_fin(const struct judgement *j) {
 
     if (!j->stale || !x->has_fin || j->fin)
         return false;
+    if (is_older_than_counted_fin(j))
+        return true;
     if (has_ts && seq_before(s->tsval, x->fin_tsval))
         return true;
     if (x->fin_inferred || s->length == 0 || seq_after(j->end, x->fin) || seq_after(s->ack, x->fin_ack) ||
@@ -630,7 +642,12 @@ static void note_numbers(struct judgement *j) {
         x->has_redge = true;
         if (window > x->max_window)
             x->max_window = window;
-        x->edge = edge;
+        if (!x->has_edge || seq_after(s->ack, x->edge_ack) ||
+            seq_at_least(s->seq, x->edge_seq)) { /* RFC 9293 3.10.7.4, fifth */
+            x->edge = edge;
+            x->edge_seq = s->seq;
+            x->edge_ack = s->ack;
+        }
         x->has_edge = known;
     }
 }
@@ -668,6 +685,8 @@ void sender_judge(struct judgement *j) {
         seq_before(s->tsval, x->ts_newest))
         j->stale = true;
     if (!j->stale && j->ack && j->ordinary && x->has_acked && x->spoke && seq_before(s->ack, x->acked))
+        j->stale = true;
+    if (!j->stale && is_older_than_counted_fin(j))
         j->stale = true;
     if (j->rst)
         sender_judge_rst(j);
