@@ -178,7 +178,7 @@ def _back(tcp):
     return tcp.dst, tcp.dport, tcp.src, tcp.sport
 
 
-def _is_unknown(kind, tcp, here, other, outcome):
+def _is_unknown(kind, tcp, here, other, connection):
     """Was the segment never at the other end, and does nothing there tell of it?"""
     first = next(_keys(tcp))                            # the most telling
     wanted = {"syn": "syn", "synack": "synack", "fin": "fin", "rst": "rst",
@@ -190,8 +190,9 @@ def _is_unknown(kind, tcp, here, other, outcome):
         if wanted == key[0] and other.keys[key] >= enough:
             return False
     if tcp.flags & RST:
-        answered = any(key[0] == "rst" and key[1] == _back(tcp) for key in other.keys)
-        return bool(tcp.flags & ACK) or outcome in SILENT_END or not answered   # no answer tells of an abort
+        answered = connection and _back(tcp) in connection.resets
+        silent = not connection or connection.outcome in SILENT_END
+        return bool(tcp.flags & ACK) or silent or not answered  # no answer tells of an abort
     explained = (_ends(tcp), tcp.end) in other.reached  # the ACK may be of another FIN or SYN, or of data
     return explained or not tcp.flags & (SYN | FIN) or not other.keys["ack", _back(tcp), tcp.end]
 
@@ -269,7 +270,7 @@ def _excuse(one, two, story_one, story_two, part):
         for kind, tcp in mine.deciding if mine else ():
             if kind not in DECIDES[part]:
                 continue
-            if _is_unknown(kind, tcp, here, there, other.outcome if other else "reset"):
+            if _is_unknown(kind, tcp, here, there, other):
                 return f"{kind} {tcp}"
             if kind == "fin" and _crosses(tcp, mine, here) and not _crosses(tcp, mine, there):
                 return f"copy before the peer's {kind} {tcp}"
