@@ -406,7 +406,7 @@ static unsigned time_wait(const struct course_end *end, const struct tcpstate_se
             return 1;
         v[1].end = *end; /* RFC 1337 fix F1 */
         v[1].end.spares_time_wait = true;
-        v[1].cost = 1; /* FreeBSD always, Linux if told to */
+        v[1].cost = end->unseen ? COST_ODD : 1; /* FreeBSD always, Linux if told to */
         close_by(e, TCPSTATE_EVENT_rcv_rst);
         return 2;
     }
