@@ -14,11 +14,11 @@ import pytest
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-from kerneltruth import moment, outcome as outcomes  # noqa: E402
+from kerneltruth import belief, moment, outcome as outcomes  # noqa: E402
 from kerneltruth import report, stored, story as story_of, tshark  # noqa: E402
 from kerneltruth import truth  # noqa: E402
 from kerneltruth.bridge import Copy, Net, Segment  # noqa: E402
-from kerneltruth.judge import Miss, judge_all  # noqa: E402
+from kerneltruth.judge import Miss, is_right, judge_all, read_truth, rows_of  # noqa: E402
 from kerneltruth.packet import ACK, FIN, RST, SYN, Tcp  # noqa: E402
 
 PLUGINS = HERE.parents[1] / "build" / "plugins"
@@ -123,6 +123,19 @@ def test_stories_that_differ_without_excuse_fail():
     assert connection.outcome == "closed"
     connection.outcome = "reset"
     assert below() == ["stories without excuse, all: 1 > 0"]
+
+
+def test_who_believes_every_packet_is_right_where_nothing_is_lost_and_wrong_about_a_forged_reset(tmp_path):
+    """The stored captures themselves: an ordinary close, and a RST that its receiver ignores."""
+    captures = stored.unpack(tmp_path)
+
+    def wrong(name):
+        found = belief.states(captures / f"{name}.pcap")
+        _, truth = read_truth(captures / f"{name}.truth.tsv")
+        return [(frame, state) for frame, _, endpoint, state, why in rows_of(truth)
+                if why == "yes" and not is_right(found[frame][endpoint], state)]
+    assert wrong("close-client-first.middle") == []
+    assert (8, "ESTABLISHED") in wrong("forged-rst-in-window-to-server.middle")
 
 
 A, B = ("192.0.2.1", 40001), ("192.0.2.2", 8080)

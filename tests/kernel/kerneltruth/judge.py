@@ -3,7 +3,7 @@
 import subprocess
 from dataclasses import dataclass, field
 
-from . import outcome, story
+from . import belief, outcome, story
 
 
 @dataclass(slots=True)
@@ -29,6 +29,7 @@ class Result:
     rows: int = 0
     first_right: int = 0
     settled_right: int = 0
+    believed_right: int = 0                             # by who believes every packet
     proved_wrong: int = 0
     assumed_wrong: int = 0
     inferred_wrong: int = 0
@@ -101,8 +102,10 @@ def judge(capture, frames, expert, once, also):
     name = capture.name.removesuffix(".pcap")
     scenario, _, view = name.rpartition(".")
     result = Result(name, scenario, view, header["category"], expert=expert)
+    believed = belief.states(capture)
     for frame, role, endpoint, state, why in rows_of(truth):
         if why == "yes" or why in also:
+            result.believed_right += is_right(believed.get(frame, {}).get(endpoint, ""), state)
             count(result, frames.get(frame, {}), frame, role, endpoint, state)
         else:
             result.left_out[why] = result.left_out.get(why, 0) + 1

@@ -43,6 +43,20 @@ def totals(results):
     print("rows left out: " + ", ".join(f"{why} {n}" for why, n in sorted(left_out.items(), key=lambda x: -x[1])))
 
 
+WHOLE_VIEWS = ("middle", "end-a", "end-b")               # both directions from the first segment on
+
+
+def against_belief(results):
+    """How hard the captures are: what it makes of them to believe every packet, and what the plugin makes."""
+    print(f"\n{'from all views, and the middle and both ends':44}{'rows':>9}{'believing %':>13}{'first %':>9}{'settled %':>11}")
+    for category, members in sorted(_groups(results, lambda r: r.category).items()):
+        whole = [result for result in members if result.view in WHOLE_VIEWS]
+        for name, part in ((f"{category}, all views", members), (f"{category}, middle and both ends", whole)):
+            s = _sums(part)
+            print(f"{name:44}{s['rows']:9}{_percent(sum(r.believed_right for r in part), s['rows']):13.2f}"
+                  f"{_percent(s['first_right'], s['rows']):9.2f}{_percent(s['settled_right'], s['rows']):11.2f}")
+
+
 def by_group(results, title, key, limit=None):
     groups = sorted(_groups(results, key).items(),
                     key=lambda item: (sum(len(r.misses) for r in item[1]), item[0]), reverse=True)
