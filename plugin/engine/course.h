@@ -63,8 +63,8 @@ struct course_end {
     uint32_t snd_una, snd_nxt, iss, fin; /* fin: the number of its FIN, once sent */
     uint32_t rcv_nxt, irs, last_ack;     /* last_ack: RCV.NXT as it last told the peer */
     uint32_t right_edge;                 /* of its receive window */
-    uint32_t shut_seq;                   /* SND.WL1, RFC 9293 3.3.1: of the segment that shut its send window */
     uint32_t told_edge;                  /* ... as somebody else has told it in its name; 0: nobody has */
+    uint32_t shut_seq;                   /* SND.WL1, RFC 9293 3.3.1: of the segment that shut its send window */
     uint32_t ts_recent, tsval;           /* tsval: its own newest */
     uint32_t peer_fin;                   /* number of a FIN behind a hole */
     struct {
