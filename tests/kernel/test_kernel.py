@@ -131,8 +131,8 @@ def test_who_believes_every_packet_is_right_where_nothing_is_lost_and_wrong_abou
 
     def wrong(name):
         found = belief.states(captures / f"{name}.pcap")
-        _, truth = read_truth(captures / f"{name}.truth.tsv")
-        return [(frame, state) for frame, _, endpoint, state, why in rows_of(truth)
+        _, true_rows = read_truth(captures / f"{name}.truth.tsv")
+        return [(frame, state) for frame, _, endpoint, state, why in rows_of(true_rows)
                 if why == "yes" and not is_right(found[frame][endpoint], state)]
     assert wrong("close-client-first.middle") == []
     assert (8, "ESTABLISHED") in wrong("forged-rst-in-window-to-server.middle")

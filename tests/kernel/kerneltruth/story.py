@@ -1,14 +1,14 @@
 """What a person would say became of the connections of a capture, and whether two captures of one run agree.
 
 Two ends of a path do not see the same segments. Where their stories differ, the difference has an excuse if a segment
-that decides one story never was at the other end, and nothing that was there tells of it: no ACK of its FIN or SYN,
-no RST of a host that has no connection any more; or if a RST there looks older than it is, for the text before it was
-captured only there; or if it seems to come too early, or to be nobody's, for the ACK of all before it, or the text
-just before it, was captured only here; or if the ACK of a FIN that was sent before its sender's own FIN was, or that
-own FIN where it came before the ACK; or if a SYN came again, and one copy more was captured where it began a
-connection after the end of the one before, or the RST that ended that one came before it only here. Who has aborted
-(RST with ACK) nothing but the abort tells; and that a FIN was sent before its sender had its peer's, only a copy that
-does not acknowledge that one. Everything else the observer could have known.
+that decides one story never was at the other end, and nothing that was there tells of it: no ACK of its FIN or SYN, no
+RST of a host that has no connection any more (of two such hosts, each tells only of itself); or if a RST there looks
+older than it is, for the text before it was captured only there; or if it seems to come too early, or to be nobody's,
+for the ACK of all before it, or the text just before it, was captured only here; or if the ACK of a FIN that was sent
+before its sender's own FIN was, or that own FIN where it came before the ACK; or if a SYN came again, and one copy
+more was captured where it began a connection after the end of the one before, or the RST that ended that one came
+before it only here. Who has aborted (RST with ACK) nothing but the abort tells; and that a FIN was sent before its
+sender had its peer's, only a copy that does not acknowledge that one. Everything else the observer could have known.
 """
 
 from collections import Counter
