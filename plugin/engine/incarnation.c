@@ -102,6 +102,14 @@ bool incarnation_syn_is_unlike(const struct tcpstate_endpoint *x, const struct t
     return s->options != x->syn_options || s->mss != x->syn_mss || s->ttl != x->syn_ttl;
 }
 
+bool incarnation_is_still_waiting(const struct judgement *j) {
+    const struct tcpstate_conversation *c = j->conversation;
+    const struct tcpstate_segment *s = j->segment;
+
+    return c->has_previous && j->pure_ack && s->seq == c->previous_smax[s->direction] &&
+           s->ack == c->previous_rnxt[s->direction] && c->previous_state[s->direction] == TCPSTATE_TIME_WAIT;
+}
+
 static bool sends_mss(const struct tcpstate_endpoint *x) {
     return x->sent_mss_before || ((x->sent_syn || x->sent_synack) && (x->syn_options & TCPSTATE_OPT_MSS));
 }
@@ -299,6 +307,8 @@ enum incarnation incarnation_of(struct judgement *j) {
         return INCARNATION_NEW_OF_CANDIDATE;
     if (midstream_start_is_false(j))
         return INCARNATION_NEW;
+    if (incarnation_is_still_waiting(j))
+        return INCARNATION_CURRENT;
     if (is_over(conversation) && j->ack && !fits(j) && j->connection->end[0].state != TCPSTATE_LISTEN &&
         j->connection->end[1].state != TCPSTATE_LISTEN) {
         if (continues_stray(j))
@@ -350,6 +360,11 @@ void incarnation_note_candidate(struct judgement *j) {
         lacks_own_mss(x, s) && x->has_smax && numbers_near(s->seq, x->smax) && seq_before(s->seq, x->smax);
 }
 
+/* In TIME-WAIT, but not from a FIN of this connection: it has never left the one before. */
+static bool waits_from_before(const struct tcpstate_endpoint *end) {
+    return end->state == TCPSTATE_TIME_WAIT && !end->has_fin;
+}
+
 /* What an endpoint brings from the connection before. */
 static uint8_t inherited_state(const struct tcpstate_endpoint *old, bool opens, bool refused, bool listens) {
     if (old->state == TCPSTATE_TIME_WAIT)
@@ -383,6 +398,8 @@ void incarnation_open(struct judgement *j, enum incarnation how) {
         conversation->has_previous = true;
         for (unsigned d = 0; d < 2; d++) {
             conversation->listens[d] |= old[d].sent_synack && !old[d].active_open;
+            if (waits_from_before(&old[d]))
+                continue;
             conversation->previous_smax[d] = old[d].smax;
             conversation->previous_rnxt[d] = old[d].rnxt;
             bool was_reset = old[d].state == TCPSTATE_CLOSED && (old[d].undo.cause == TCPSTATE_UNDO_RST_TAKEN ||
@@ -462,7 +479,10 @@ void incarnation_open(struct judgement *j, enum incarnation how) {
         end->sent_mss_before = had_old && sends_mss(&old[direction]);
         end->syn_doubted = had_old && j->syn && !j->ack && direction == s->direction && is_doubtful(&old[direction], s);
         if (role == TCPSTATE_CLIENT && c->summary.roles == TCPSTATE_ROLES_SYN_ACK && !old[direction].captured &&
-            !answers_old_syn(&old[direction], s) && !is_own_number(&old[direction], s->ack - 1, INITIAL_WINDOW)) {
+            !answers_old_syn(&old[direction], s) && !is_own_number(&old[direction], s->ack - 1, INITIAL_WINDOW) &&
+            !(waits_from_before(&old[direction]) &&
+              seq_within(s->ack - 1, conversation->previous_smax[direction],
+                         conversation->previous_smax[direction] + INITIAL_WINDOW))) {
             end->state = TCPSTATE_SYN_SENT; /* there must have been a SYN */
             end->certainty = TCPSTATE_INFERRED;
             end->active_open = true;

@@ -120,7 +120,8 @@ static bool speaks_past_odd_syn(const struct judgement *j) {
     return !seq_within(s->ack, y->iss + 1, y->smax) || (y->sent_syn && x->early > 0);
 }
 
-/* A SYN or SYN,ACK opened the connection here, but the ends speak with other numbers: it was nobody's. */
+/* A SYN or SYN,ACK opened the connection here, but the ends speak with other numbers: it was nobody's. If those are the
+ * numbers of the connection before, there is no third one. */
 bool midstream_start_is_false(struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
     const struct tcpstate_early *agreed;
@@ -140,7 +141,7 @@ bool midstream_start_is_false(struct judgement *j) {
         hindsight_note(j, j->connection->early[0].index, j->connection->early[0].frame, TCPSTATE_VERDICT_NOT_SENT);
         return true;
     }
-    return condemn(j, agreed);
+    return condemn(j, agreed) && !incarnation_is_still_waiting(j);
 }
 
 /* Its own FIN is within what it is agreed to have sent. */

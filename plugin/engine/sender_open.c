@@ -432,7 +432,7 @@ void sender_show_previous(struct judgement *j) {
 }
 
 /* x answers a SYN with an ACK that does not fit it: it still has an older connection (figure 9, or TIME-WAIT), which was
- * not captured. */
+ * not captured or is the one before. */
 bool sender_judge_older_connection(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
 
@@ -446,8 +446,12 @@ bool sender_judge_older_connection(struct judgement *j) {
         j->numberless = true;
         return true;
     }
-    engine_restore(j, j->sender, TCPSTATE_UNKNOWN, TCPSTATE_NOTHING_TELLS);
-    engine_move(j, j->sender, TCPSTATE_EVENT_pickup, TCPSTATE_INFERRED);
+    if (incarnation_is_still_waiting(j)) {
+        engine_restore(j, j->sender, TCPSTATE_TIME_WAIT, TCPSTATE_ASSUMED);
+    } else {
+        engine_restore(j, j->sender, TCPSTATE_UNKNOWN, TCPSTATE_NOTHING_TELLS);
+        engine_move(j, j->sender, TCPSTATE_EVENT_pickup, TCPSTATE_INFERRED);
+    }
     x->has_acked = x->has_rnxt = true;
     x->acked = x->rnxt = j->segment->ack;
     x->has_redge = false;
