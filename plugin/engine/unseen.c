@@ -405,16 +405,32 @@ static void judge_early_repetition(struct judgement *j) {
             hindsight_note(j, x->ranges[i].index, x->ranges[i].frame, TCPSTATE_VERDICT_NOT_TAKEN);
 }
 
+/* x closed after the FIN of y, as it seemed, and has reset segments since, more than one, that do not acknowledge its FIN:
+ * it was gone before y had heard of that. Text had come for which nobody was there any more (RFC 9293 3.6.1), so y had
+ * sent no FIN. */
+static bool was_gone_at_text(const struct judgement *j) {
+    const struct tcpstate_endpoint *x = j->x;
+
+    return x->state == TCPSTATE_CLOSED && x->undo.cause == TCPSTATE_UNDO_RST_SENT &&
+           x->undo.state == TCPSTATE_LAST_ACK && x->undo.rst_seq == j->segment->seq && x->has_fin &&
+           !x->fin_inferred && !x->fin_acked && seq_at_most(j->segment->seq, x->fin);
+}
+
 /* A RST without ACK has the number that what it answers acknowledges (RFC 9293 3.5.2, 3.10.7.1): so much y had taken.
  * That is less than the FIN of x, or than what x had sent long before it aborted. After a close that was complete it would
- * answer a copy of something old. */
+ * answer a copy of something old. A RST with ACK tells what x had taken itself. */
 void unseen_rst(struct judgement *j) {
     const struct tcpstate_segment *s = j->segment;
     const struct tcpstate_endpoint *x = j->x;
 
+    if (j->ack && !j->y->heard && x->has_smax && s->seq == x->smax && x->has_acked && seq_after(s->ack, x->acked) &&
+        numbers_near(s->ack, x->acked))
+        unseen_fin_was_octet(j);
     if (j->y->captured || !segment_is_refusal(s) || !x->has_smax || !seq_before(s->seq, x->smax) ||
         !numbers_near(s->seq, x->smax))
         return;
+    if (j->y->fin_inferred && was_gone_at_text(j))
+        hindsight_note(j, j->y->fin_inferred_index, j->y->fin_inferred_frame, TCPSTATE_VERDICT_NO_FIN);
     if ((x->state == TCPSTATE_FIN_WAIT_1 || x->state == TCPSTATE_FIN_WAIT_2) && !x->fin_inferred &&
         seq_at_most(s->seq, x->fin))
         hindsight_note_unacked(j);
