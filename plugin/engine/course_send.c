@@ -10,6 +10,7 @@
 #include <string.h>
 
 static const int64_t MS_NS = 1000000;
+enum { SYNACK_TIMER_MS = 900 }; /* a SYN,ACK does not come again sooner: RFC 6298 2.1, a second */
 
 struct course_sent *sending_add(struct sending *t, const struct course_end *sender, const struct course_end *receiver,
                                 int cost) {
@@ -134,6 +135,23 @@ static bool acknowledges_more_later(const struct sending *t) {
     return false;
 }
 
+/* Is it one of many alike that its sender has sent since a moment ago, as for the text behind a hole? Nothing else is
+ * repeated so often: RFC 6298 5.5. */
+static bool is_one_of_many(const struct sending *t) {
+    const struct tcpstate_segment *s = t->s;
+    unsigned alike = 0;
+
+    for (uint32_t i = t->index; i-- > 0 && alike < 3;) {
+        const struct tcpstate_segment *q = &t->facts->segments[i];
+        if (q->direction != s->direction)
+            continue;
+        if (!course_is_pure_ack(q) || q->seq != s->seq || q->ack != s->ack || s->time_ns - q->time_ns > 200 * MS_NS)
+            return false;
+        alike++;
+    }
+    return alike == 3;
+}
+
 /* Has its sender acknowledged the same a round trip ago? Of a server that is known only as a longest one. */
 static bool acks_again_in_time(const struct sending *t) {
     int64_t usual_ns = t->facts->answer_ns[!t->s->direction];
@@ -192,6 +210,8 @@ static int cost_of_unseen_reason(const struct sending *t, const struct course_en
     case TCPSTATE_ESTABLISHED:
     case TCPSTATE_CLOSE_WAIT: /* in TIME-WAIT all its text draws one: RFC 9293 3.10.7.4 */
         if (x->state == TCPSTATE_TIME_WAIT)
+            return 1;
+        if (!x->sack && is_one_of_many(t))
             return 1;
         if (acks_again_at_once(t) && (x->sack || !acknowledges_more_later(t)))
             return 4; /* nor is it of text behind a hole: of that a SACK would tell, or an ACK once the hole is filled */
@@ -582,6 +602,15 @@ static bool offers_less_than_synack(const struct sending *t, const struct course
     return false;
 }
 
+/* Has x heard of an unseen server that had still to be established more than its SYN,ACK, before that could come again? */
+static bool echoes_more_than_synack(const struct sending *t, const struct course_end *x, const struct course_end *y) {
+    const struct tcpstate_segment *s = t->s;
+
+    return y->unseen && y->state == TCPSTATE_SYN_RECEIVED && !y->fast_open && t->facts->has_echoes[!s->direction] &&
+           x->timestamps && (s->options & TCPSTATE_OPT_TIMESTAMPS) && x->has_ts_recent &&
+           seq_after(s->tsecr, x->ts_recent) && seq_distance(s->tsecr, x->ts_recent) < SYNACK_TIMER_MS;
+}
+
 /* Has an unseen server taken somebody else's ACK of its SYN,ACK, so that it is ahead of its client? */
 static bool is_established(const struct course_end *client, const struct course_end *server) {
     return server->unseen && server->state >= TCPSTATE_ESTABLISHED && server->has_rcv && server->irs == client->iss;
@@ -690,6 +719,8 @@ static void send_ordinary(struct sending *t, const struct course_end *x, const s
         return;
     }
     cost += sending_cost_of_echo(t, x);
+    if (echoes_more_than_synack(t, x, y))
+        cost += COST_UNSEEN;
     if (s->ack == x->rcv_nxt) {
         send_in_connection(t, x, y, cost);
     } else if (seq_after(s->ack, x->rcv_nxt)) {

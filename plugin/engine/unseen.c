@@ -13,6 +13,7 @@ enum {
     SYNACK_AGAIN_NS = 900 * MS,
     SOONEST_REPETITION_NS = 190 * MS,
     SLACK_NS = 20 * MS,
+    ONE_FLIGHT_NS = 5 * MS,
     MANY_ANSWERS = 4
 };
 
@@ -405,15 +406,16 @@ static void judge_early_repetition(struct judgement *j) {
             hindsight_note(j, x->ranges[i].index, x->ranges[i].frame, TCPSTATE_VERDICT_NOT_TAKEN);
 }
 
-/* x closed after the FIN of y, as it seemed, and has reset segments since, more than one, that do not acknowledge its FIN:
- * it was gone before y had heard of that. Text had come for which nobody was there any more (RFC 9293 3.6.1), so y had
- * sent no FIN. */
+/* x closed after the FIN of y, as it seemed, and has reset segments since, one right after the other, that do not
+ * acknowledge its FIN: it was gone before y had heard of that. Text had come for which nobody was there any more (RFC 9293
+ * 3.6.1), so y had sent no FIN. One alone may have come late. */
 static bool was_gone_at_text(const struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x;
 
     return x->state == TCPSTATE_CLOSED && x->undo.cause == TCPSTATE_UNDO_RST_SENT &&
-           x->undo.state == TCPSTATE_LAST_ACK && x->undo.rst_seq == j->segment->seq && x->has_fin &&
-           !x->fin_inferred && !x->fin_acked && seq_at_most(j->segment->seq, x->fin);
+           x->undo.state == TCPSTATE_LAST_ACK && x->undo.rst_seq == j->segment->seq && x->has_fin && !x->fin_inferred &&
+           !x->fin_acked && seq_at_most(j->segment->seq, x->fin) &&
+           j->segment->time_ns - x->undo.time_ns < ONE_FLIGHT_NS;
 }
 
 /* A RST without ACK has the number that what it answers acknowledges (RFC 9293 3.5.2, 3.10.7.1): so much y had taken.
