@@ -522,8 +522,16 @@ static unsigned synchronized(const struct course_end *end, const struct tcpstate
         course_move(e, TCPSTATE_EVENT_rcv_ack_s);
     }
     if (seq_before(s->ack, e->iss) || seq_before(s->ack, e->snd_una - 70000u)) {
+        bool is_next = e->state == TCPSTATE_ESTABLISHED && s->length > 0 && s->seq == e->rcv_nxt &&
+                       !(s->flags & (TCPSTATE_FIN | TCPSTATE_URG));
+        if (is_next) { /* where all else is as expected, stacks do not look at an old ACK before they take the text */
+            v[1].end = *e;
+            v[1].cost = 2;
+            note_timestamp(&v[1].end, s);
+            take_text(&v[1].end, s);
+        }
         e->owes_ack = true; /* RFC 5961 5.2: nobody acknowledges what was never sent, or so long ago */
-        return 1;
+        return is_next ? 2 : 1;
     }
     note_timestamp(e, s);
     /* The application is gone, and with it everybody who could read: RFC 9293 3.6.1 MAY-1. */

@@ -385,13 +385,15 @@ static bool cuts_a_run(const struct judgement *j) {
     return inside;
 }
 
-/* Does x echo a timestamp that y has sent after all that was captured of it: RFC 7323 4.3? Then something is missing. */
+/* Does x echo a timestamp that y has sent after all that was captured of it, RFC 7323 4.3, nor that of text which it did not
+ * seem to take? Then something is missing. */
 static bool echoes_uncaptured(const struct judgement *j) {
     const struct tcpstate_endpoint *y = j->y;
     const struct tcpstate_segment *s = j->segment;
 
     return j->pure_ack && !j->alien && y->sent_ts && (s->options & TCPSTATE_OPT_TIMESTAMPS) && s->sack_count == 0 &&
-           seq_after(s->tsecr, y->ts_newest) && !y->sends_octets;
+           seq_after(s->tsecr, y->ts_newest) && !y->sends_octets &&
+           !(y->has_seen_text && s->ack == y->seen_text && s->tsecr == y->seen_text_tsval);
 }
 
 /* Does x now count a FIN that nobody thought taken, and echo its timestamp? Nothing else bears that timestamp. */
