@@ -102,12 +102,16 @@ bool incarnation_syn_is_unlike(const struct tcpstate_endpoint *x, const struct t
     return s->options != x->syn_options || s->mss != x->syn_mss || s->ttl != x->syn_ttl;
 }
 
-bool incarnation_is_still_waiting(const struct judgement *j) {
+bool incarnation_goes_on_before(const struct judgement *j) {
     const struct tcpstate_conversation *c = j->conversation;
     const struct tcpstate_segment *s = j->segment;
 
-    return c->has_previous && j->pure_ack && s->seq == c->previous_smax[s->direction] &&
-           s->ack == c->previous_rnxt[s->direction] && c->previous_state[s->direction] == TCPSTATE_TIME_WAIT;
+    return c->has_previous && s->seq == c->previous_smax[s->direction] && s->ack == c->previous_rnxt[s->direction];
+}
+
+bool incarnation_is_still_waiting(const struct judgement *j) {
+    return j->pure_ack && incarnation_goes_on_before(j) &&
+           j->conversation->previous_state[j->segment->direction] == TCPSTATE_TIME_WAIT;
 }
 
 static bool sends_mss(const struct tcpstate_endpoint *x) {

@@ -109,6 +109,8 @@ void incarnation_note_candidate(struct judgement *j);
 void incarnation_bind(struct judgement *j);
 /* With other options or another TTL than x's own stack has put into its SYN or SYN,ACK. */
 bool incarnation_syn_is_unlike(const struct tcpstate_endpoint *x, const struct tcpstate_segment *s);
+/* Has it the numbers that x was to use next, and to expect, in the connection before? */
+bool incarnation_goes_on_before(const struct judgement *j);
 /* An ACK with the numbers with which x ended the connection before: it is in TIME-WAIT still (RFC 9293 3.10.7.4). */
 bool incarnation_is_still_waiting(const struct judgement *j);
 

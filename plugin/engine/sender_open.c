@@ -412,12 +412,9 @@ static bool was_sent_before_syn(const struct judgement *j) {
 /* x goes on where it was in the connection before: it has sent neither the SYN that was doubted nor the RST that seemed
  * to end that connection. */
 void sender_deny_syn(struct judgement *j) {
-    const struct tcpstate_conversation *c = j->conversation;
-    const struct tcpstate_segment *s = j->segment;
-    enum tcpstate_state before = (enum tcpstate_state)c->previous_state[s->direction];
+    enum tcpstate_state before = (enum tcpstate_state)j->conversation->previous_state[j->segment->direction];
 
-    if (j->x->syn_doubted && j->x->state == TCPSTATE_CLOSED && c->has_previous && !j->fin &&
-        s->seq == c->previous_smax[s->direction] && s->ack == c->previous_rnxt[s->direction] &&
+    if (j->x->syn_doubted && j->x->state == TCPSTATE_CLOSED && !j->fin && incarnation_goes_on_before(j) &&
         state_is_synchronized(before))
         engine_restore(j, j->sender, before, TCPSTATE_INFERRED);
 }
