@@ -139,7 +139,7 @@ static void send(struct ending *e, unsigned sender, const struct tcpstate_course
         return;
     }
     note_fin(x, s);
-    if ((s->flags & TCPSTATE_ACK) && !(s->flags & TCPSTATE_SYN) && (x->state & TOOK_FIN) && y->is_in)
+    if ((s->flags & TCPSTATE_ACK) && !(s->flags & TCPSTATE_SYN) && (x->state & TOOK_FIN) && y->is_in && !y->denies)
         y->fin_acked = true;
 }
 

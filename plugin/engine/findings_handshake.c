@@ -355,7 +355,7 @@ static void judge_reset(struct judgement *j) {
         else if (!j->rst_accepted && !findings_fit_previous(j))
             judge_reset_of_syn(j);
     }
-    if (!j->rst_accepted || x->evidence_open.sent_ordinary)
+    if (!j->rst_accepted || x->evidence_open.sent_ordinary || incarnation_reset_before(j))
         return;
     if (x->sent_synack)
         findings_tell(j, TCPSTATE_FINDING_handshake_aborted_by_server, y->handshake_ack_frame, 0, 0);

@@ -114,6 +114,10 @@ bool incarnation_is_still_waiting(const struct judgement *j) {
            j->conversation->previous_state[j->segment->direction] == TCPSTATE_TIME_WAIT;
 }
 
+bool incarnation_reset_before(const struct judgement *j) {
+    return j->rst_accepted && j->receiver_had == TCPSTATE_TIME_WAIT && !j->y->has_fin && j->conversation->has_previous;
+}
+
 static bool sends_mss(const struct tcpstate_endpoint *x) {
     return x->sent_mss_before || ((x->sent_syn || x->sent_synack) && (x->syn_options & TCPSTATE_OPT_MSS));
 }

@@ -113,6 +113,8 @@ bool incarnation_syn_is_unlike(const struct tcpstate_endpoint *x, const struct t
 bool incarnation_goes_on_before(const struct judgement *j);
 /* An ACK with the numbers with which x ended the connection before: it is in TIME-WAIT still (RFC 9293 3.10.7.4). */
 bool incarnation_is_still_waiting(const struct judgement *j);
+/* A RST that y took in the TIME-WAIT of the connection before: it ends that, not this one (RFC 9293 3.10.7.4 second). */
+bool incarnation_reset_before(const struct judgement *j);
 
 /* capture.c */
 bool capture_is_copy(struct judgement *j, uint8_t *shown_state, uint8_t *shown_certainty);

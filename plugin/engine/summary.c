@@ -396,7 +396,7 @@ static bool refuses_doubted_syn(const struct judgement *j) {
 static void note_accepted_rst(struct judgement *j) {
     struct tcpstate_connection *c = j->connection;
 
-    if (j->y->syn_doubted && !refuses_doubted_syn(j))
+    if ((j->y->syn_doubted && !refuses_doubted_syn(j)) || incarnation_reset_before(j))
         return; /* it ends an older connection */
     note_rst_frame(j);
     if (c->closed || spares_the_opener(j))

@@ -347,6 +347,32 @@ def test_that_both_are_gone_is_known_where_both_resets_were_captured(captured):
 
 
 @pytest.mark.parametrize("captured", [True, False])
+def test_an_answer_of_who_is_gone_decides_where_it_was_captured_before_the_abort(captured):
+    """B, which is gone, answers A's text; A's abort crosses that. At A the answer may be to what was sent before the abort."""
+    text, abort, answer = sent(A, B, ACK, 1, 1, 100), sent(A, B, RST | ACK, 101, 1), sent(B, A, RST, 1, 0)
+    at_a = [text, answer, abort] if captured else [text, abort, answer]
+    found = excuse([text, answer, abort], "reset", "both", at_a, "reset", "client")
+    assert bool(found) == (not captured) and (captured or found.startswith("answer before its peer's rst"))
+
+
+@pytest.mark.parametrize("captured", [True, False])
+def test_an_answer_falls_into_the_opening_that_was_captured(captured):
+    """Somebody's SYN, which only B has, opens a connection, and A's own SYN the next. At A both are one."""
+    false, answer, own = sent(A, B, SYN, 12, 0), sent(B, A, SYN | ACK, 1, 13), sent(A, B, SYN, 1, 0)
+
+    def story(segments, outcomes_of):
+        connections = [story_of.Connection(str(A), str(B), outcome, "", "client", "") for outcome in outcomes_of]
+        for connection in connections:
+            connection.deciding += [("synack", answer)]
+        if len(connections) > 1:
+            connections[1].deciding = [("first", own), ("end of the one before", false)]
+        return story_of.Story(connections, segments)
+    (found,) = story_of.compare(story([false, answer, own], ["unknown", "unanswered"]),
+                                story([false] * captured + [own, answer, own], ["unknown"]))
+    assert bool(found[2]) == (not captured)
+
+
+@pytest.mark.parametrize("captured", [True, False])
 def test_a_syn_with_another_number_decides_where_it_was_captured(captured):
     """A tries again by another number, and refuses the answer to the first SYN: what it waits for, only that SYN tells."""
     syn, again, answer, refusal = sent(A, B, SYN, 1, 0), sent(A, B, SYN, 9, 0), sent(B, A, SYN | ACK, 1, 2), sent(A, B, RST, 2, 0)

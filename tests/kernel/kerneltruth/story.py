@@ -7,8 +7,10 @@ older than it is, for the text before it was captured only there; or if it seems
 for the ACK of all before it, or the text just before it, was captured only here; or if the ACK of a FIN that was sent
 before its sender's own FIN was, or that own FIN where it came before the ACK; or if a SYN came again, and one copy
 more was captured where it began a connection after the end of the one before, or the RST that ended that one came
-before it only here. Who has aborted (RST with ACK) nothing but the abort tells; and that a FIN was sent before its
-sender had its peer's, only a copy that does not acknowledge that one. Everything else the observer could have known.
+before it only here; or if a SYN began a connection here, and its answer fell into the opening of another SYN there; or
+if an answer of who is gone was captured before the abort of its peer here, and there as if it answered that one's last
+words. Who has aborted (RST with ACK) nothing but the abort tells; and that a FIN was sent before its sender had its
+peer's, only a copy that does not acknowledge that one. Everything else the observer could have known.
 """
 
 from collections import Counter
@@ -89,6 +91,10 @@ def _ends(tcp):
     return tcp.src, tcp.sport, tcp.dst, tcp.dport
 
 
+def _is_syn(tcp):
+    return tcp.flags & (SYN | ACK) == SYN
+
+
 def _keys(tcp):
     """What a segment says that decides; a repetition says the same."""
     flags, ends = tcp.flags, _ends(tcp)
@@ -122,7 +128,7 @@ def read(capture, frames):
         found = _connection(of[number], own, segments)
         previous = before.get(found.parties())
         if previous:
-            previous.next_syn = own[0] if own[0].flags & (SYN | ACK) == SYN else None
+            previous.next_syn = own[0] if _is_syn(own[0]) else None
             found.deciding += [("end of the one before", tcp) for kind, tcp in previous.deciding
                                if kind in DECIDES["ended"]]
         before[found.parties()] = found
@@ -154,7 +160,7 @@ def _connection(shown, own, segments):
 def syns_that_decide(connection, segments):
     """Beside the one that the plugin links: where both opened it, each SYN; and those with which its opener tried again by
     another number, which any answer to the first is no answer to."""
-    syns = [tcp for tcp in segments if tcp.flags & (SYN | ACK) == SYN]
+    syns = [tcp for tcp in segments if _is_syn(tcp)]
     again = [tcp for tcp in syns if _ends(tcp) == _ends(syns[0]) and tcp.seq != syns[0].seq]
     return ([("syn", tcp) for tcp in syns] if connection.opened_by == "both" else []) + [("another syn", tcp) for tcp in again]
 
@@ -185,7 +191,7 @@ def _is_unknown(kind, tcp, here, other, connection):
               "ack of fin": "ack" if tcp.flags & FIN else "ack without fin", "text": "text"}.get(kind, first[0])
     for key in _keys(tcp):
         # Resets that look alike are counted, each may end a connection; and SYNs, one may come before such an end, one after.
-        counts = kind == "end of the one before" and tcp.flags & RST or kind == "first" and tcp.flags & (SYN | ACK) == SYN
+        counts = kind == "end of the one before" and tcp.flags & RST or kind == "first" and _is_syn(tcp)
         enough = here.keys[key] if counts else 1
         if wanted == key[0] and other.keys[key] >= enough:
             return False
@@ -193,6 +199,9 @@ def _is_unknown(kind, tcp, here, other, connection):
         answered = connection and _back(tcp) in connection.resets
         silent = not connection or connection.outcome in SILENT_END
         return bool(tcp.flags & ACK) or silent or not answered  # no answer tells of an abort
+    if kind in ("first", "end of the one before") and _is_syn(tcp) and any(_is_syn(of) and _ends(of) == _ends(tcp)
+                                                                           for of in other.segments):
+        return True                                     # the answer to it looks like one to that, with a wrong ACK
     explained = (_ends(tcp), tcp.end) in other.reached  # the ACK may be of another FIN or SYN, or of data
     return explained or not tcp.flags & (SYN | FIN) or not other.keys["ack", _back(tcp), tcp.end]
 
@@ -222,6 +231,15 @@ def _comes_before(rst, syn, story):
     resets = [number for number, key in enumerate(frames) if key == next(_keys(rst))]
     syns = [number for number, key in enumerate(frames) if key == wanted]
     return bool(resets and syns) and resets[0] < syns[-1]
+
+
+def _answers_before_abort(answer, connection, story):
+    """Both ended it: of who is gone an answer was captured before anything by which its peer has."""
+    peers = connection.resets.get(_back(answer))
+    mine = next(_keys(answer))
+    first = next((tcp for tcp in story.segments if next(_keys(tcp)) == mine or peers and next(_keys(tcp)) == next(_keys(peers))),
+                 None)
+    return bool(peers and first) and not answer.flags & ACK and next(_keys(first)) == mine
 
 
 def _crosses(fin, connection, story):
@@ -280,6 +298,9 @@ def _excuse(one, two, story_one, story_two, part):
                 return f"{kind} before its sender's own {tcp}"
             if kind == "rst" and other and _is_gone_only_here(mine, other):
                 return f"rst of who is gone too {_is_gone_only_here(mine, other)}"
+            if kind == "rst" and other and mine.closed_by == "both" and _answers_before_abort(tcp, mine, here) and \
+                    not _answers_before_abort(tcp, mine, there):
+                return f"answer before its peer's {kind} {tcp}"
             if kind == "rst" and mine.next_syn and _comes_before(tcp, mine.next_syn, here) and \
                     not _comes_before(tcp, mine.next_syn, there):
                 return f"before the next connection's syn {kind} {tcp}"
