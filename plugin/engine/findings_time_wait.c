@@ -136,7 +136,9 @@ static bool is_of_old_connection(const struct judgement *j) {
 }
 
 void findings_time_wait(struct judgement *j) {
-    if (is_of_old_connection(j))
+    if (j->x->state == TCPSTATE_TIME_WAIT && incarnation_is_still_waiting(j)) /* it is not late */
+        note_time_wait_ack(j);
+    else if (is_of_old_connection(j))
         findings_tell(j, TCPSTATE_FINDING_segment_of_old_connection, 0, 0, 0);
     else if (j->rst)
         judge_rst_to_time_wait(j);

@@ -92,7 +92,7 @@ static bool is_of_own_numbers(const struct tcpstate_endpoint *x, const struct tc
 /* A SYN as x's own stack makes it. */
 static bool looks_genuine(const struct tcpstate_endpoint *x, const struct tcpstate_segment *s) {
     return (s->options & TCPSTATE_OPT_MSS) && !is_late_copy(x, s) && !is_of_own_numbers(x, s) &&
-           (!(x->sent_syn || x->sent_synack) ||
+           (!(x->sent_syn || x->sent_synack) || x->syn_doubted ||
             (s->options == x->syn_options && s->mss == x->syn_mss && s->ttl == x->syn_ttl));
 }
 
@@ -195,7 +195,8 @@ static enum incarnation of_syn(const struct judgement *j) {
     if (x->state == TCPSTATE_SYN_SENT && y->state == TCPSTATE_CLOSED)
         return INCARNATION_NEW;
     /* its SYN,ACK was refused by a RST: LISTEN again, or never more than an old duplicate */
-    if (x->state == TCPSTATE_CLOSED && (y->state == TCPSTATE_LISTEN || y->state == TCPSTATE_SYN_RECEIVED))
+    if (x->state == TCPSTATE_CLOSED &&
+        (y->state == TCPSTATE_LISTEN || (y->state == TCPSTATE_SYN_RECEIVED && !y->captured)))
         return INCARNATION_NEW;
     return INCARNATION_CANDIDATE;
 }
