@@ -259,6 +259,12 @@ static bool may_move(const struct course_end *end, const struct tcpstate_segment
            (end->fin_sent && seq_at_most(end->snd_una, end->fin) && ack->ack == end->fin + 1);
 }
 
+/* By its echo the sender of `s` has not heard q: RFC 7323 4.3. */
+static bool echoes_older(const struct tcpstate_segment *s, const struct tcpstate_segment *q) {
+    return (s->options & q->options & TCPSTATE_OPT_TIMESTAMPS) && (s->flags & TCPSTATE_ACK) &&
+           seq_before(s->tsecr, q->tsval);
+}
+
 /* Lets what was captured towards x arrive, one segment after the other, and sees each time whether x may have sent
  * segment `index` then. */
 static void explore(struct tcpstate_course *c, struct hypothesis h, uint32_t index, unsigned branches, unsigned depth,
@@ -285,7 +291,7 @@ static void explore(struct tcpstate_course *c, struct hypothesis h, uint32_t ind
             return;
         if (at == index)
             try_send(c, &h, index);
-        else if (course_is_pure_ack(q) && !may_move(&h.end[d], q)) {
+        else if (course_is_pure_ack(q) && !may_move(&h.end[d], q) && !(!unseen && echoes_older(s, q))) {
             /* When such a one arrives matters little, but for who answers each: after as long as it usually takes. */
             if ((gap_ns < answer_ns && !waits) || (!unseen && h.end[d].reply_count > 0))
                 try_send(c, &h, index);
@@ -416,6 +422,21 @@ static uint8_t state_when_sent(const struct tcpstate_course *c, const struct hyp
             return event->state;
     }
     return otherwise;
+}
+
+/* Text or a FIN of an end that answers without a connection by now: was what it had sent before that overtaken as well? */
+static bool came_late_before(const struct tcpstate_course *c, const struct hypothesis *h,
+                             const struct tcpstate_segment *s) {
+    if (h->end[s->direction].state != TCPSTATE_CLOSED || (s->flags & (TCPSTATE_SYN | TCPSTATE_RST)))
+        return false;
+    for (uint32_t e = h->event, seen = 0; e != NO_EVENT && seen < 50; e = event_at(c, e)->parent, seen++) {
+        const struct event *event = event_at(c, e);
+        const struct tcpstate_segment *other = &c->facts.segments[event->index];
+        bool answers = (other->flags & (TCPSTATE_RST | TCPSTATE_ACK)) == TCPSTATE_RST;
+        if (other->direction == s->direction && !answers && (event->kind == SENT || event->kind == SENT_BEFORE))
+            return event->kind == SENT_BEFORE;
+    }
+    return false;
 }
 
 static void send_by_others(struct tcpstate_course *c, const struct hypothesis *h, uint32_t index, enum event_kind kind,
@@ -624,7 +645,7 @@ static bool judge(struct tcpstate_course *c, uint32_t index) {
         }
         if (original != index)
             send_by_others(c, h, index, SENT_COPY, course_cost_of_copy(s, &c->facts.segments[original]));
-        send_by_others(c, h, index, SENT_BEFORE, COST_STALE);
+        send_by_others(c, h, index, SENT_BEFORE, came_late_before(c, h, s) ? COST_STALE_TOO : COST_STALE);
         send_by_others(c, h, index, SENT_BY_OTHERS, course_cost_of_forgery(c, h, index));
         reset_before_syn(c, h, index, course_cost_of_forgery(c, h, index));
     }

@@ -42,6 +42,7 @@ enum {                           /* costs */
        COST_COPY = 2,            /* the path has copied it */
        COST_ODD = 6,             /* legal, but a common stack would not */
        COST_STALE = 5,           /* sent earlier than what was captured before it */
+       COST_STALE_TOO = 2,       /* ... like the one before it */
        COST_ABORT = 2,           /* a reset for no visible reason */
        COST_NO_REPLY = 3,        /* an answer that had to come was not captured */
        COST_SILENT = 6,          /* an endpoint has given up without a word */

@@ -167,6 +167,7 @@ bool course_was_sent_before(const struct tcpstate_course *c, const struct hypoth
     const struct tcpstate_segment *s = &c->facts.segments[index];
     const struct course_end *x = &h->end[s->direction];
     bool overtaken = false, from_the_dead = false, fin_is_known = x->fin_sent && course_end_of(s) == x->fin + 1;
+    uint32_t sent = x->snd_nxt;
 
     if ((s->flags & (TCPSTATE_SYN | TCPSTATE_RST | TCPSTATE_ACK)) == TCPSTATE_SYN) {
         *state = TCPSTATE_SYN_SENT; /* overtaken by what followed it */
@@ -187,9 +188,13 @@ bool course_was_sent_before(const struct tcpstate_course *c, const struct hypoth
         return false;
     if (x->fin_sent && s->length > 0 && seq_after(s->seq + s->length, x->fin))
         return false; /* nothing comes after a FIN, so that was none */
+    if (x->timestamps && !(s->options & TCPSTATE_OPT_TIMESTAMPS) && course_end_of(s) != s->seq)
+        return false; /* RFC 7323 3.2: text or a FIN of somebody else */
     for (uint32_t e = h->event; e != NO_EVENT; e = event_at(c, e)->parent) {
         const struct event *event = event_at(c, e);
         const struct tcpstate_segment *other = &c->facts.segments[event->index];
+        if (event->kind == SENT_BEFORE && other->direction == s->direction && seq_after(course_end_of(other), sent))
+            sent = course_end_of(other); /* text of the dead that was captured late as well */
         if (event->kind != SENT || other->direction != s->direction)
             continue;
         if (other->flags & TCPSTATE_RST) { /* what a dead socket sends says nothing about its numbers */
@@ -237,9 +242,8 @@ bool course_was_sent_before(const struct tcpstate_course *c, const struct hypoth
         return (overtaken || from_the_dead) &&
                (!clocks || !(other->flags & TCPSTATE_ACK) || s->tsval == other->tsval ||
                 seq_at_least(s->tsecr, other->tsecr)) &&
-               seq_at_most(s->seq, x->snd_nxt) && x->snd_nxt - s->seq < 1u << 24 &&
-               (!(s->flags & TCPSTATE_FIN) || fin_is_known ||
-                (from_the_dead && !x->fin_sent && s->seq == x->snd_nxt)) &&
+               seq_at_most(s->seq, sent) && sent - s->seq < 1u << 24 &&
+               (!(s->flags & TCPSTATE_FIN) || fin_is_known || (from_the_dead && !x->fin_sent && s->seq == sent)) &&
                (!(other->flags & TCPSTATE_ACK) ||
                 (seq_distance(s->ack, other->ack) < 1 << 24 && seq_distance(other->ack, s->ack) < 1 << 24));
     }

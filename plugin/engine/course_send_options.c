@@ -112,6 +112,14 @@ static int cost_of_unseen_sack(const struct sending *t, struct course_end *x, co
     return 0;
 }
 
+/* It acknowledges the FIN of its peer, and nothing comes after that: it keeps nothing of beyond. */
+static bool has_all(const struct course_end *x, const struct tcpstate_segment *s) {
+    bool has_fin = x->state == TCPSTATE_CLOSE_WAIT || x->state == TCPSTATE_CLOSING || x->state == TCPSTATE_LAST_ACK ||
+                   x->state == TCPSTATE_TIME_WAIT;
+
+    return has_fin && s->ack == x->rcv_nxt;
+}
+
 /* RFC 2018, RFC 2883: does it tell of what it has received as it would? Where it does not, it is believed. */
 int sending_cost_of_sack(const struct sending *t, struct course_end *x, const struct course_end *y) {
     const struct tcpstate_segment *s = t->s;
@@ -135,6 +143,8 @@ int sending_cost_of_sack(const struct sending *t, struct course_end *x, const st
         }
         if (seq_at_most(right, s->ack) || seq_distance(right, s->ack) > 1 << 28)
             return cost + COST_TIMESTAMP;
+        if (has_all(x, s))
+            cost += COST_TIMESTAMP;
         for (unsigned k = 0; k < x->range_count; k++)
             if (seq_at_least(left, x->ranges[k].left) && seq_at_most(right, x->ranges[k].right)) {
                 known = true;
@@ -142,7 +152,7 @@ int sending_cost_of_sack(const struct sending *t, struct course_end *x, const st
                     told++;
             }
         if (!known) {
-            cost += COST_SACK;
+            cost += t->facts->is_at[!s->direction] && seq_at_most(right, y->snd_nxt) ? COST_TIMESTAMP : COST_SACK;
             course_add_range(x, left, right);
             if (y->fin_sent && !x->has_peer_fin && seq_within(y->fin, left, right - 1)) {
                 x->has_peer_fin = true;
