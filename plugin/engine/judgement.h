@@ -152,6 +152,8 @@ uint32_t unscaled_window(const struct judgement *j, bool *known);
 void knowledge_rebase(struct judgement *j);
 void knowledge_of_peer_fin(struct judgement *j);
 void knowledge_deny_inferred_fin(struct judgement *j);
+/* x acknowledges up to the end of text that was captured, though it did not seem to be y's; and no FIN of that number was. */
+bool knowledge_took_doubted_text(const struct judgement *j);
 void knowledge_of_unseen_fin(struct judgement *j);
 
 /* Does x acknowledge one octet of y more than `acked`, and echo what is older than that octet as it was captured? Then x

@@ -418,6 +418,14 @@ bool knowledge_takes_octet_of_other(const struct judgement *j, uint32_t acked) {
     return (s->time_ns - y->text_ns) * 5 < capture_leg_ns(j->x_path);
 }
 
+bool knowledge_took_doubted_text(const struct judgement *j) {
+    const struct tcpstate_endpoint *x = j->x, *y = j->y;
+    uint32_t ack = j->segment->ack;
+
+    return y->has_seen_text && y->seen_text == ack && seq_after(ack, x->acked) &&
+           !(y->has_seen_fin && y->seen_fin + 1 == ack) && !echoes_uncaptured(j);
+}
+
 /* y was captured, but not what x's ACK may count. Nothing but the SYN of y captured: unseen.c. */
 void knowledge_of_unseen_fin(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
@@ -444,7 +452,10 @@ void knowledge_of_unseen_fin(struct judgement *j) {
         y->maybe_fin = y->maybe_denied = false; /* octets, then */
     if (y->maybe_fin && ack == y->maybe + 1)
         note_maybe_fin(j, y->maybe, y->maybe_denied);
-    else if (ack == y->smax + 1) {
+    else if (ack == y->smax + 1 && knowledge_took_doubted_text(j)) {
+        y->has_octet = true;
+        y->octet = ack;
+    } else if (ack == y->smax + 1) {
         note_maybe_fin(j, y->smax, false);
         if (echoes_uncaptured(j))
             knowledge_of_maybe_fin(j, y, j->receiver); /* else not yet: y itself will tell */

@@ -311,6 +311,17 @@ void sender_judge_handshake(struct judgement *j) {
     bool acks_syn;
 
     switch ((enum tcpstate_state)x->state) {
+    case TCPSTATE_LISTEN:
+        if (!y->sent_synack || s->ack != y->iss + 1 || s->seq != y->synack_ack || j->stale)
+            return;
+        x->active_open = true; /* it has asked for the SYN,ACK that it takes */
+        if (!x->has_iss) {
+            x->has_iss = x->iss_inferred = true;
+            x->iss = s->seq - 1;
+        }
+        engine_restore(j, j->sender, TCPSTATE_SYN_SENT, TCPSTATE_INFERRED);
+        engine_move(j, j->sender, TCPSTATE_EVENT_snd_ack_syn, TCPSTATE_ASSUMED);
+        return;
     case TCPSTATE_SYN_SENT:
         if (!x->has_iss || !seq_within(s->seq, x->iss + 1, x->iss + 1 + NUMBERS_FAR))
             return; /* not of this incarnation */
@@ -386,7 +397,6 @@ void sender_judge_handshake(struct judgement *j) {
         x->refuses_later_echo = x->refuses_later_echo || x->handshake_ack_echoes_later;
         engine_move(j, j->sender, TCPSTATE_EVENT_snd_synack_again, TCPSTATE_ASSUMED);
         return;
-    case TCPSTATE_LISTEN:
     case TCPSTATE_UNKNOWN:
     case TCPSTATE_CLOSED:
     case TCPSTATE_FIN_WAIT_1:

@@ -106,6 +106,16 @@ static bool unlike_any_stack(const struct judgement *j) {
            !(s->traits & TCPSTATE_TRUNCATED_HEADER);
 }
 
+/* With a window, but without ACK, so an answer where there is no connection; that has no window to tell, and y waits for
+ * another number than this. Who aborts sends an ACK with it. A device on the path may send such a one, which says nothing
+ * of x. */
+static bool is_no_answer(const struct judgement *j) {
+    const struct tcpstate_endpoint *x = j->x, *y = j->y;
+
+    return !j->ack && j->segment->window != 0 && x->spoke && state_is_synchronized((enum tcpstate_state)x->state) &&
+           y->captured && y->has_rnxt && j->segment->seq != y->rnxt;
+}
+
 /* By its clock x sent nothing newer, so long ago that nothing else of x was under way as long: a copy of what x has said
  * before. A stack puts the present time into a RST (RFC 7323 5.4). */
 static bool has_an_old_clock(const struct judgement *j) {
@@ -151,7 +161,7 @@ void sender_judge_rst(struct judgement *j) {
     bool unproved = x->state == TCPSTATE_SYN_SENT || x->state == TCPSTATE_SYN_RECEIVED ||
                     (x->state == TCPSTATE_ESTABLISHED && !x->spoke) || x->state == TCPSTATE_LISTEN;
 
-    if (unlike_any_stack(j) || has_an_old_clock(j)) {
+    if (unlike_any_stack(j) || is_no_answer(j) || has_an_old_clock(j)) {
         j->alien = true;
         return;
     }

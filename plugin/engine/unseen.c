@@ -483,7 +483,7 @@ void unseen_fin(struct judgement *j) {
     if (unseen_fin_was_octet(j))
         return;
     if (y->has_fin || y->has_wire_fin || !x->has_acked || !state_is_synchronized((enum tcpstate_state)x->state) ||
-        (!y->has_iss && y->captured))
+        (!y->has_iss && y->captured) || knowledge_took_doubted_text(j))
         return;
     bool waits = x->has_fin && x->state == TCPSTATE_FIN_WAIT_1;
     bool crossed = waits && (y->arrived_ns - x->fin_sent_ns < least_rtt_ns(j) || hindsight_unacked(j));
