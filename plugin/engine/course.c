@@ -427,7 +427,8 @@ static uint8_t state_when_sent(const struct tcpstate_course *c, const struct hyp
 /* Text or a FIN of an end that answers without a connection by now: was what it had sent before that overtaken as well? */
 static bool came_late_before(const struct tcpstate_course *c, const struct hypothesis *h,
                              const struct tcpstate_segment *s) {
-    if (h->end[s->direction].state != TCPSTATE_CLOSED || (s->flags & (TCPSTATE_SYN | TCPSTATE_RST)))
+    if (h->end[s->direction].state != TCPSTATE_CLOSED || (s->flags & (TCPSTATE_SYN | TCPSTATE_RST)) ||
+        c->facts.unseen[!s->direction]) /* what would have closed it was not captured either */
         return false;
     for (uint32_t e = h->event, seen = 0; e != NO_EVENT && seen < 50; e = event_at(c, e)->parent, seen++) {
         const struct event *event = event_at(c, e);

@@ -112,12 +112,10 @@ static int cost_of_unseen_sack(const struct sending *t, struct course_end *x, co
     return 0;
 }
 
-/* It acknowledges the FIN of its peer, and nothing comes after that: it keeps nothing of beyond. */
+/* It acknowledges the FIN of its peer, and nothing comes after that: it keeps nothing of beyond. (In CLOSING and TIME-WAIT
+ * its first ACK may still tell of it: Linux.) */
 static bool has_all(const struct course_end *x, const struct tcpstate_segment *s) {
-    bool has_fin = x->state == TCPSTATE_CLOSE_WAIT || x->state == TCPSTATE_CLOSING || x->state == TCPSTATE_LAST_ACK ||
-                   x->state == TCPSTATE_TIME_WAIT;
-
-    return has_fin && s->ack == x->rcv_nxt;
+    return (x->state == TCPSTATE_CLOSE_WAIT || x->state == TCPSTATE_LAST_ACK) && s->ack == x->rcv_nxt;
 }
 
 /* RFC 2018, RFC 2883: does it tell of what it has received as it would? Where it does not, it is believed. */

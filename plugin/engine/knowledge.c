@@ -231,6 +231,21 @@ static bool took_octet_for_fin(const struct judgement *j) {
            capture_timestamps_agreed(j) && seq_before(s->tsecr, y->fin_tsval);
 }
 
+/* x acknowledges the number of y's FIN, and keeps what lies farther on. After a FIN there is nothing: it has taken text
+ * there, though none of y was captured. (Only the ACK of a FIN that comes after its own may still tell of it: Linux.) */
+static bool keeps_text_beyond_fin(const struct judgement *j) {
+    const struct tcpstate_endpoint *x = j->x, *y = j->y;
+    const struct tcpstate_segment *s = j->segment;
+
+    if (!y->has_fin || y->fin_inferred || s->ack != y->fin + 1 || j->stale ||
+        (x->has_fin && x->state != TCPSTATE_LAST_ACK))
+        return false;
+    for (unsigned b = is_duplicate_sack(s) ? 1 : 0; b < s->sack_count; b++)
+        if (seq_after(s->sack[b].left, s->ack))
+            return true;
+    return false;
+}
+
 void knowledge_of_peer_fin(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
 
@@ -265,7 +280,7 @@ void knowledge_of_peer_fin(struct judgement *j) {
     }
     if (!y->has_fin && !y->has_wire_fin)
         return;
-    if (took_octet_for_fin(j)) {
+    if (took_octet_for_fin(j) || keeps_text_beyond_fin(j)) {
         y->fin_shadowed = true;
         y->has_wire_fin = false;
         if (x->peer_fin_taken) {

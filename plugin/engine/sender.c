@@ -68,9 +68,12 @@ void sender_judge_fin(struct judgement *j) {
             seq_after(j->segment->tsval, x->smax_tsval) && j->segment->length == 0;
         /* y acknowledges more than x was ever heard to send: it took that from somebody else */
         bool own_word = !x->has_iss && x->has_own_end && seq_at_least(fin, x->own_end);
+        /* ... and so x says itself, by a pure ACK after them: its next number is that of this FIN */
+        bool was_denied = (j->segment->options & TCPSTATE_OPT_TIMESTAMPS) && x->sent_ts && x->has_pure &&
+                          x->pure_seq == fin && seq_after(x->pure_tsval, x->smax_tsval) && j->segment->length == 0;
         bool is_next = !x->has_smax || (seq_after(j->end, x->smax) && !is_beyond_congestion_window(j));
-        bool plausible =
-            is_next || x->fin_inferred || beyond_is_false || (x->smax_is_next && j->end == x->smax) || own_word;
+        bool plausible = is_next || x->fin_inferred || beyond_is_false || was_denied ||
+                         (x->smax_is_next && j->end == x->smax) || own_word;
         plausible = plausible || repeats_refused_fin(j, fin);
         bool repeats_inferred = x->fin_inferred && x->fin == fin;
 

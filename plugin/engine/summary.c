@@ -264,7 +264,7 @@ static void note_fin_acknowledged(struct judgement *j) {
         else
             step(j, first_of_two ? TCPSTATE_STEP_CLOSE_2 : TCPSTATE_STEP_CLOSE_4, again);
     }
-    if (x->has_fin && x->fin_acked && y->has_fin) {
+    if (x->has_fin && x->fin_acked && !x->fin_shadowed && y->has_fin) {
         if (s->closed_ns < 0) {
             s->closed_ns = j->segment->time_ns;
             if (!c->reset && s->first_fin_ns >= 0) {
