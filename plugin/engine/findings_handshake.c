@@ -237,13 +237,15 @@ static void judge_ecn(struct judgement *j) {
 }
 
 /* Lowered where one SYN that was not captured would explain it: the same with data, or, a second later, another; or one
- * from before, whose timestamp the SYN,ACK echoes. */
+ * from before, whose timestamp the SYN,ACK echoes, or whose number it acknowledges: the attempt before was refused by a
+ * RST that has not arrived. */
 static void judge_unacceptable_synack(struct judgement *j) {
     const struct tcpstate_endpoint *y = j->y;
     const struct tcpstate_segment *s = j->segment;
     bool echoes_earlier = (s->options & TCPSTATE_OPT_TIMESTAMPS) && s->tsecr != 0 && y->sent_ts &&
                           seq_before(s->tsecr, y->first_syn_tsval);
-    bool weak = echoes_earlier || seq_within(s->ack, y->iss + 1, y->iss + 1 + LARGEST_SEGMENT) ||
+    bool weak = echoes_earlier || findings_fit_previous(j) ||
+                seq_within(s->ack, y->iss + 1, y->iss + 1 + LARGEST_SEGMENT) ||
                 s->time_ns - y->last_syn_ns >= SECOND_NS;
 
     if (y->state == TCPSTATE_SYN_SENT && j->receiver_had == TCPSTATE_SYN_SENT && y->sent_syn)

@@ -86,6 +86,8 @@ static void judge_acceptance(struct judgement *j) {
         old->outcome == TCPSTATE_OUTCOME_CLOSED || old->outcome == TCPSTATE_OUTCOME_RESET ||
         old->outcome == TCPSTATE_OUTCOME_REFUSED || old->outcome == TCPSTATE_OUTCOME_UNANSWERED)
         return;
+    if (old->end_facts.ignored_reset.frame != 0)
+        return; /* a RST was captured that seemed to be ignored: it was not */
     /* One unseen RST explains it, unless both ends were busy with the old connection a moment before. */
     (old->roles == TCPSTATE_ROLES_GUESS || now->syn_ns - old->last_sent_ns[0] > patience_ns ||
              now->syn_ns - old->last_sent_ns[1] > patience_ns

@@ -267,7 +267,9 @@ NOTE, WARNING = 0x400000, 0x600000     # PI_NOTE, PI_WARN of Wireshark's epan/pr
 
 
 @pytest.mark.parametrize("name, severity", [("synack-echoes-an-earlier-syn", NOTE),
-                                            ("synack-echoes-an-earlier-syn-not", WARNING)])
+                                            ("synack-echoes-an-earlier-syn-not", WARNING),
+                                            ("synack-of-the-attempt-before", NOTE),
+                                            ("synack-of-the-attempt-before-not", WARNING)])
 def test_severity_is_lowered_where_something_innocent_would_explain_it(tshark, tmp_path, name, severity):
     example = scenario.read_scenario(scenario_run.SCENARIOS / f"{name}.tcp", scenario.read_findings())
     pcap.write_pcap(tmp_path / "example.pcap", example.pcap_frames)
