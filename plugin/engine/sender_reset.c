@@ -106,14 +106,15 @@ static bool unlike_any_stack(const struct judgement *j) {
            !(s->traits & TCPSTATE_TRUNCATED_HEADER);
 }
 
-/* With a window, but without ACK, so an answer where there is no connection; that has no window to tell, and y waits for
- * another number than this. Who aborts sends an ACK with it. A device on the path may send such a one, which says nothing
- * of x. */
+/* Without ACK, so an answer where there is no connection, which has no window to tell; or an abort, whose number is SND.NXT
+ * (RFC 9293 3.10.5). This has a window and a number below that, for which y does not wait. A device on the path may send
+ * such a one, which says nothing of x. */
 static bool is_no_answer(const struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
 
     return !j->ack && j->segment->window != 0 && x->spoke && state_is_synchronized((enum tcpstate_state)x->state) &&
-           y->captured && y->has_rnxt && j->segment->seq != y->rnxt;
+           x->has_smax && seq_before(j->segment->seq, x->smax) && y->captured && y->has_rnxt &&
+           j->segment->seq != y->rnxt;
 }
 
 /* By its clock x sent nothing newer, so long ago that nothing else of x was under way as long: a copy of what x has said
