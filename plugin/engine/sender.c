@@ -210,6 +210,8 @@ static bool goes_on_after_fin(const struct judgement *j) {
                                                s->time_ns - x->last_sent_ns < KEEP_ALIVE_IDLE_NS);
     if (!j->pure_ack || j->ack_unsent || !seq_at_most(s->seq, x->fin) || is_at_shrunken_edge(j))
         return false;
+    if (x->has_una && seq_before(s->seq + 1, x->una) && seq_before(s->seq, x->before_fin))
+        return false; /* so low a number y has acknowledged, and x had left behind before the FIN: no word of its own */
     if (seq_after(s->ack, x->fin_ack) && !(x->has_una && s->seq + 1 == x->una))
         return true; /* it knows more than the FIN did */
     if (j->newest_acked_ns > x->fin_ns)
