@@ -461,7 +461,8 @@ static bool abort_is_borne_out(const struct judgement *j) {
  * answered (RFC 9293 3.10.7.1). Of two that are alike, each is first at its own end. */
 static void note_crossing(struct judgement *j) {
     struct tcpstate_summary *s = &j->connection->summary;
-    bool has_aborted = j->ack; /* x, by its RST or by text that bears one out */
+    bool has_aborted = j->ack || /* x, by its RST or by text that bears one out; or before */
+                       (j->x->undo.cause == TCPSTATE_UNDO_RST_SENT && j->x->undo.is_abort);
     const struct tcpstate_undo *rst =
         j->x->undo.cause == TCPSTATE_UNDO_RST_TAKEN ? &j->x->undo : &j->y->undo; /* of y */
 

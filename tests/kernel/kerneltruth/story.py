@@ -8,9 +8,9 @@ for the ACK of all before it, or the text just before it, was captured only here
 before its sender's own FIN was, or that own FIN where it came before the ACK; or if a SYN came again, and one copy
 more was captured where it began a connection after the end of the one before, or the RST that ended that one came
 before it only here; or if a SYN after which all belongs to the next connection was; or if a SYN began a connection
-here, and its answer fell into the opening of another SYN there; or if an answer of who is gone was captured before the
-abort of its peer here, and there as if it answered that one's last words. Who has aborted (RST with ACK) nothing but the abort tells; and that a FIN was sent before its sender had its
-peer's, only a copy that does not acknowledge that one. Everything else the observer could have known.
+here, and its answer fell into the opening of another SYN there. Who has aborted (RST with ACK) nothing but the abort
+tells; that a RST came before the last ACK of a close, nothing but the RST; and that a FIN was sent before its sender had
+its peer's, only a copy that does not acknowledge that one. Everything else the observer could have known.
 """
 
 from collections import Counter
@@ -20,7 +20,7 @@ from .batch import read_pcap
 from .packet import ACK, FIN, RST, SYN, parse_tcp, seq_diff
 from .truth import name_of
 
-SILENT_END = ("reset", "refused")
+SILENT_END = ("reset", "refused", "closed")
 # What decides what: the links of the plugin, the first segment of a connection, the first ACK of each FIN, and text that
 # ends at the number of a FIN: if that was taken, the FIN was not.
 DECIDES = {
@@ -234,15 +234,6 @@ def _comes_before(rst, syn, story):
     return bool(resets and syns) and resets[0] < syns[-1]
 
 
-def _answers_before_abort(answer, connection, story):
-    """Both ended it: of who is gone an answer was captured before anything by which its peer has."""
-    peers = connection.resets.get(_back(answer))
-    mine = next(_keys(answer))
-    first = next((tcp for tcp in story.segments if next(_keys(tcp)) == mine or peers and next(_keys(tcp)) == next(_keys(peers))),
-                 None)
-    return bool(peers and first) and not answer.flags & ACK and next(_keys(first)) == mine
-
-
 def _crosses(fin, connection, story):
     """A copy was captured that its sender sent before it had the FIN of its peer."""
     peer_fins = [tcp.end for kind, tcp in connection.deciding if kind == "fin" and _ends(tcp) == _back(fin)]
@@ -299,9 +290,6 @@ def _excuse(one, two, story_one, story_two, part):
                 return f"{kind} before its sender's own {tcp}"
             if kind == "rst" and other and _is_gone_only_here(mine, other):
                 return f"rst of who is gone too {_is_gone_only_here(mine, other)}"
-            if kind == "rst" and other and mine.closed_by == "both" and _answers_before_abort(tcp, mine, here) and \
-                    not _answers_before_abort(tcp, mine, there):
-                return f"answer before its peer's {kind} {tcp}"
             if kind == "rst" and mine.next_syn and _comes_before(tcp, mine.next_syn, here) and \
                     not _comes_before(tcp, mine.next_syn, there):
                 return f"before the next connection's syn {kind} {tcp}"
