@@ -363,27 +363,6 @@ def test_an_answer_falls_into_the_opening_that_was_captured(captured):
     assert bool(found[2]) == (not captured)
 
 
-@pytest.mark.parametrize("outcome", ["closed", "established"])
-def test_no_answer_after_a_close_tells_of_the_reset_before_it(outcome):
-    """Somebody resets A, which waits for the last ACK. A's answer to that, at B, is one after a close as well."""
-    reset, answer = sent(B, A, RST, 2, 0), sent(A, B, RST, 2, 0)
-    assert bool(excuse([reset, answer], "reset", "server", [answer], outcome, "server")) == (outcome == "closed")
-
-
-@pytest.mark.parametrize("captured", [True, False])
-def test_a_syn_ends_what_is_told_of_the_connection_before_where_it_was_captured(captured):
-    """Somebody's SYN in B's name begins the next connection at A: the RST that comes then belongs to that."""
-    answer, false, reset = sent(B, A, SYN | ACK, 1, 2), sent(B, A, SYN, 900, 0), sent(A, B, RST, 2, 0)
-
-    def story(segments, closed_by, has_next):
-        connection = story_of.Connection(str(A), str(B), "reset", "", "client", closed_by)
-        connection.deciding += [("synack", answer)] + ([("next syn", false)] if has_next else [])
-        return story_of.Story([connection], segments)
-    (found,) = story_of.compare(story([answer, false, reset], "", True),
-                                story([answer] + [false] * captured + [reset], "client", False))
-    assert bool(found[2]) == (not captured)
-
-
 @pytest.mark.parametrize("captured", [True, False])
 def test_a_syn_with_another_number_decides_where_it_was_captured(captured):
     """A tries again by another number, and refuses the answer to the first SYN: what it waits for, only that SYN tells."""

@@ -7,10 +7,9 @@ older than it is, for the text before it was captured only there; or if it seems
 for the ACK of all before it, or the text just before it, was captured only here; or if the ACK of a FIN that was sent
 before its sender's own FIN was, or that own FIN where it came before the ACK; or if a SYN came again, and one copy
 more was captured where it began a connection after the end of the one before, or the RST that ended that one came
-before it only here; or if a SYN after which all belongs to the next connection was; or if a SYN began a connection
-here, and its answer fell into the opening of another SYN there. Who has aborted (RST with ACK) nothing but the abort
-tells; that a RST came before the last ACK of a close, nothing but the RST; and that a FIN was sent before its sender had
-its peer's, only a copy that does not acknowledge that one. Everything else the observer could have known.
+before it only here; or if a SYN began a connection here, and its answer fell into the opening of another SYN there. Who
+has aborted (RST with ACK) nothing but the abort tells; and that a FIN was sent before its sender had its peer's, only a
+copy that does not acknowledge that one. Everything else the observer could have known.
 """
 
 from collections import Counter
@@ -20,13 +19,13 @@ from .batch import read_pcap
 from .packet import ACK, FIN, RST, SYN, parse_tcp, seq_diff
 from .truth import name_of
 
-SILENT_END = ("reset", "refused", "closed")
+SILENT_END = ("reset", "refused")
 # What decides what: the links of the plugin, the first segment of a connection, the first ACK of each FIN, and text that
 # ends at the number of a FIN: if that was taken, the FIN was not.
 DECIDES = {
     "existed": {"first", "syn", "synack", "end of the one before"},
     "opened": {"first", "syn", "synack"},
-    "ended": {"first", "another syn", "next syn", "synack", "fin", "ack of fin", "text", "rst"},
+    "ended": {"first", "another syn", "synack", "fin", "ack of fin", "text", "rst"},
 }
 
 
@@ -129,7 +128,6 @@ def read(capture, frames):
         previous = before.get(found.parties())
         if previous:
             previous.next_syn = own[0] if _is_syn(own[0]) else None
-            previous.deciding += [("next syn", own[0])] if _is_syn(own[0]) else []
             found.deciding += [("end of the one before", tcp) for kind, tcp in previous.deciding
                                if kind in DECIDES["ended"]]
         before[found.parties()] = found
@@ -200,7 +198,7 @@ def _is_unknown(kind, tcp, here, other, connection):
         answered = connection and _back(tcp) in connection.resets
         silent = not connection or connection.outcome in SILENT_END
         return bool(tcp.flags & ACK) or silent or not answered  # no answer tells of an abort
-    if kind in ("first", "next syn", "end of the one before") and _is_syn(tcp) and any(_is_syn(of) and _ends(of) == _ends(tcp)
+    if kind in ("first", "end of the one before") and _is_syn(tcp) and any(_is_syn(of) and _ends(of) == _ends(tcp)
                                                                            for of in other.segments):
         return True                                     # the answer to it looks like one to that, with a wrong ACK
     explained = (_ends(tcp), tcp.end) in other.reached  # the ACK may be of another FIN or SYN, or of data
