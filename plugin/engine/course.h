@@ -49,6 +49,7 @@ enum {                           /* costs */
        COST_TIMESTAMP = 9,       /* its clock was elsewhere */
        COST_ECHO = 4,            /* it echoes another timestamp than it should */
        COST_SACK = 4,            /* it tells to have received what it has not, or the reverse */
+       COST_SACK_FALSE = 9,      /* ... though it cannot have, or cannot lack it */
        COST_AT_END = 7,          /* on top: lost or unseen right where the capture was taken */
        COST_NO_REASON = 2,       /* an ACK that nothing asked for */
        COST_UNASKED = 3,         /* text sent again, sooner than any timer, that nobody has asked for */

@@ -103,7 +103,7 @@ static int cost_of_unseen_sack(const struct sending *t, struct course_end *x, co
     for (unsigned i = 0; i < t->s->sack_count; i++) {
         const struct tcpstate_sack *sack = &t->s->sack[i];
         if (y->fin_sent && seq_after(sack->right, y->fin + 1))
-            return COST_TIMESTAMP;                                               /* text behind a FIN */
+            return COST_SACK_FALSE;                                              /* text behind a FIN */
         if (sack->right == sack->left + 1 && seq_after(sack->left, t->s->ack)) { /* a FIN behind a hole, perhaps */
             x->has_peer_fin = true;
             x->peer_fin = sack->left;
@@ -140,9 +140,9 @@ int sending_cost_of_sack(const struct sending *t, struct course_end *x, const st
             continue;
         }
         if (seq_at_most(right, s->ack) || seq_distance(right, s->ack) > 1 << 28)
-            return cost + COST_TIMESTAMP;
+            return cost + COST_SACK_FALSE;
         if (has_all(x, s))
-            cost += COST_TIMESTAMP;
+            cost += COST_SACK_FALSE;
         for (unsigned k = 0; k < x->range_count; k++)
             if (seq_at_least(left, x->ranges[k].left) && seq_at_most(right, x->ranges[k].right)) {
                 known = true;
@@ -150,7 +150,7 @@ int sending_cost_of_sack(const struct sending *t, struct course_end *x, const st
                     told++;
             }
         if (!known) {
-            cost += t->facts->is_at[!s->direction] && seq_at_most(right, y->snd_nxt) ? COST_TIMESTAMP : COST_SACK;
+            cost += t->facts->is_at[!s->direction] && seq_at_most(right, y->snd_nxt) ? COST_SACK_FALSE : COST_SACK;
             course_add_range(x, left, right);
             if (y->fin_sent && !x->has_peer_fin && seq_within(y->fin, left, right - 1)) {
                 x->has_peer_fin = true;
