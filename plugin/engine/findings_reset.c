@@ -69,10 +69,10 @@ static void judge_idle(struct judgement *j) {
 
 /* ---- which RST? ------------------------------------------------------------------------------------------------- */
 
-/* Told already, as part of a handshake or of a half-open connection. */
+/* Told already, as part of a handshake, of a half-open connection or of the TIME-WAIT of the connection before. */
 static bool told_elsewhere(const struct judgement *j) {
-    return j->half_open_reset || j->receiver_had == TCPSTATE_SYN_SENT || j->receiver_had == TCPSTATE_LISTEN ||
-           findings_told(j, TCPSTATE_FINDING_connection_refused) ||
+    return j->half_open_reset || incarnation_reset_before(j) || j->receiver_had == TCPSTATE_SYN_SENT ||
+           j->receiver_had == TCPSTATE_LISTEN || findings_told(j, TCPSTATE_FINDING_connection_refused) ||
            findings_told(j, TCPSTATE_FINDING_rst_to_syn_unacceptable) ||
            findings_told(j, TCPSTATE_FINDING_rst_answers_bad_synack) ||
            findings_told(j, TCPSTATE_FINDING_half_open_discovered) ||
