@@ -273,6 +273,10 @@ static void judge_unsent_ack(struct judgement *j) {
         j->ack_refused = true; /* x has taken a FIN that y did not send */
         return;
     }
+    if (y->has_octet && ack == y->octet && y->smax_is_next && !j->alien) {
+        j->ack_refused = true; /* ... or text, as y's SND.NXT tells */
+        return;
+    }
     if (!j->alien && y->captured && ack == y->smax + 1 && !y->has_fin && !y->has_wire_fin &&
         state_is_synchronized((enum tcpstate_state)y->state))
         return; /* perhaps a FIN that was not captured: sender.c infers it */

@@ -356,7 +356,7 @@ static void send_in_connection(struct sending *t, const struct course_end *x, co
             if (e.is_shut && s->seq == e.snd_una)
                 ; /* no number beyond the window would be acceptable */
             else if (!e.fin_sent && (s->seq == e.snd_nxt - 1 || s->seq == e.snd_una - 1))
-                cost += 3; /* keep-alive, zero-window probe */
+                cost += s->ack == e.last_ack ? 3 : COST_ODD; /* keep-alive, zero-window probe: neither has news */
             else if (e.fin_sent)
                 cost += COST_MISMATCH;
             else if (seq_at_least(s->seq, e.snd_una))

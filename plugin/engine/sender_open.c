@@ -204,6 +204,13 @@ void sender_judge_synack(struct judgement *j) {
         engine_restore(j, j->sender, TCPSTATE_SYN_RECEIVED, TCPSTATE_ASSUMED);
     }
     bool answers_syn = y->sent_syn && y->captured && s->ack == y->iss + 1 + y->syn_length;
+    if (j->sender == TCPSTATE_SERVER && x->sent_syn && !x->sent_synack && !x->spoke && s->seq != x->iss &&
+        answers_syn) {
+        /* who opens a connection as well answers by the number of its SYN, RFC 9293 figure 7: that SYN was not x's */
+        x->sent_syn = x->active_open = j->connection->simultaneous_open = false;
+        x->first_syn_ns = 0;
+        engine_restore(j, j->sender, TCPSTATE_SYN_RECEIVED, TCPSTATE_ASSUMED);
+    }
     if (state_is_synchronized((enum tcpstate_state)x->state) && !x->sent_syn && answers_syn) {
         /* what seemed to be of an older connection was not its own */
         x->has_fin = x->fin_acked = x->peer_fin_taken = false;

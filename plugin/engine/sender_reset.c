@@ -155,6 +155,15 @@ static bool answers_as_when_closed(const struct judgement *j) {
            seq_within(x->iss, x->closed_rst - FEW_NUMBERS, x->closed_rst + FEW_NUMBERS);
 }
 
+/* An abort has the number SND.NXT (RFC 9293 3.10.5), in so far as y's window has room for it. This has that of x's FIN, which
+ * so was not x's. */
+static bool aborts_before_fin(const struct judgement *j) {
+    const struct tcpstate_endpoint *x = j->x, *y = j->y;
+
+    return j->ack && x->has_fin && !x->fin_inferred && j->segment->seq == x->fin && y->has_redge &&
+           seq_after(y->redge, x->fin) && x->has_acked && j->segment->ack == x->acked;
+}
+
 void sender_judge_rst(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
     struct tcpstate_candidate *candidate = &j->conversation->candidate;
@@ -250,6 +259,8 @@ void sender_judge_rst(struct judgement *j) {
         j->alien = true;
         return;
     }
+    if (aborts_before_fin(j))
+        knowledge_forget_fin(j, x, j->sender, TCPSTATE_PROVED);
     x->undo = (struct tcpstate_undo){.cause = TCPSTATE_UNDO_RST_SENT,
                                      .state = x->state,
                                      .certainty = x->certainty,
@@ -347,8 +358,10 @@ static bool was_echoed_before_end(const struct judgement *j) {
 
 /* Where x was before it was closed, without the peer's FIN if it does not count that. */
 static enum tcpstate_state state_before_end(const struct judgement *j) {
+    const struct tcpstate_endpoint *y = j->y;
     enum tcpstate_state then = (enum tcpstate_state)j->x->undo.state;
-    bool lacks_fin = j->y->has_fin && seq_at_most(j->segment->ack, j->y->fin);
+    bool lacks_fin = (y->has_fin && seq_at_most(j->segment->ack, y->fin)) ||
+                     (y->has_wire_fin && seq_at_most(j->segment->ack, y->wire_fin)); /* ... be it somebody else's */
 
     return lacks_fin ? engine_peek(TCPSTATE_EVENT_snd_nack_fin, then) : then;
 }

@@ -332,18 +332,33 @@ def test_who_has_aborted_only_the_abort_tells(captured):
 
 
 @pytest.mark.parametrize("captured", [True, False])
-def test_that_both_are_gone_is_known_where_both_resets_were_captured(captured):
-    """After FINs that cross, each answers as a host without a connection, by numbers that end nothing at the other."""
+@pytest.mark.parametrize("both_lost", [True, False])
+def test_that_both_are_gone_is_known_where_both_resets_were_captured(captured, both_lost):
+    """After FINs that cross, each answers as a host without a connection, by numbers that end nothing at the other; the RST of
+    the one end, or of both, is lost."""
     theirs, ours = sent(B, A, RST, 1, 0), sent(A, B, RST, 1, 0)
 
     def story(segments, outcome, close_kind):
         connection = story_of.Connection("A", "B", outcome, close_kind, "client", "both")
         connection.resets = story_of.first_resets(segments)
-        connection.deciding.append(("rst", ours))
+        connection.deciding.append(("rst", segments[0]))
         return story_of.Story([connection], segments)
-    (found,) = story_of.compare(story([theirs, ours], "reset", "fin-reset"),
+    (found,) = story_of.compare(story([theirs] if both_lost and not captured else [theirs, ours], "reset", "fin-reset"),
                                 story(([theirs] if captured else []) + [ours], "closing", ""))
     assert bool(found[2]) == (not captured) and (captured or found[2].startswith("rst of who is gone too"))
+
+
+@pytest.mark.parametrize("flags", [FIN | ACK, FIN])
+def test_a_fin_without_ack_tells_of_no_fin(flags):
+    """RFC 9293 3.10.7.4, fifth: it is dropped, so who captured only that has not heard of the FIN."""
+    fin, nobodys = sent(A, B, FIN | ACK, 101, 1), sent(A, B, flags, 101, 1)
+
+    def story(segments, close_kind):
+        connection = story_of.Connection("A", "B", "reset", close_kind, "client", "client")
+        connection.deciding.append(("fin", fin))
+        return story_of.Story([connection], segments)
+    (found,) = story_of.compare(story([fin], "fin-reset"), story([nobodys], "reset"))
+    assert bool(found[2]) == (flags == FIN)
 
 
 @pytest.mark.parametrize("captured", [True, False])

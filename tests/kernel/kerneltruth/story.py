@@ -102,7 +102,7 @@ def _keys(tcp):
         return
     if flags & SYN:
         yield "synack" if flags & ACK else "syn", ends, tcp.seq
-    if flags & FIN:
+    if flags & FIN and flags & ACK:                     # without ACK it is dropped: RFC 9293 3.10.7.4, fifth
         yield "fin", ends, tcp.end
     elif flags & ACK:
         yield "ack without fin", ends, tcp.ack
@@ -260,7 +260,7 @@ def _is_gone_only_here(mine, other):
     it is gone as well: after a FIN the number that answers what was sent before is too low to end anything."""
     lacking = set(mine.resets) - set(other.resets)
     if (mine.outcome, mine.close_kind) == ("reset", "fin-reset") and other.outcome != "reset" \
-            and len(mine.resets) == 2 and len(lacking) == 1 and other.resets:
+            and len(lacking) == 1 and other.resets:
         return mine.resets[lacking.pop()]
     return None
 
