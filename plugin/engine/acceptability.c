@@ -75,7 +75,10 @@ bool acceptable_rst(struct judgement *j) {
         return false;
     if (seq == y->rnxt || hindsight_says(j, j->index, TCPSTATE_VERDICT_TAKEN))
         return true;
-    if ((y->state == TCPSTATE_CLOSE_WAIT || y->state == TCPSTATE_LAST_ACK || y->state == TCPSTATE_CLOSING) &&
+    bool awaits_fin =
+        x->has_fin && !y->peer_fin_taken && y->rnxt == x->fin + 1; /* ... where that is RCV.NXT until it comes */
+    if ((y->state == TCPSTATE_CLOSE_WAIT || y->state == TCPSTATE_LAST_ACK || y->state == TCPSTATE_CLOSING ||
+         awaits_fin) &&
         seq + 1 == y->rnxt)
         return true;
     if (!(x->syn_options & y->syn_options & TCPSTATE_OPT_SACK_PERMITTED) && !y->sacks)

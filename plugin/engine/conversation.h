@@ -40,8 +40,8 @@ enum tcpstate_undo_cause {
 };
 struct tcpstate_undo {
     uint8_t cause, state, certainty;
-    uint32_t frame, index, rnxt, rst_seq, rst_tsval;
-    bool has_rst_tsval, rst_is_in_time;
+    uint32_t frame, index, rnxt, rst_seq, rst_tsval, rst_ack;
+    bool has_rst_tsval, rst_is_in_time, has_rst_ack;
     bool is_abort;       /* it has ACK, so it answers no segment that had one (RFC 9293 3.10.7.1) */
     bool no_window;      /* ... and no window, as a stack answers where it has no connection (3.10.7.1) */
     bool ack_unsent;     /* ... and acknowledges what y was never seen to send */

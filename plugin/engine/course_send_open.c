@@ -215,6 +215,18 @@ void sending_synack(struct sending *t, const struct course_end *x, const struct 
             opener.sack = e.sack;
             opener.fin = 0;
         }
+    } else if (x->state == TCPSTATE_SYN_SENT && s->seq == x->iss && !y->unseen) {
+        /* RFC 9293 3.10.7.3 fourth: somebody else's SYN has reached it, and was not captured */
+        course_move(&e, TCPSTATE_EVENT_rcv_syn);
+        e.irs = s->ack - 1;
+        e.rcv_nxt = e.last_ack = s->ack;
+        e.has_rcv = true;
+        e.timestamps = x->timestamps && (s->options & TCPSTATE_OPT_TIMESTAMPS);
+        e.has_ts_recent = e.timestamps;
+        e.ts_recent = s->tsecr;
+        cost += COST_FORGED - COST_NO_REASON;
+        t->forged = true;
+        unseen = false;
     } else if (x->state == TCPSTATE_SYN_RECEIVED) {
         if (s->ack != x->rcv_nxt && !(x->syn_data > 0 && !x->has_snd && s->ack == x->rcv_nxt + x->syn_data))
             cost += COST_MISMATCH;
@@ -261,4 +273,5 @@ void sending_synack(struct sending *t, const struct course_end *x, const struct 
         cost_of_syn += (old ? 3 : 0) + (t->facts->is_at[!s->direction] ? COST_AT_END : 0);
     }
     sending_add(t, &e, &opener, cost + cost_of_syn);
+    t->forged = false;
 }

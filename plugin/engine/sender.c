@@ -138,7 +138,8 @@ void sender_judge_fin(struct judgement *j) {
             return;
         if (x->peer_fin_taken && (y->has_wire_fin || y->has_fin) &&
             seq_at_most(j->segment->ack, y->has_wire_fin ? y->wire_fin : y->fin)) { /* the FINs crossed */
-            engine_move(j, j->sender, TCPSTATE_EVENT_snd_fin_x, TCPSTATE_PROVED);
+            bool was_captured = y->has_wire_fin ? y->wire_fin_frame != 0 : !y->fin_inferred;
+            engine_move(j, j->sender, TCPSTATE_EVENT_snd_fin_x, was_captured ? TCPSTATE_ASSUMED : TCPSTATE_INFERRED);
             engine_show(j, TCPSTATE_FIN_WAIT_1);
             x->state_before_fin = TCPSTATE_ESTABLISHED;
             if (y->has_wire_fin)

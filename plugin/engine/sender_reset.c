@@ -269,6 +269,8 @@ void sender_judge_rst(struct judgement *j) {
                                      .rnxt = x->rnxt,
                                      .rst_seq = s->seq,
                                      .rst_tsval = s->tsval,
+                                     .rst_ack = s->ack,
+                                     .has_rst_ack = j->ack && s->seq != 0 && x->has_acked,
                                      .has_rst_tsval = (s->options & TCPSTATE_OPT_TIMESTAMPS) != 0,
                                      .rst_is_in_time = has_exact_clock(j),
                                      .is_abort = j->ack || x->has_doubted_abort,
@@ -348,6 +350,15 @@ static bool was_sent_before_own_rst(const struct judgement *j) {
            (j->segment->options & TCPSTATE_OPT_TIMESTAMPS) && seq_before(j->segment->tsval, undo->rst_tsval);
 }
 
+/* x had acknowledged more by its RST: it has sent this before, where no clock tells. */
+static bool knows_less_than_own_rst(const struct judgement *j) {
+    const struct tcpstate_undo *undo = &j->x->undo;
+    bool has_clock = undo->has_rst_tsval && (j->segment->options & TCPSTATE_OPT_TIMESTAMPS);
+
+    return undo->cause == TCPSTATE_UNDO_RST_SENT && undo->has_rst_ack && !undo->ack_unsent && !has_clock &&
+           seq_before(j->segment->ack, undo->rst_ack);
+}
+
 /* y had echoed so much of x's clock before that was captured which closed x. */
 static bool was_echoed_before_end(const struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x;
@@ -415,7 +426,8 @@ bool sender_revive(struct judgement *j) {
     if (x->answered_closed && !j->stale && !j->ack_unsent && x->revivals < 255)
         x->revivals++; /* it has said itself that it has no connection: one segment does not outweigh that */
     if (j->stale || j->ack_unsent || !plausible_words(j) || (x->answered_closed && x->revivals < 3) ||
-        was_sent_before_own_rst(j) || was_echoed_before_end(j) || (!at_once && !later_than_cause(j))) {
+        was_sent_before_own_rst(j) || knows_less_than_own_rst(j) || was_echoed_before_end(j) ||
+        (!at_once && !later_than_cause(j))) {
         if (j->fin && !x->has_fin && x->undo.cause == TCPSTATE_UNDO_RST_SENT && x->undo.bears_next &&
             seq_after(j->end, x->undo.rst_seq)) { /* a RST sent after this FIN would have counted it */
             j->alien = true;
