@@ -215,7 +215,8 @@ bool course_was_sent_before(const struct tcpstate_course *c, const struct hypoth
                      (clocks && seq_after(other->tsval, s->tsval)) ||
                      (!clocks && other->ack == s->ack && seq_after(other->seq, s->seq)) ||
                      (clocks && other->ack == s->ack && other->tsval == s->tsval && (other->flags & TCPSTATE_FIN) &&
-                      s->length > 0 && seq_at_most(course_end_of(s), other->seq)); /* a FIN comes after all text */
+                      ((s->length > 0 && seq_at_most(course_end_of(s), other->seq)) ||
+                       (course_is_pure_ack(s) && s->seq + 1 == course_end_of(other)))); /* a FIN comes last of all */
         if (newer && clocks && seq_after(s->tsval, other->tsval))
             return false;
         if (newer && (other->flags & TCPSTATE_ACK) && seq_after(s->ack, other->ack))

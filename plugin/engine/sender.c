@@ -353,6 +353,17 @@ static bool was_overtaken_by_fin(const struct judgement *j) {
     return precedes && !(x->has_una && seq_before(s->seq, x->una)) && answers_nothing && since_ns < REPETITION_NS;
 }
 
+/* An ACK by the number of x's FIN that knows just what the FIN does, and is too soon for a keep-alive: x sent it first. */
+static bool is_ack_overtaken_by_fin(const struct judgement *j) {
+    const struct tcpstate_endpoint *x = j->x;
+    const struct tcpstate_segment *s = j->segment;
+    bool has_clock = (s->options & TCPSTATE_OPT_TIMESTAMPS) && x->sent_ts;
+
+    return x->has_fin && !x->fin_inferred && j->pure_ack && s->seq == x->fin && s->ack == x->fin_ack &&
+           s->time_ns - x->fin_ns < REPETITION_NS &&
+           (has_clock ? s->tsval == x->fin_tsval : !engine_later_than(j, x->fin_ns));
+}
+
 /* An ACK by the number of x's FIN, or one before, after x has counted that FIN. No keep-alive, which comes after silence. */
 static bool is_older_than_counted_fin(const struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x;
@@ -440,7 +451,8 @@ static void judge_ordinary(struct judgement *j) {
     sender_deny_syn(j);
     bool listens_after_reset = x->state == TCPSTATE_LISTEN && x->undo.cause == TCPSTATE_UNDO_RST_TAKEN;
     if ((x->state == TCPSTATE_CLOSED || listens_after_reset) && !sender_revive(j)) {
-        if (was_overtaken_by_fin(j) || was_sent_before_own_fin(j) ||
+        j->overtaken_by_fin = is_ack_overtaken_by_fin(j);
+        if (j->overtaken_by_fin || was_overtaken_by_fin(j) || was_sent_before_own_fin(j) ||
             (x->has_fin && !x->fin_inferred && !j->stale && j->pure_ack && x->state_before_fin != TCPSTATE_UNKNOWN &&
              goes_on_after_fin(j)))
             show_before_own_fin(j);
@@ -514,7 +526,7 @@ static void judge_ordinary(struct judgement *j) {
         believe_fin(j);
     }
     /* sent before its own FIN, captured after it */
-    j->overtaken_by_fin = was_overtaken_by_fin(j);
+    j->overtaken_by_fin = was_overtaken_by_fin(j) || is_ack_overtaken_by_fin(j);
     if (sent_before_fin || j->overtaken_by_fin)
         show_before_own_fin(j);
     /* simultaneous close: its ACK was under way when the peer's ACK of its FIN was captured, figure 13 line 3 */

@@ -314,8 +314,11 @@ static void note_close(struct judgement *j) {
         if (c->reset)
             c->summary.close_kind = TCPSTATE_CLOSE_FIN_RESET;
     }
-    if (j->overtaken_by_fin && j->y->has_fin && j->segment->ack == j->y->fin + 1)
+    if (j->overtaken_by_fin && j->y->has_fin && j->segment->ack == j->y->fin + 1 && c->three_segment) {
         c->three_segment = false; /* the first ACK of the first FIN is this */
+        if (c->closed && !c->reset)
+            c->summary.close_kind = kind_of_close(c);
+    }
     if (j->first_fin || j->fin_again)
         note_own_fin(j);
     note_fin_acknowledged(j);
