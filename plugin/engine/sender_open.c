@@ -436,11 +436,23 @@ void sender_deny_syn(struct judgement *j) {
         engine_restore(j, j->sender, before, TCPSTATE_INFERRED);
 }
 
-/* Text of the connection before, behind a SYN in x's name that was doubted: x had not heard of the RST that ended that
- * connection, and is shown as it was there. */
+/* x has not left the connection before. An ACK of its TIME-WAIT: the RST that seemed to end that has not. Text, behind a SYN in
+ * x's name that was doubted: x had not heard of the RST that ended that connection, and is shown as it was there. */
 void sender_show_previous(struct judgement *j) {
     const struct tcpstate_conversation *c = j->conversation;
+    struct tcpstate_endpoint *x = j->x;
 
+    if (x->state == TCPSTATE_CLOSED && x->undo.cause == TCPSTATE_UNDO_RST_TAKEN &&
+        x->undo.state == TCPSTATE_TIME_WAIT && incarnation_is_still_waiting(j)) {
+        engine_show(j, TCPSTATE_TIME_WAIT);
+        if (!engine_later_than(j, x->undo.time_ns))
+            return;
+        hindsight_note(j, x->undo.index, x->undo.frame, TCPSTATE_VERDICT_NOT_TAKEN);
+        engine_restore(j, j->sender, TCPSTATE_TIME_WAIT, TCPSTATE_ASSUMED); /* no RST ends it: RFC 1337 fix F1 */
+        x->spares_time_wait = j->revived = true;
+        x->undo.cause = TCPSTATE_UNDO_NONE;
+        return;
+    }
     if (j->x->syn_doubted && j->x->state == TCPSTATE_CLOSED && j->segment->length > 0 && was_sent_before_syn(j))
         engine_show(j, (enum tcpstate_state)c->previous_state[j->segment->direction]);
 }

@@ -176,7 +176,10 @@ void sender_judge_rst(struct judgement *j) {
         return;
     }
     unseen_rst(j);
-    bool again = candidate->pending && candidate->direction == s->direction && !j->ack;
+    /* in SYN-RECEIVED it answers a wrong ACK so as well: 3.10.7.4 fifth */
+    bool is_reply = x->state == TCPSTATE_SYN_RECEIVED && x->sent_synack && !candidate->genuine &&
+                    !seq_within(s->seq, x->iss, x->smax);
+    bool again = candidate->pending && candidate->direction == s->direction && !j->ack && !is_reply;
     bool refuses_synack = x->state == TCPSTATE_ESTABLISHED && !x->spoke && x->has_iss && s->seq == x->iss + 1;
     if (again && ((candidate->challenged && s->seq == candidate->challenge_ack &&
                    (candidate->genuine || (candidate->challenged_purely && !candidate->false_isn))) ||
