@@ -189,6 +189,9 @@ static inline bool engine_later_than(const struct judgement *j, int64_t time_ns)
 /* sender.c, sender_open.c, sender_reset.c, receiver.c */
 void sender_judge(struct judgement *j);
 void sender_judge_fin(struct judgement *j);
+/* What lies beyond this FIN lies beyond a hole as well, while the FIN is what comes next of all that y has: so x ends there,
+ * and that text is more likely somebody else's than the FIN. */
+bool sender_comes_next_before_hole(const struct judgement *j);
 void sender_judge_syn(struct judgement *j);
 void sender_judge_synack(struct judgement *j);
 void sender_believe_syn(struct judgement *j);

@@ -45,9 +45,7 @@ static bool is_beyond_congestion_window(const struct judgement *j) {
            (int64_t)INITIAL_WINDOW_SEGMENTS * y->syn_mss + seq_distance(x->una, x->iss);
 }
 
-/* What lies beyond the FIN lies beyond a hole as well, while the FIN is what comes next of all that y has: so x ends there, and
- * that text is more likely somebody else's than the FIN. */
-static bool comes_next_before_hole(const struct judgement *j) {
+bool sender_comes_next_before_hole(const struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
 
     if (!y->has_rnxt || j->segment->seq != y->rnxt)
@@ -86,7 +84,7 @@ void sender_judge_fin(struct judgement *j) {
                           x->pure_seq == fin && seq_after(x->pure_tsval, x->smax_tsval) && j->segment->length == 0;
         bool is_next = !x->has_smax || (seq_after(j->end, x->smax) && !is_beyond_congestion_window(j));
         bool plausible = is_next || x->fin_inferred || beyond_is_false || was_denied ||
-                         (x->smax_is_next && j->end == x->smax) || own_word || comes_next_before_hole(j);
+                         (x->smax_is_next && j->end == x->smax) || own_word || sender_comes_next_before_hole(j);
         plausible = plausible || repeats_refused_fin(j, fin);
         bool repeats_inferred = x->fin_inferred && x->fin == fin;
 

@@ -441,7 +441,9 @@ bool sender_revive(struct judgement *j) {
             then = engine_peek(TCPSTATE_EVENT_pickup, then);
         if (then == TCPSTATE_SYN_SENT && j->y->sent_synack && seq_after(j->segment->ack, j->y->iss))
             then = TCPSTATE_ESTABLISHED; /* it has taken the SYN,ACK: no RST had closed it */
-        if (j->fin && !j->ack_unsent && !x->has_fin && x->has_smax && seq_after(j->end, x->smax)) {
+        if (j->fin && !j->ack_unsent && !x->has_fin && x->has_smax &&
+            (seq_after(j->end, x->smax) ||
+             ((then == TCPSTATE_ESTABLISHED || then == TCPSTATE_CLOSE_WAIT) && sender_comes_next_before_hole(j)))) {
             then = engine_peek(TCPSTATE_EVENT_snd_fin, then); /* it had closed before the RST came */
             x->undo.state = (uint8_t)then;
             x->has_fin = true;
