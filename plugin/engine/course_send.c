@@ -10,7 +10,10 @@
 #include <string.h>
 
 static const int64_t MS_NS = 1000000;
-enum { SYNACK_TIMER_MS = 900 }; /* a SYN,ACK does not come again sooner: RFC 6298 2.1, a second */
+enum {
+    SYNACK_TIMER_MS = 900, /* a SYN,ACK does not come again sooner: RFC 6298 2.1, a second */
+    OVERTAKEN_MS = 20      /* by so much one segment overtakes another */
+};
 
 struct course_sent *sending_add(struct sending *t, const struct course_end *sender, const struct course_end *receiver,
                                 int cost) {
@@ -633,13 +636,25 @@ static bool is_after_its_like(const struct sending *t) {
     return false;
 }
 
+/* A FIN that what was sent a moment later has overtaken: by its clock, and it has heard of no more than that. */
+static bool is_fin_captured_late(const struct sending *t, const struct course_end *x) {
+    const struct tcpstate_segment *s = t->s;
+
+    return t->fin && !x->fin_sent && x->timestamps && (s->options & TCPSTATE_OPT_TIMESTAMPS) &&
+           t->facts->has_clock[s->direction] && x->has_tsval && seq_before(s->tsval, x->tsval) &&
+           seq_distance(x->tsval, s->tsval) <= OVERTAKEN_MS && seq_at_most(s->ack, x->last_ack) && x->has_ts_recent &&
+           seq_at_most(s->tsecr, x->ts_recent);
+}
+
 static void send_ordinary(struct sending *t, const struct course_end *x, const struct course_end *y) {
     const struct tcpstate_segment *s = t->s;
+    bool is_late;
     int cost;
 
     if (!t->ack || x->state == TCPSTATE_CLOSED || x->state == TCPSTATE_LISTEN || x->state == TCPSTATE_UNKNOWN)
         return;
-    cost = sending_cost_of_clock(t, x) + sending_cost_of_replies(x->reply_count);
+    is_late = is_fin_captured_late(t, x);
+    cost = (is_late ? COST_STALE : sending_cost_of_clock(t, x)) + sending_cost_of_replies(x->reply_count);
     if (x->state == TCPSTATE_SYN_SENT) { /* the SYN,ACK was not captured */
         struct course_end e = *x, peer = *y;
         if (s->seq != x->snd_nxt && s->seq != x->iss + 1)
@@ -718,7 +733,7 @@ static void send_ordinary(struct sending *t, const struct course_end *x, const s
             send_knowing_unseen(t, &e, y, cost + 2);
         return;
     }
-    cost += sending_cost_of_echo(t, x);
+    cost += is_late ? 0 : sending_cost_of_echo(t, x);
     if (echoes_more_than_synack(t, x, y))
         cost += COST_UNSEEN;
     if (s->ack == x->rcv_nxt) {

@@ -38,11 +38,13 @@ static bool repeats_refused_fin(struct judgement *j, uint32_t fin) {
 static bool is_beyond_congestion_window(const struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
 
-    if (!x->has_iss || !x->has_una || !x->has_smax || !y->syn_mss || !seq_after(j->segment->seq, x->smax) ||
-        seq_before(x->una, x->iss) || j->connection->summary.segments[j->sender] > SEGMENTS_BELOW_WRAP)
+    uint32_t una = x->has_una ? x->una : x->iss;
+
+    if (!x->has_iss || !x->has_smax || !y->syn_mss || !seq_after(j->segment->seq, x->smax) || seq_before(una, x->iss) ||
+        j->connection->summary.segments[j->sender] > SEGMENTS_BELOW_WRAP)
         return false;
     return seq_distance(j->segment->seq, x->smax) >
-           (int64_t)INITIAL_WINDOW_SEGMENTS * y->syn_mss + seq_distance(x->una, x->iss);
+           (int64_t)INITIAL_WINDOW_SEGMENTS * y->syn_mss + seq_distance(una, x->iss);
 }
 
 bool sender_comes_next_before_hole(const struct judgement *j) {
@@ -480,7 +482,10 @@ static void judge_ordinary(struct judgement *j) {
     } else {
         if (!j->stale && x->has_unsent_ack && seq_before(s->ack, x->unsent_ack))
             x->has_unsent_ack = false; /* it knows less: that other segment was not x's */
-        sender_judge_handshake(j);
+        if (j->fin && x->state == TCPSTATE_SYN_RECEIVED && is_beyond_congestion_window(j))
+            j->alien = true; /* it tells nothing of the handshake either */
+        else
+            sender_judge_handshake(j);
         if (j->alien)
             return;
         if (x->state == TCPSTATE_SYN_SENT || x->state == TCPSTATE_LISTEN) {
