@@ -216,7 +216,8 @@ void sending_synack(struct sending *t, const struct course_end *x, const struct 
             opener.fin = 0;
         }
     } else if (x->state == TCPSTATE_SYN_SENT && s->seq == x->iss && !y->unseen) {
-        /* RFC 9293 3.10.7.3 fourth: somebody else's SYN has reached it, and was not captured */
+        /* RFC 9293 3.10.7.3 fourth: somebody else's SYN has reached it, and was not captured. For that one need not know its
+         * numbers, as for an answer in its name. */
         course_move(&e, TCPSTATE_EVENT_rcv_syn);
         e.irs = s->ack - 1;
         e.rcv_nxt = e.last_ack = s->ack;

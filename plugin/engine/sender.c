@@ -37,7 +37,6 @@ static bool repeats_refused_fin(struct judgement *j, uint32_t fin) {
  * more as were acknowledged (RFC 6928 2, RFC 5681 3.1). */
 static bool is_beyond_congestion_window(const struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
-
     uint32_t una = x->has_una ? x->una : x->iss;
 
     if (!x->has_iss || !x->has_smax || !y->syn_mss || !seq_after(j->segment->seq, x->smax) || seq_before(una, x->iss) ||

@@ -14,7 +14,7 @@ import pytest
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-from kerneltruth import belief, moment, outcome as outcomes  # noqa: E402
+from kerneltruth import belief, judge, moment, outcome as outcomes  # noqa: E402
 from kerneltruth import report, stored, story as story_of, tshark  # noqa: E402
 from kerneltruth import truth  # noqa: E402
 from kerneltruth.bridge import Copy, Net, Segment  # noqa: E402
@@ -22,11 +22,13 @@ from kerneltruth.judge import Miss, is_right, judge_all, read_truth, rows_of  # 
 from kerneltruth.packet import ACK, FIN, RST, SYN, Tcp  # noqa: E402
 
 PLUGINS = HERE.parents[1] / "build" / "plugins"
-# percent of rows, by category: from all views, and from the middle
+# percent of rows, by category: from all views, from the middle, and from the middle and both ends (whole)
 MIN_FIRST = {"ordinary": 98.8, "random": 98.8, "forged": 98.0, "scripted": 94.5,
-             "ordinary.middle": 99.3, "random.middle": 99.9, "forged.middle": 98.9, "scripted.middle": 96.0}
+             "ordinary.middle": 99.3, "random.middle": 99.9, "forged.middle": 98.9, "scripted.middle": 96.0,
+             "ordinary.whole": 99.3, "random.whole": 99.9, "forged.whole": 99.2}
 MIN_SETTLED = {"ordinary": 99.7, "random": 99.7, "forged": 99.6, "scripted": 98.5,
-               "ordinary.middle": 99.8, "random.middle": 99.9, "forged.middle": 99.9, "scripted.middle": 99.0}
+               "ordinary.middle": 99.8, "random.middle": 99.9, "forged.middle": 99.9, "scripted.middle": 99.0,
+               "ordinary.whole": 99.8, "random.whole": 99.9, "forged.whole": 99.8}
 # runs whose captures at the two ends tell different stories, although both could have known
 MAX_STORIES = {"ordinary": 0, "random": 0, "scripted": 0, "forged": 0}
 # connections whose closed_by or close.kind, words of the first pass, the settled states contradict; of 4755
@@ -107,6 +109,14 @@ def test_a_miss_without_a_reason_fails(tmp_path):
     table.with_suffix(".md").write_text("")
     run = compare("--only=deferred-accept-with-data.middle", f"--reasons={table}")
     assert run.returncode == 1 and "without a reason" in run.stdout
+
+
+@pytest.mark.parametrize("view, counts", [("middle", True), ("end-a", True), ("end-b", True), ("only-a", False), ("late", False)])
+def test_whole_is_the_middle_and_both_ends(view, counts):
+    result = judge.Result("x", "x", view, "ordinary", rows=100, first_right=98, settled_right=98)
+    good = judge.Result("y", "y", "middle", "ordinary", rows=100, first_right=100, settled_right=100)
+    failed = report.below([result, good], {"ordinary.whole": 99.5}, {"ordinary.whole": 99.5}, None, None, {})
+    assert len(failed) == (2 if counts else 0)
 
 
 def test_stories_that_differ_without_excuse_fail():

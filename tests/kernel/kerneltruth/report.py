@@ -95,13 +95,10 @@ def moments(results, limit):
         print(line(name, members))
 
 
-MIDDLE_AND_ENDS = ("middle", "end-a", "end-b")
-
-
 def followed(rows):
     """What the first pass would win and lose if it said what a later pass of the capture cut there says."""
     print(f"\n{'at the moment itself':44}{'rows':>10}{'first %':>12}{'a later %':>12}{'would win':>12}{'would lose':>12}")
-    for title, views in (("middle and both ends", lambda view: view in MIDDLE_AND_ENDS), ("all views", lambda view: True)):
+    for title, views in (("middle and both ends", lambda view: view in WHOLE_VIEWS), ("all views", lambda view: True)):
         for category in sorted({category for category, _ in rows}):
             counts = sum((count for (of, view), count in rows.items() if of == category and views(view)), Counter())
             first = counts[True, True] + counts[True, False]
@@ -172,7 +169,8 @@ def below(results, min_first, min_settled, max_proved_wrong, max_warnings, max_s
     for what, limits, key in (("first pass", min_first, "first_right"), ("settled", min_settled, "settled_right")):
         for name, percent in limits.items():
             category, _, view = name.partition(".")
-            s = _sums([r for r in results if category in ("all", r.category) and view in ("", r.view)])
+            views = {"": None, "whole": WHOLE_VIEWS}.get(view, (view,))
+            s = _sums([r for r in results if category in ("all", r.category) and (views is None or r.view in views)])
             if _percent(s[key], s["rows"]) < percent:
                 failed.append(f"{what} {name}: {_percent(s[key], s['rows']):.2f} % < {percent} %")
     wrong = _sums(results)["proved_wrong"]
