@@ -63,8 +63,13 @@ static bool rejected_by_timestamp(const struct course_end *end, const struct tcp
     return seq_before(s->tsval + slack, end->ts_recent);
 }
 
+/* RFC 7323 4.3. Linux does not keep the timestamp of what acknowledges less than it has heard of already; but if that is less
+ * than any window, it drops the segment (RFC 5961 5.2), or has not looked. */
 static void note_timestamp(struct course_end *end, const struct tcpstate_segment *s) {
     if (!end->timestamps || !(s->options & TCPSTATE_OPT_TIMESTAMPS) || seq_after(s->seq, end->last_ack))
+        return;
+    if ((s->flags & TCPSTATE_ACK) && !end->unseen && end->state >= TCPSTATE_ESTABLISHED &&
+        seq_before(s->ack, end->snd_una) && seq_distance(end->snd_una, s->ack) < 1 << 24)
         return;
     if (end->has_ts_recent && seq_before(s->tsval, end->ts_recent))
         return;

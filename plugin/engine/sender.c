@@ -179,7 +179,10 @@ static bool fills_hole_unasked(const struct judgement *j) {
     /* without SACK, nobody can have asked for it because of the FIN alone: it draws one duplicate ACK (RFC 5681 3.2) */
     bool may_be_asked = !j->y->heard && (x->syn_options & TCPSTATE_OPT_SACK_PERMITTED);
 
-    return x->fin_leaves_hole && !may_be_asked && s->length > 0 && s->seq == x->before_fin &&
+    /* a pure ACK of x had the number behind it: x had sent it before */
+    bool is_repetition = x->has_pure && seq_at_least(x->pure_seq, j->end);
+
+    return x->fin_leaves_hole && !may_be_asked && !is_repetition && s->length > 0 && s->seq == x->before_fin &&
            seq_at_most(j->end, x->fin) &&
            (x->hole_reported < 3 || (would_echo && seq_before(s->tsecr, x->hole_tsval))) &&
            (s->options & TCPSTATE_OPT_TIMESTAMPS) && seq_after(s->tsval, x->fin_tsval) &&
@@ -450,10 +453,9 @@ static void judge_ordinary(struct judgement *j) {
     sender_deny_syn(j);
     bool listens_after_reset = x->state == TCPSTATE_LISTEN && x->undo.cause == TCPSTATE_UNDO_RST_TAKEN;
     if ((x->state == TCPSTATE_CLOSED || listens_after_reset) && !sender_revive(j)) {
-        j->overtaken_by_fin = is_ack_overtaken_by_fin(j);
-        if (j->overtaken_by_fin || was_overtaken_by_fin(j) || was_sent_before_own_fin(j) ||
-            (x->has_fin && !x->fin_inferred && !j->stale && j->pure_ack && x->state_before_fin != TCPSTATE_UNKNOWN &&
-             goes_on_after_fin(j)))
+        j->overtaken_by_fin = is_ack_overtaken_by_fin(j) || was_overtaken_by_fin(j) || was_sent_before_own_fin(j);
+        if (j->overtaken_by_fin || (x->has_fin && !x->fin_inferred && !j->stale && j->pure_ack &&
+                                    x->state_before_fin != TCPSTATE_UNKNOWN && goes_on_after_fin(j)))
             show_before_own_fin(j);
         return;
     }
@@ -528,8 +530,8 @@ static void judge_ordinary(struct judgement *j) {
         believe_fin(j);
     }
     /* sent before its own FIN, captured after it */
-    j->overtaken_by_fin = was_overtaken_by_fin(j) || is_ack_overtaken_by_fin(j);
-    if (sent_before_fin || j->overtaken_by_fin)
+    j->overtaken_by_fin = sent_before_fin || was_overtaken_by_fin(j) || is_ack_overtaken_by_fin(j);
+    if (j->overtaken_by_fin)
         show_before_own_fin(j);
     /* simultaneous close: its ACK was under way when the peer's ACK of its FIN was captured, figure 13 line 3 */
     if (j->fin_ack_first && x->has_fin && x->fin_acked && x->state == TCPSTATE_TIME_WAIT && !j->has_shown &&
