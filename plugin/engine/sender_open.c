@@ -453,7 +453,7 @@ void sender_show_previous(struct judgement *j) {
         x->undo.cause = TCPSTATE_UNDO_NONE;
         return;
     }
-    if (j->x->syn_doubted && j->x->state == TCPSTATE_CLOSED && j->segment->length > 0 && was_sent_before_syn(j))
+    if (x->syn_doubted && x->state == TCPSTATE_CLOSED && j->segment->length > 0 && was_sent_before_syn(j))
         engine_show(j, (enum tcpstate_state)c->previous_state[j->segment->direction]);
 }
 
