@@ -161,6 +161,10 @@ static inline bool course_is_bare_syn(const struct tcpstate_segment *s) {
     return (s->flags & (TCPSTATE_SYN | TCPSTATE_RST | TCPSTATE_ACK)) == TCPSTATE_SYN;
 }
 
+static inline bool course_is_synack(const struct tcpstate_segment *s) {
+    return (s->flags & (TCPSTATE_SYN | TCPSTATE_ACK | TCPSTATE_RST | TCPSTATE_FIN)) == (TCPSTATE_SYN | TCPSTATE_ACK);
+}
+
 struct course_seed {
     struct course_end end[2]; /* by direction */
     int cost;

@@ -12,7 +12,8 @@ enum {
     LINES = 3,  /* candidates for the numbers of one end */
     LOOKED = 8, /* segments of it that are asked */
     FAR = 1 << 20,
-    COST_GONE = 11 /* there is no connection any more */
+    COST_GONE = 11,      /* there is no connection any more */
+    COST_NO_OPENING = 11 /* the capture starts with a SYN, which opened nothing */
 };
 
 /* Numbers that an end may have had. */
@@ -41,8 +42,30 @@ static bool is_elsewhere(uint32_t number, uint32_t known) {
     return seq_before(number, known) || seq_distance(number, known) > FAR;
 }
 
+/* A SYN among the first segments that is answered: with it another connection starts. NULL if there is none. */
+static const struct tcpstate_segment *answered_syn(const struct course_facts *facts) {
+    for (uint32_t i = 0; i < facts->count && i < 8 * LOOKED; i++) {
+        const struct tcpstate_segment *syn = &facts->segments[i];
+        if (!course_is_bare_syn(syn) || course_is_void(facts, syn))
+            continue;
+        for (uint32_t k = i + 1; k < facts->count && k <= i + LOOKED; k++) {
+            const struct tcpstate_segment *s = &facts->segments[k];
+            if (s->direction != syn->direction && course_is_synack(s) && s->ack == course_end_of(syn))
+                return syn;
+        }
+    }
+    return NULL;
+}
+
+/* Has `s`, captured after `syn`, the numbers that go on from there? */
+static bool goes_on_from(const struct tcpstate_segment *s, const struct tcpstate_segment *syn) {
+    uint32_t number = s->direction == syn->direction ? s->seq : s->ack;
+    return s > syn && seq_after(number, syn->seq) && seq_distance(number, syn->seq) < FAR;
+}
+
 /* The first segment says most; what is older by its numbers, or nowhere near, may know better. */
 static unsigned find_lines(const struct course_facts *facts, unsigned direction, struct line lines[LINES]) {
+    const struct tcpstate_segment *next_syn = answered_syn(facts);
     unsigned count = 0;
     bool answered = false;
 
@@ -50,7 +73,8 @@ static unsigned find_lines(const struct course_facts *facts, unsigned direction,
         const struct tcpstate_segment *s = &facts->segments[i];
         bool is_new = true;
         answered = answered || s->direction != direction;
-        if (s->direction != direction || !has_numbers(s) || course_is_void(facts, s))
+        if (s->direction != direction || !has_numbers(s) || course_is_void(facts, s) ||
+            (next_syn != NULL && goes_on_from(s, next_syn)))
             continue;
         if (!answered && count > 0 && s->length > 0 && seq_before(s->seq, lines[0].low) &&
             seq_distance(lines[0].low, s->seq) < FAR)
@@ -263,8 +287,7 @@ static unsigned add_repeated_synack(const struct course_facts *facts, struct lin
         unsigned client = !s->direction;
         if (course_is_bare_syn(s))
             return count;
-        if ((s->flags & (TCPSTATE_SYN | TCPSTATE_ACK | TCPSTATE_RST | TCPSTATE_FIN)) != (TCPSTATE_SYN | TCPSTATE_ACK) ||
-            course_is_void(facts, s))
+        if (!course_is_synack(s) || course_is_void(facts, s))
             continue;
         for (unsigned k = 0; k < counts[client]; k++) {
             const struct line *line = &lines[client][k];
@@ -335,6 +358,7 @@ unsigned course_begin(struct course_facts *facts, struct course_seed seeds[COURS
     struct course_end closed, listens;
     unsigned counts[2], count = 0;
     bool opens = (first->flags & TCPSTATE_SYN) && !(first->flags & TCPSTATE_RST);
+    bool looks_whole = false;
 
     memset(&closed, 0, sizeof closed);
     closed.state = TCPSTATE_CLOSED;
@@ -342,9 +366,11 @@ unsigned course_begin(struct course_facts *facts, struct course_seed seeds[COURS
     listens.state = TCPSTATE_LISTEN;
     if (opens || !has_numbers(first))
         count = add_seed(seeds, count, first->direction, &closed, &listens, 0);
-    if (course_is_bare_syn(first) && (!facts->mss || (first->options & TCPSTATE_OPT_MSS)) &&
-        (answer == NULL || (answer->flags & (TCPSTATE_SYN | TCPSTATE_RST)) || answers_syn(answer, first)))
-        return count;
+    if (course_is_bare_syn(first) && (!facts->mss || (first->options & TCPSTATE_OPT_MSS))) {
+        if (answer == NULL || (answer->flags & (TCPSTATE_SYN | TCPSTATE_RST)))
+            return count;
+        looks_whole = answers_syn(answer, first);
+    }
     facts->starts_late = !course_is_bare_syn(first);
     if (count == 0 && syn != NULL)
         count = add_seed(seeds, count, syn->direction, &closed, &listens, 3);
@@ -388,6 +414,8 @@ unsigned course_begin(struct course_facts *facts, struct course_seed seeds[COURS
         seeds[0].cost = 2;
         count = add_refused(facts, seeds, count);
     }
+    for (unsigned i = 1; i < count && looks_whole; i++)
+        seeds[i].cost += COST_NO_OPENING;
     if (has_numbers(first)) /* it starts after the connection: all is late, or somebody else's */
         count = add_seed(seeds, count, 0, &closed, &closed, COST_GONE);
     return count;
