@@ -8,6 +8,7 @@
  * receiver is shown to lack is marked lost, and RCV.NXT is what the rest reaches.
  */
 #include "judgement.h"
+#include "segment.h"
 
 #include <string.h>
 
@@ -217,6 +218,12 @@ static bool has_spoken_since(const struct judgement *j, int64_t time_ns) {
 
 /* A RST that x may have sent: SEG.SEQ is SND.NXT, or something in flight, or the ACK number of a segment that it
  * answers, or the edge of the window. Anything else came from somebody who guessed. */
+bool rst_is_elsewhere(const struct judgement *j) {
+    const struct tcpstate_endpoint *x = j->x;
+
+    return x->captured && x->has_smax && !numbers_near(j->segment->seq, x->smax) && !segment_is_refusal(j->segment);
+}
+
 bool plausible_rst(const struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
     uint32_t seq = j->segment->seq;
@@ -234,8 +241,9 @@ bool plausible_rst(const struct judgement *j) {
     if (x->state == TCPSTATE_SYN_SENT && x->has_iss && x->has_smax && j->ack && seq != 0 &&
         !seq_within(seq, x->iss, x->smax))
         return false; /* it has no other number yet, RFC 9293 3.10.5 */
+    bool is_elsewhere = x->state == TCPSTATE_UNKNOWN && rst_is_elsewhere(j);
     if (!x->captured || !x->has_smax ||
-        (!state_is_synchronized((enum tcpstate_state)x->state) && x->state != TCPSTATE_SYN_RECEIVED))
+        (!state_is_synchronized((enum tcpstate_state)x->state) && x->state != TCPSTATE_SYN_RECEIVED && !is_elsewhere))
         return true;
     if (!y->captured && !x->has_iss && !j->ack && seq_within(seq, x->smax - (1u << 20), x->smax))
         return true; /* mid-stream: it may answer what y had sent before the capture began */

@@ -280,7 +280,7 @@ static bool seq_is_far(struct judgement *j) {
     const struct tcpstate_segment *s = j->segment;
     struct tcpstate_endpoint *x = j->x;
 
-    bool knows_own = x->has_iss && !x->iss_inferred && !x->syn_doubted;
+    bool knows_own = (x->has_iss && !x->iss_inferred && !x->syn_doubted) || j->connection->numbers_agreed;
     if (!j->ordinary || !x->has_smax || (j->y->captured ? !knows_own : !x->spoke))
         return false;
     int32_t ahead = seq_distance(s->seq, x->smax);
@@ -301,8 +301,11 @@ bool capture_is_alien(struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
     const struct tcpstate_path *path = j->x_path;
 
+    /* whose FIN was its first word, and here it has sent none: then that said nothing of y's numbers either */
+    bool denies_fin = y->iss_inferred && !y->captured && x->has_fin && !x->fin_inferred && x->fin_ack == y->iss + 1 &&
+                      j->pure_ack && s->seq == x->iss + 1 && s->seq == x->fin;
     bool older = y->iss_inferred && (s->options & TCPSTATE_OPT_TIMESTAMPS) && !seq_after(s->tsval, x->ts_newest);
-    if (j->ordinary && j->ack && y->has_iss && (!y->iss_inferred || !y->captured) && !older &&
+    if (j->ordinary && j->ack && y->has_iss && (!y->iss_inferred || !y->captured) && !older && !denies_fin &&
         seq_at_most(s->ack, y->iss) && y->smax - y->iss < HALF_WAY && (x->sent_syn || x->sent_synack || x->spoke))
         return true; /* it acknowledges nothing of this connection */
     if (seq_is_far(j))

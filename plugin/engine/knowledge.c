@@ -147,6 +147,13 @@ static void rebase_echo(struct judgement *j) {
 }
 
 /* Takes the ACK and SACK of x for what they say about what x has received. */
+/* Text of y, captured after the FIN, ends with the FIN's number: the run before the FIN is filled by more than it waits for,
+ * and what lies behind is nothing new any more (RFC 9293 3.10.7.4, eighth: segments are processed in order). */
+static bool has_text_instead(const struct tcpstate_endpoint *y) {
+    return y->has_seen_text && y->has_seen_fin && y->seen_text == y->seen_fin + 1 &&
+           y->seen_text_index > y->seen_fin_index;
+}
+
 void knowledge_rebase(struct judgement *j) {
     const struct tcpstate_segment *s = j->segment;
     struct tcpstate_endpoint *x = j->x, *y = j->y;
@@ -186,7 +193,8 @@ void knowledge_rebase(struct judgement *j) {
     if (x->sent_synack && !x->heard && (s->options & TCPSTATE_OPT_TIMESTAMPS))
         judge_what_established(j);
     for (unsigned i = 0; i < y->range_count; i++)
-        if (y->ranges[i].fin && y->ranges[i].right == s->ack && !y->has_wire_fin) { /* it has taken this FIN */
+        if (y->ranges[i].fin && y->ranges[i].right == s->ack && !y->has_wire_fin &&
+            !has_text_instead(y)) { /* it has taken this FIN */
             y->has_wire_fin = true;
             y->wire_fin = s->ack - 1;
             y->wire_fin_frame = y->ranges[i].frame;
@@ -249,9 +257,8 @@ static bool keeps_text_beyond_fin(const struct judgement *j) {
 void knowledge_of_peer_fin(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
 
-    bool text_instead = y->has_seen_text && y->seen_text == y->seen_fin + 1 && y->seen_text_index > y->seen_fin_index;
     if (!y->has_wire_fin && y->has_seen_fin && j->segment->ack == y->seen_fin + 1 &&
-        (j->echoes_seen_fin || (seq_after(j->segment->ack, y->smax) && !text_instead)) &&
+        (j->echoes_seen_fin || (seq_after(j->segment->ack, y->smax) && !has_text_instead(y))) &&
         !(y->has_fin && y->fin == y->seen_fin)) { /* whoever sent it, x has taken it */
         y->has_wire_fin = true;
         y->wire_fin = y->seen_fin;

@@ -361,7 +361,9 @@ void receiver_judge(struct judgement *j) {
     case TCPSTATE_SYN_SENT: in_syn_sent(j); return;
     case TCPSTATE_UNKNOWN:
         if (j->rst) {
-            take_rst(j);
+            j->rst_challenged = rst_is_elsewhere(j);
+            if (!j->rst_challenged)
+                take_rst(j);
             return;
         }
         if (j->syn && !j->ack) {

@@ -415,6 +415,20 @@ static void believe_fin(struct judgement *j) {
     engine_move(j, j->sender, TCPSTATE_EVENT_snd_fin_x, TCPSTATE_ASSUMED);
 }
 
+/* A RST has ended x, or was its own, after a FIN at whose number x has text: so it had sent none before the RST. */
+static void forget_fin_before_end(struct judgement *j) {
+    struct tcpstate_endpoint *x = j->x;
+    bool by_rst = x->undo.cause == TCPSTATE_UNDO_RST_SENT || x->undo.cause == TCPSTATE_UNDO_RST_TAKEN;
+
+    if (x->state != TCPSTATE_CLOSED || !by_rst || !x->has_fin || x->fin_inferred || j->stale || j->ack_unsent ||
+        j->segment->length < 2 || !goes_on_after_fin(j))
+        return;
+    hindsight_note(j, x->fin_index, x->fin_frame, TCPSTATE_VERDICT_NOT_SENT);
+    x->has_fin = x->fin_acked = x->told_step_close_ack = false;
+    x->smax = j->segment->seq;
+    x->undo.state = x->peer_fin_taken ? TCPSTATE_CLOSE_WAIT : TCPSTATE_ESTABLISHED;
+}
+
 static void show_before_own_fin(struct judgement *j) {
     enum tcpstate_state then = (enum tcpstate_state)j->x->state_before_fin;
 
@@ -449,6 +463,7 @@ static void judge_ordinary(struct judgement *j) {
     if (x->state == TCPSTATE_CLOSED && x->undo.cause == TCPSTATE_UNDO_LAST_ACK && x->has_fin && !x->fin_inferred &&
         !j->stale && goes_on_after_fin(j))
         knowledge_forget_fin(j, x, j->sender, TCPSTATE_PROVED);
+    forget_fin_before_end(j);
     sender_believe_syn(j);
     sender_deny_syn(j);
     bool listens_after_reset = x->state == TCPSTATE_LISTEN && x->undo.cause == TCPSTATE_UNDO_RST_TAKEN;
@@ -700,7 +715,8 @@ void sender_judge(struct judgement *j) {
         x->seen_fin_index = j->index;
         x->seen_fin_tsval = s->tsval;
     }
-    if (j->ordinary && s->length > 0 && !j->fin && x->has_smax && seq_after(j->end, x->smax)) {
+    bool in_place_of_fin = x->has_seen_fin && j->end == x->seen_fin + 1;
+    if (j->ordinary && s->length > 0 && !j->fin && x->has_smax && (seq_after(j->end, x->smax) || in_place_of_fin)) {
         x->has_refused_text |= j->ack_unsent;
         if (j->ack_unsent)
             x->refused_text = j->end;

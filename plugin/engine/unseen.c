@@ -213,6 +213,12 @@ static void deny_own_fin(struct judgement *j) {
     engine_move(j, j->receiver, TCPSTATE_EVENT_snd_nack_fin, TCPSTATE_INFERRED);
 }
 
+static void lose_fins(struct tcpstate_endpoint *x) {
+    for (unsigned i = 0; i < x->range_count; i++)
+        if (x->ranges[i].fin)
+            x->ranges[i].lost = true;
+}
+
 /* The FIN that is denied was the first to acknowledge the SYN,ACK of y, which was not captured; x's own first ACK names
  * another number. So y has refused the FIN: RFC 9293 3.10.7.4 fifth. */
 void unseen_refused_fin(struct judgement *j) {
@@ -227,9 +233,27 @@ void unseen_refused_fin(struct judgement *j) {
     y->rnxt = x->fin;
     x->has_wire_fin = false;
     engine_move(j, j->receiver, TCPSTATE_EVENT_snd_nack_fin, TCPSTATE_INFERRED);
-    for (unsigned i = 0; i < x->range_count; i++)
-        if (x->ranges[i].fin)
-            x->ranges[i].lost = true;
+    lose_fins(x);
+}
+
+/* The first word of x after its SYN was a FIN, which told the number of y's SYN. Then x speaks from before that FIN, twice
+ * at least, and of numbers that are nowhere near: it has sent no FIN, and those are y's numbers. */
+static void deny_first_fin(struct judgement *j) {
+    const struct tcpstate_segment *s = j->segment;
+    struct tcpstate_endpoint *x = j->x, *y = j->y;
+
+    if (y->captured || !y->iss_inferred || !x->sent_syn || !x->has_fin || x->fin_inferred || x->fin != x->iss + 1 ||
+        x->fin_ack != y->iss + 1 || !j->pure_ack || s->seq != x->fin || numbers_near(s->ack, x->fin_ack))
+        return;
+    if (s->time_ns - x->fin_ns > j->tolerance_ns && x->lower_acks < 255)
+        x->lower_acks++;
+    if (x->lower_acks < 2)
+        return;
+    x->lower_acks = 0;
+    y->iss = s->ack - 1;
+    y->smax = y->una = x->acked = x->rnxt = s->ack;
+    lose_fins(x);
+    deny_own_fin(j);
 }
 
 /* An ACK field never goes back: if x acknowledges less in what it sent later, it had not sent what acknowledged more. Nor
@@ -240,6 +264,7 @@ void unseen_ack_was_false(struct judgement *j) {
     bool by_fin = x->has_fin && !x->fin_inferred && x->fin_index == x->acked_index;
     bool later;
 
+    deny_first_fin(j);
     bool beyond_own = y->has_own_end && seq_after(x->acked, y->own_end); /* more than y, captured since, has sent */
     if ((y->heard && !by_fin && !beyond_own) || !j->ordinary || !j->ack || !x->spoke || x->acked_frame == 0)
         return;
