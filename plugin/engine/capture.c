@@ -310,6 +310,10 @@ bool capture_is_alien(struct judgement *j) {
         return true; /* it acknowledges nothing of this connection */
     if (seq_is_far(j))
         return true;
+    bool has_one_syn = x->has_iss && !x->iss_inferred && !x->syn_doubted && x->sent_syn != x->sent_synack &&
+                       x->has_una && seq_after(x->una, x->iss);
+    if (j->ordinary && has_one_syn && x->has_smax && x->smax - x->iss < HALF_WAY && seq_before(s->seq, x->iss))
+        return true; /* it comes before its own SYN; a keep-alive may have the number of that */
     if (j->ordinary && (s->length > 0 || j->fin) && y->has_redge && midstream_numbers_known(j, x) &&
         midstream_numbers_known(j, y) && seq_after(s->seq, y->redge + y->max_window))
         return true; /* far beyond what it may send */

@@ -188,12 +188,32 @@ static void begin_again(const struct judgement *j, struct tcpstate_endpoint *end
     *end = fresh;
 }
 
+/* y acknowledges a FIN in x's name, whoever sent it, and x begins again without it. */
+static void keep_taken_fin(struct judgement *j, const struct tcpstate_endpoint *old_x) {
+    struct tcpstate_endpoint *x = j->x, *y = j->y;
+
+    x->has_wire_fin = true;
+    x->wire_fin = old_x->wire_fin;
+    x->wire_fin_frame = old_x->wire_fin_frame;
+    x->wire_fin_index = old_x->wire_fin_index;
+    y->peer_fin_taken = true;
+    y->acked = y->rnxt = x->wire_fin + 1;
+    engine_move(j, j->receiver, TCPSTATE_EVENT_snd_ack_fin, TCPSTATE_INFERRED);
+}
+
 /* Both ends are in ESTABLISHED, or in FIN-WAIT-1 if they have sent a FIN; x's numbers are those of the segment. */
 static void take_up(struct judgement *j, uint32_t y_acked, uint32_t y_sent) {
+    const struct tcpstate_endpoint old_x = *j->x;
+    bool has_taken_fin = old_x.has_wire_fin && seq_at_most(j->segment->seq, old_x.wire_fin) &&
+                         old_x.wire_fin_frame != 0 && j->y->peer_fin_taken && j->y->acked == old_x.wire_fin + 1 &&
+                         seq_within(y_acked, old_x.wire_fin, old_x.wire_fin + 1);
+
     begin_again(j, j->x, j->segment->ack, j->segment->seq, y_acked);
     begin_again(j, j->y, y_acked, y_sent, j->segment->ack);
     engine_restore(j, j->sender, j->x->has_fin ? TCPSTATE_FIN_WAIT_1 : TCPSTATE_ESTABLISHED, TCPSTATE_INFERRED);
     engine_restore(j, j->receiver, j->y->has_fin ? TCPSTATE_FIN_WAIT_1 : TCPSTATE_ESTABLISHED, TCPSTATE_INFERRED);
+    if (has_taken_fin && !j->x->has_fin)
+        keep_taken_fin(j, &old_x);
 }
 
 /* The numbers are agreed: the next SND.NXT of each end still judges what it is said to have sent before. */

@@ -439,7 +439,8 @@ bool sender_revive(struct judgement *j) {
         enum tcpstate_state then = state_before_end(j);
         if (then == TCPSTATE_UNKNOWN && j->ack && !x->has_fin && !j->y->has_fin)
             then = engine_peek(TCPSTATE_EVENT_pickup, then);
-        if (then == TCPSTATE_SYN_SENT && j->y->sent_synack && seq_after(j->segment->ack, j->y->iss))
+        if (then == TCPSTATE_SYN_SENT &&
+            (j->y->sent_synack ? seq_after(j->segment->ack, j->y->iss) : j->ack && !j->y->captured))
             then = TCPSTATE_ESTABLISHED; /* it has taken the SYN,ACK: no RST had closed it */
         if (j->fin && !j->ack_unsent && !x->has_fin && x->has_smax &&
             (seq_after(j->end, x->smax) ||
