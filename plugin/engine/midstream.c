@@ -83,11 +83,19 @@ static bool is_false(const struct tcpstate_early *early, const struct tcpstate_e
     return other->pure && early->has_ack && early->index < other->index && seq_after(early->ack, other->seq);
 }
 
-/* Gives the verdicts. True if the first segment of the connection was nobody's. */
-static bool condemn(struct judgement *j, const struct tcpstate_early *agreed) {
+/* Is what is believed of `end` from this segment? */
+static bool is_believed(const struct tcpstate_early *early, const struct tcpstate_endpoint *end) {
+    return (early->has_ack && end->has_acked && end->acked == early->ack) || (end->has_smax && end->smax == early->end);
+}
+
+/* Gives the verdicts. True if the first segment of the connection was nobody's; `*believed` if any was from which the numbers
+ * of an end are. */
+static bool condemn(struct judgement *j, const struct tcpstate_early *agreed, bool *believed) {
     struct tcpstate_connection *c = j->connection;
     struct tcpstate_early judged = of_segment(j);
     bool first = false;
+
+    *believed = false;
 
     for (unsigned i = 0; i < c->early_count; i++) {
         const struct tcpstate_early *early = &c->early[i];
@@ -97,6 +105,7 @@ static bool condemn(struct judgement *j, const struct tcpstate_early *agreed) {
             continue;
         hindsight_note(j, early->index, early->frame, TCPSTATE_VERDICT_NOT_SENT);
         first |= i == 0;
+        *believed |= is_believed(early, of_x ? j->x : j->y);
     }
     return first;
 }
@@ -125,6 +134,7 @@ static bool speaks_past_odd_syn(const struct judgement *j) {
 bool midstream_start_is_false(struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
     const struct tcpstate_early *agreed;
+    bool believed;
 
     if (j->connection->summary.roles == TCPSTATE_ROLES_GUESS || j->connection->numbers_agreed ||
         (x->has_iss && !x->iss_inferred && y->has_iss && !y->iss_inferred) || !j->ordinary || !j->ack)
@@ -141,7 +151,7 @@ bool midstream_start_is_false(struct judgement *j) {
         hindsight_note(j, j->connection->early[0].index, j->connection->early[0].frame, TCPSTATE_VERDICT_NOT_SENT);
         return true;
     }
-    return condemn(j, agreed) && !incarnation_is_still_waiting(j);
+    return condemn(j, agreed, &believed) && !incarnation_is_still_waiting(j);
 }
 
 /* Its own FIN is within what it is agreed to have sent. */
@@ -163,6 +173,11 @@ static void begin_again(const struct judgement *j, struct tcpstate_endpoint *end
                                       .has_rnxt = true,
                                       .rnxt = acked,
                                       .last_sent_ns = end->last_sent_ns,
+                                      .has_seen_fin = end->has_seen_fin,
+                                      .seen_fin = end->seen_fin,
+                                      .seen_fin_frame = end->seen_fin_frame,
+                                      .seen_fin_index = end->seen_fin_index,
+                                      .seen_fin_tsval = end->seen_fin_tsval,
                                       .evidence_open = end->evidence_open,
                                       .evidence_end = end->evidence_end};
     memcpy(fresh.once, end->once, sizeof fresh.once);
@@ -188,32 +203,41 @@ static void begin_again(const struct judgement *j, struct tcpstate_endpoint *end
     *end = fresh;
 }
 
-/* y acknowledges a FIN in x's name, whoever sent it, and x begins again without it. */
-static void keep_taken_fin(struct judgement *j, const struct tcpstate_endpoint *old_x) {
-    struct tcpstate_endpoint *x = j->x, *y = j->y;
+/* The captured FIN in the name of `end` that its peer acknowledges, whoever sent it. `frame` 0: there is none. */
+struct taken_fin {
+    uint32_t fin, frame, index;
+};
+static struct taken_fin find_taken_fin(const struct tcpstate_endpoint *end, const struct tcpstate_endpoint *peer) {
+    struct taken_fin taken = {0, 0, 0};
 
-    x->has_wire_fin = true;
-    x->wire_fin = old_x->wire_fin;
-    x->wire_fin_frame = old_x->wire_fin_frame;
-    x->wire_fin_index = old_x->wire_fin_index;
-    y->peer_fin_taken = true;
-    y->acked = y->rnxt = x->wire_fin + 1;
-    engine_move(j, j->receiver, TCPSTATE_EVENT_snd_ack_fin, TCPSTATE_INFERRED);
+    if (end->has_wire_fin)
+        taken = (struct taken_fin){end->wire_fin, end->wire_fin_frame, end->wire_fin_index};
+    else if (end->has_fin && !end->fin_inferred)
+        taken = (struct taken_fin){end->fin, end->fin_frame, end->fin_index};
+    if (!peer->peer_fin_taken || peer->acked != taken.fin + 1)
+        taken.frame = 0;
+    return taken;
 }
 
-/* Both ends are in ESTABLISHED, or in FIN-WAIT-1 if they have sent a FIN; x's numbers are those of the segment. */
+/* Both ends are in ESTABLISHED, or in FIN-WAIT-1 if they have sent a FIN; x's numbers are those of the segment. What y has
+ * taken for x's FIN it has, though x does not count it. */
 static void take_up(struct judgement *j, uint32_t y_acked, uint32_t y_sent) {
-    const struct tcpstate_endpoint old_x = *j->x;
-    bool has_taken_fin = old_x.has_wire_fin && seq_at_most(j->segment->seq, old_x.wire_fin) &&
-                         old_x.wire_fin_frame != 0 && j->y->peer_fin_taken && j->y->acked == old_x.wire_fin + 1 &&
-                         seq_within(y_acked, old_x.wire_fin, old_x.wire_fin + 1);
+    struct tcpstate_endpoint *x = j->x, *y = j->y;
+    struct taken_fin taken = find_taken_fin(x, y);
 
-    begin_again(j, j->x, j->segment->ack, j->segment->seq, y_acked);
-    begin_again(j, j->y, y_acked, y_sent, j->segment->ack);
-    engine_restore(j, j->sender, j->x->has_fin ? TCPSTATE_FIN_WAIT_1 : TCPSTATE_ESTABLISHED, TCPSTATE_INFERRED);
-    engine_restore(j, j->receiver, j->y->has_fin ? TCPSTATE_FIN_WAIT_1 : TCPSTATE_ESTABLISHED, TCPSTATE_INFERRED);
-    if (has_taken_fin && !j->x->has_fin)
-        keep_taken_fin(j, &old_x);
+    begin_again(j, x, j->segment->ack, j->segment->seq, y_acked);
+    begin_again(j, y, y_acked, y_sent, j->segment->ack);
+    engine_restore(j, j->sender, x->has_fin ? TCPSTATE_FIN_WAIT_1 : TCPSTATE_ESTABLISHED, TCPSTATE_INFERRED);
+    engine_restore(j, j->receiver, y->has_fin ? TCPSTATE_FIN_WAIT_1 : TCPSTATE_ESTABLISHED, TCPSTATE_INFERRED);
+    if (taken.frame == 0 || x->has_fin || !seq_at_most(j->segment->seq, taken.fin) ||
+        !seq_within(y_acked, taken.fin, taken.fin + 1))
+        return;
+    x->has_wire_fin = y->peer_fin_taken = true;
+    x->wire_fin = taken.fin;
+    x->wire_fin_frame = taken.frame;
+    x->wire_fin_index = taken.index;
+    y->acked = y->rnxt = taken.fin + 1;
+    engine_move(j, j->receiver, TCPSTATE_EVENT_snd_ack_fin, TCPSTATE_INFERRED);
 }
 
 /* The numbers are agreed: the next SND.NXT of each end still judges what it is said to have sent before. */
@@ -255,7 +279,9 @@ void midstream_note(struct judgement *j) {
     if (j->ordinary && (agreed = find_agreement(j)) != NULL) {
         c->numbers_agreed = true;
         c->timestamps_agreed = agreed->has_timestamp && (j->segment->options & TCPSTATE_OPT_TIMESTAMPS);
-        if (condemn(j, agreed) && c->summary.roles == TCPSTATE_ROLES_GUESS && !agreed->fin && !has_refused(x, agreed))
+        bool believed, first = condemn(j, agreed, &believed);
+        bool counts_fin = agreed->fin && j->segment->ack == agreed->end;
+        if ((first || believed) && c->summary.roles == TCPSTATE_ROLES_GUESS && !counts_fin && !has_refused(x, agreed))
             take_up(j, agreed->ack, agreed->end);
         return;
     }

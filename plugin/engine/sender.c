@@ -75,7 +75,7 @@ void sender_judge_fin(struct judgement *j) {
     if (!x->has_fin || x->fin_inferred) {
         /* a FIN sent later than the octets beyond it, none of which y has: those were not x's */
         bool beyond_is_false =
-            (j->segment->options & TCPSTATE_OPT_TIMESTAMPS) && x->sent_ts &&
+            (j->segment->options & TCPSTATE_OPT_TIMESTAMPS) && x->sent_ts && seq_before(fin, x->smax) &&
             (x->has_una ? seq_at_least(fin, x->una) : !y->captured && x->has_iss && seq_after(fin, x->iss)) &&
             seq_after(j->segment->tsval, x->smax_tsval) && j->segment->length == 0;
         /* y acknowledges more than x was ever heard to send: it took that from somebody else */
