@@ -221,7 +221,7 @@ static bool has_spoken_since(const struct judgement *j, int64_t time_ns) {
 bool rst_is_elsewhere(const struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x;
 
-    return x->captured && x->has_smax && !numbers_near(j->segment->seq, x->smax) && !segment_is_refusal(j->segment);
+    return x->has_smax && !numbers_near(j->segment->seq, x->smax) && !segment_is_refusal(j->segment);
 }
 
 bool plausible_rst(const struct judgement *j) {
@@ -241,8 +241,8 @@ bool plausible_rst(const struct judgement *j) {
     if (x->state == TCPSTATE_SYN_SENT && x->has_iss && x->has_smax && j->ack && seq != 0 &&
         !seq_within(seq, x->iss, x->smax))
         return false; /* it has no other number yet, RFC 9293 3.10.5 */
-    bool is_elsewhere = x->state == TCPSTATE_UNKNOWN && rst_is_elsewhere(j);
-    if (!x->captured || !x->has_smax ||
+    bool is_elsewhere = (x->state == TCPSTATE_UNKNOWN || (!x->captured && y->spoke)) && rst_is_elsewhere(j);
+    if ((!x->captured && !is_elsewhere) || !x->has_smax ||
         (!state_is_synchronized((enum tcpstate_state)x->state) && x->state != TCPSTATE_SYN_RECEIVED && !is_elsewhere))
         return true;
     if (!y->captured && !x->has_iss && !j->ack && seq_within(seq, x->smax - (1u << 20), x->smax))
@@ -252,7 +252,7 @@ bool plausible_rst(const struct judgement *j) {
                    : x->has_iss           ? x->iss + 1
                                           : x->smax,
                    x->smax) ||
-        (y->has_redge && seq == y->redge))
+        (y->has_edge && seq == y->redge))
         return true;
     if (j->ack && (j->segment->options & TCPSTATE_OPT_TIMESTAMPS) && x->sent_ts && x->has_acked &&
         j->segment->ack == x->acked && seq_after(j->segment->tsval, x->ts_newest) && seq_after(seq, x->smax))

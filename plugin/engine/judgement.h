@@ -140,7 +140,7 @@ bool acceptable_by_timestamp(const struct judgement *j);
 bool acceptable_rst(struct judgement *j);
 bool acceptable_old_ack(const struct judgement *j);
 bool answers_without_connection(const struct judgement *j);
-/* Nothing is known of y, but x has just spoken from numbers nowhere near this RST, which no stack without a connection makes. */
+/* It is nowhere near the numbers of x, by its own or its peer.s word, and no stack without a connection makes such a one. */
 bool rst_is_elsewhere(const struct judgement *j);
 bool plausible_rst(const struct judgement *j);
 void ranges_add(struct tcpstate_endpoint *x, uint32_t left, uint32_t right, const struct judgement *j);

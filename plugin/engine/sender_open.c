@@ -204,6 +204,10 @@ void sender_judge_synack(struct judgement *j) {
         engine_restore(j, j->sender, TCPSTATE_SYN_RECEIVED, TCPSTATE_ASSUMED);
     }
     bool answers_syn = y->sent_syn && y->captured && s->ack == y->iss + 1 + y->syn_length;
+    if (x->state == TCPSTATE_TIME_WAIT && (y->sent_syn || y->sent_synack) && y->captured && !answers_syn) {
+        j->alien = true; /* TIME-WAIT answers a SYN with one, and nothing else: RFC 9293 3.10.7.4 */
+        return;
+    }
     if (j->sender == TCPSTATE_SERVER && x->sent_syn && !x->sent_synack && !x->spoke && s->seq != x->iss &&
         answers_syn) {
         /* who opens a connection as well answers by the number of its SYN, RFC 9293 figure 7: that SYN was not x's */
@@ -436,8 +440,8 @@ void sender_deny_syn(struct judgement *j) {
         engine_restore(j, j->sender, before, TCPSTATE_INFERRED);
 }
 
-/* x has not left the connection before. An ACK of its TIME-WAIT: the RST that seemed to end that has not. Text, behind a SYN in
- * x's name that was doubted: x had not heard of the RST that ended that connection, and is shown as it was there. */
+/* x has not left the connection before. An ACK of its TIME-WAIT: the RST that seemed to end that has not, or the SYN that seemed
+ * to follow it was somebody else's. Text, behind a SYN in x's name that was doubted: x had not heard of the RST that ended that connection, and is shown as it was there. */
 void sender_show_previous(struct judgement *j) {
     const struct tcpstate_conversation *c = j->conversation;
     struct tcpstate_endpoint *x = j->x;
@@ -451,6 +455,16 @@ void sender_show_previous(struct judgement *j) {
         engine_restore(j, j->sender, TCPSTATE_TIME_WAIT, TCPSTATE_ASSUMED); /* no RST ends it: RFC 1337 fix F1 */
         x->spares_time_wait = j->revived = true;
         x->undo.cause = TCPSTATE_UNDO_NONE;
+        return;
+    }
+    if ((x->state == TCPSTATE_SYN_SENT || x->state == TCPSTATE_ESTABLISHED) && x->sent_syn && !x->sent_synack &&
+        !x->spoke && incarnation_is_still_waiting(j)) {
+        bool has_clock = (j->segment->options & TCPSTATE_OPT_TIMESTAMPS) && x->sent_ts;
+        bool is_later =
+            has_clock ? seq_after(j->segment->tsval, x->first_syn_tsval) : engine_later_than(j, x->first_syn_ns);
+        engine_show(j, TCPSTATE_TIME_WAIT);
+        if (is_later) /* it still answers from there: that SYN was not its own */
+            engine_restore(j, j->sender, TCPSTATE_TIME_WAIT, TCPSTATE_ASSUMED);
         return;
     }
     if (x->syn_doubted && x->state == TCPSTATE_CLOSED && j->segment->length > 0 && was_sent_before_syn(j))
