@@ -259,6 +259,13 @@ static struct course_end make_open(uint32_t iss, uint32_t rcv_nxt, const struct 
     return e;
 }
 
+/* As one answers a SYN that listens, opens as well, or has no connection: RFC 9293 3.10.7.1 to 3.10.7.3. */
+static bool is_answer(const struct tcpstate_segment *s, const struct tcpstate_segment *syn) {
+    if (!(s->flags & (TCPSTATE_SYN | TCPSTATE_RST)))
+        return false;
+    return course_is_bare_syn(s) || ((s->flags & TCPSTATE_ACK) && seq_within(s->ack, syn->seq + 1, course_end_of(syn)));
+}
+
 /* Is it the ACK with which an end in SYN-RECEIVED answers what it does not want, after a SYN,ACK that was not captured? */
 static bool answers_syn(const struct tcpstate_segment *s, const struct tcpstate_segment *syn) {
     return s->length == 0 && s->ack == syn->seq + 1 &&
@@ -367,9 +374,9 @@ unsigned course_begin(struct course_facts *facts, struct course_seed seeds[COURS
     if (opens || !has_numbers(first))
         count = add_seed(seeds, count, first->direction, &closed, &listens, 0);
     if (course_is_bare_syn(first) && (!facts->mss || (first->options & TCPSTATE_OPT_MSS))) {
-        if (answer == NULL || (answer->flags & (TCPSTATE_SYN | TCPSTATE_RST)))
+        if (answer == NULL || is_answer(answer, first))
             return count;
-        looks_whole = answers_syn(answer, first);
+        looks_whole = answers_syn(answer, first) || (answer->flags & (TCPSTATE_SYN | TCPSTATE_RST));
     }
     facts->starts_late = !course_is_bare_syn(first);
     if (count == 0 && syn != NULL)
