@@ -11,6 +11,7 @@
  *   unseen.c          the end that was not captured, by the words of the other
  *   sender.c          what a transmission proves about its sender
  *   sender_open.c     ... when it opens a connection: SYN, SYN,ACK, the end of the handshake
+ *   sender_fin.c      ... when it is a FIN, and what is sent before and after one
  *   sender_reset.c    ... when it is a RST, and when its sender was believed closed
  *   receiver.c        what a delivery does to its receiver
  *   summary.c         steps, outcome, times, history
@@ -188,12 +189,35 @@ static inline bool engine_later_than(const struct judgement *j, int64_t time_ns)
     return j->emitted_ns > time_ns + j->tolerance_ns;
 }
 
-/* sender.c, sender_open.c, sender_reset.c, receiver.c */
-void sender_judge(struct judgement *j);
+/* sender_fin.c */
 void sender_judge_fin(struct judgement *j);
 /* What lies beyond this FIN lies beyond a hole as well, while the FIN is what comes next of all that y has: so x ends there,
  * and that text is more likely somebody else's than the FIN. */
 bool sender_comes_next_before_hole(const struct judgement *j);
+/* The FIN lies further ahead of what was captured than any sender goes without an ACK. */
+bool sender_fin_is_beyond_flight(const struct judgement *j);
+/* What was taken for the FIN of x, which was not captured, was an octet. */
+void sender_fin_was_octet(struct judgement *j);
+/* x goes on as if it had sent no FIN: with text or ACKs; or, without timestamps, by filling the hole before it in order. */
+bool sender_goes_on_after_fin(const struct judgement *j);
+bool sender_fin_fills_hole_in_order(struct judgement *j);
+/* ... or with text far behind it, and more that follows on that. */
+bool sender_sends_on_beyond_fin(struct judgement *j);
+/* What x says of the hole before y's FIN. */
+void sender_notes_hole(struct judgement *j);
+/* The number of a pure ACK is the edge of y's window, which lies below SND.NXT. */
+bool sender_is_at_shrunken_edge(const struct judgement *j);
+/* x counts a FIN of its that was doubted: it is believed. Or it had sent none before a RST: it is forgotten. */
+void sender_believe_fin(struct judgement *j);
+void sender_forget_fin_before_end(struct judgement *j);
+/* The segment was sent before the FIN of x that was captured before it. */
+bool sender_was_overtaken_by_fin(const struct judgement *j);
+bool sender_was_before_own_fin(const struct judgement *j);
+bool sender_is_older_than_counted_fin(const struct judgement *j);
+void sender_show_before_own_fin(struct judgement *j);
+
+/* sender.c, sender_open.c, sender_reset.c, receiver.c */
+void sender_judge(struct judgement *j);
 void sender_judge_syn(struct judgement *j);
 void sender_judge_synack(struct judgement *j);
 void sender_believe_syn(struct judgement *j);
