@@ -445,6 +445,11 @@ static bool says_it_itself(enum explain_situation situation) {
            situation == EXPLAIN_RST_TO_CLOSED || situation == EXPLAIN_RST_ORPHAN || situation == EXPLAIN_MIDSTREAM;
 }
 
+/* What was shown before was an assumption, and no longer holds. UNKNOWN assumes nothing. */
+static bool is_taken_back(const struct tcpstate_end_report *end) {
+    return end->taken_back && end->before != TCPSTATE_UNKNOWN && explain_is_moved(end);
+}
+
 static void add_notes(struct explain_writer *writer, enum explain_situation situation,
                       const struct explain_facts *facts) {
     const struct tcpstate_report *report = facts->report;
@@ -457,9 +462,9 @@ static void add_notes(struct explain_writer *writer, enum explain_situation situ
         add(writer, EXPLAIN_NOTE_FIN_WAITS, facts);
     if (report->was_in_flight)
         add(writer, EXPLAIN_NOTE_IN_FLIGHT, facts);
-    else if (sender->taken_back && explain_is_moved(sender))
+    else if (is_taken_back(sender))
         add(writer, EXPLAIN_NOTE_SENDER_TAKEN_BACK, facts);
-    if (receiver->taken_back && explain_is_moved(receiver))
+    if (is_taken_back(receiver))
         add(writer, EXPLAIN_NOTE_RECEIVER_TAKEN_BACK, facts);
     else if ((explain_is_moved(receiver) && receiver->certainty == TCPSTATE_INFERRED) ||
              (explain_is_moved(sender) && sender->certainty == TCPSTATE_INFERRED))
