@@ -103,12 +103,13 @@ static void ranges_remove(struct tcpstate_endpoint *x, unsigned i) {
 }
 
 /* Full: join the first two neighbours that are alike, else forget the first. Joining loses only how early the first of
- * them was sent. */
+ * them was sent, and where it ended. */
 static void ranges_make_room(struct tcpstate_endpoint *x) {
     for (unsigned i = 0; i + 1 < x->range_count; i++) {
         struct tcpstate_range *a = &x->ranges[i], *b = &x->ranges[i + 1];
         if (a->right == b->left && a->lost == b->lost && a->sacked == b->sacked && !a->fin) {
             b->left = a->left;
+            b->joined = true;
             if (a->time_ns > b->time_ns)
                 b->time_ns = a->time_ns;
             ranges_remove(x, i);

@@ -28,6 +28,7 @@ struct tcpstate_range {
     int64_t time_ns; /* of the newest copy */
     uint8_t copies;
     bool sacked, lost, fin; /* fin: its last number is a FIN */
+    bool joined;            /* of several, for want of room: where these ended is forgotten */
 };
 
 /* Why an endpoint is believed CLOSED, so that it can be believed alive again: whoever speaks was not closed. */

@@ -402,7 +402,7 @@ static bool cuts_a_run(const struct judgement *j) {
         if (range->left == j->segment->ack || range->right == j->segment->ack)
             return false;
         inside |= seq_before(range->left, j->segment->ack) && seq_after(range->right, j->segment->ack) &&
-                  range->copies == 1; /* a repetition may join what was sent in parts */
+                  range->copies == 1 && !range->joined; /* a repetition may join what was sent in parts */
     }
     return inside;
 }
