@@ -203,7 +203,7 @@ bool sender_goes_on_after_fin(const struct judgement *j);
 bool sender_fin_fills_hole_in_order(struct judgement *j);
 /* ... or with text far behind it, and more that follows on that. */
 bool sender_sends_on_beyond_fin(struct judgement *j);
-/* What x says of the hole before y's FIN. */
+/* What x says of the hole before y's FIN, and whether x repeats what lies before that of its own. */
 void sender_notes_hole(struct judgement *j);
 /* The number of a pure ACK is the edge of y's window, which lies below SND.NXT. */
 bool sender_is_at_shrunken_edge(const struct judgement *j);

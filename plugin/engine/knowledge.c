@@ -60,6 +60,8 @@ static void note_lost(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
     int64_t reference_ns = j->emitted_ns - j->tolerance_ns;
     bool sacks = s->sack_count > 0 && !is_duplicate_sack(s);
+    bool may_sack = x->sacks || (x->syn_options & y->syn_options & TCPSTATE_OPT_SACK_PERMITTED);
+    uint32_t reach = s->ack;
 
     if (j->challenged_ns > reference_ns)
         reference_ns = j->challenged_ns;
@@ -77,9 +79,12 @@ static void note_lost(struct judgement *j) {
         reference_ns = j->newest_sacked_ns;
     for (unsigned i = 0; i < y->range_count; i++) {
         struct tcpstate_range *range = &y->ranges[i];
+        bool behind_hole = seq_after(range->left, reach); /* of that no ACK can tell without SACK */
+        if (!behind_hole)
+            reach = seq_max(reach, range->right);
         if (range->lost || range->sacked || !seq_after(range->right, s->ack) || range->time_ns >= reference_ns)
             continue;
-        if (hindsight_says(j, range->index, TCPSTATE_VERDICT_NOT_LOST))
+        if (hindsight_says(j, range->index, TCPSTATE_VERDICT_NOT_LOST) || (behind_hole && !may_sack))
             continue;
         range->lost = true;
         if (x->has_ts_recent && range->index == x->ts_recent_index && range->tsval == x->ts_recent)

@@ -109,7 +109,7 @@ void sender_judge_fin(struct judgement *j) {
         x->fin_leaves_hole = x->has_smax && seq_after(j->segment->seq, x->smax);
         x->hole_reported = x->hole_filled = 0;
         x->hole_next = x->fin_leaves_hole ? x->before_fin : fin;
-        x->has_text_beyond = false;
+        x->has_text_beyond = x->repairs = false;
         if (x->has_smax && seq_before(j->end, x->smax))
             x->smax = j->end;
         x->has_fin = true;
@@ -174,8 +174,10 @@ static bool fills_hole_unasked(const struct judgement *j) {
     /* without SACK, nobody can have asked for it because of the FIN alone: it draws one duplicate ACK (RFC 5681 3.2) */
     bool may_be_asked = !j->y->heard && (x->syn_options & TCPSTATE_OPT_SACK_PERMITTED);
 
-    /* a pure ACK of x had the number behind it: x had sent it before */
-    bool is_repetition = x->has_pure && seq_at_least(x->pure_seq, j->end);
+    /* a pure ACK of x had the number behind it: x had sent it before; or x repairs a loss, and y's ACK up to here asks for
+     * what comes next in that: RFC 6582 3.2 */
+    bool is_repetition =
+        (x->has_pure && seq_at_least(x->pure_seq, j->end)) || (x->repairs && j->y->has_acked && j->y->acked == s->seq);
 
     return x->fin_leaves_hole && !may_be_asked && !is_repetition && s->length > 0 && s->seq == x->before_fin &&
            seq_at_most(j->end, x->fin) &&
@@ -253,8 +255,12 @@ bool sender_sends_on_beyond_fin(struct judgement *j) {
 
 /* What x says of the hole before y's FIN. */
 void sender_notes_hole(struct judgement *j) {
-    struct tcpstate_endpoint *y = j->y;
+    struct tcpstate_endpoint *x = j->x, *y = j->y;
     const struct tcpstate_segment *s = j->segment;
+
+    if (x->has_fin && !x->fin_inferred && x->fin_leaves_hole && s->length > 0 && seq_at_most(j->end, x->before_fin) &&
+        (s->options & TCPSTATE_OPT_TIMESTAMPS) && seq_after(s->tsval, x->fin_tsval))
+        x->repairs = true;
 
     if (!y->has_fin || !y->fin_leaves_hole || !j->pure_ack || y->hole_reported >= 3)
         return;
