@@ -280,8 +280,7 @@ void midstream_note(struct judgement *j) {
         c->numbers_agreed = true;
         c->timestamps_agreed = agreed->has_timestamp && (j->segment->options & TCPSTATE_OPT_TIMESTAMPS);
         bool believed, first = condemn(j, agreed, &believed);
-        bool counts_fin = agreed->fin && j->segment->ack == agreed->end;
-        if ((first || believed) && c->summary.roles == TCPSTATE_ROLES_GUESS && !counts_fin && !has_refused(x, agreed))
+        if ((first || believed) && c->summary.roles == TCPSTATE_ROLES_GUESS && !has_refused(x, agreed))
             take_up(j, agreed->ack, agreed->end);
         return;
     }
