@@ -217,14 +217,14 @@ static bool has_spoken_since(const struct judgement *j, int64_t time_ns) {
     return capture_leg_ns(j->x_path) >= 0 && j->x->last_sent_ns > time_ns + j->tolerance_ns + LONG_DELAY_NS;
 }
 
-/* A RST that x may have sent: SEG.SEQ is SND.NXT, or something in flight, or the ACK number of a segment that it
- * answers, or the edge of the window. Anything else came from somebody who guessed. */
 bool rst_is_elsewhere(const struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x;
 
     return x->has_smax && !numbers_near(j->segment->seq, x->smax) && !segment_is_refusal(j->segment);
 }
 
+/* A RST that x may have sent: SEG.SEQ is SND.NXT, or something in flight, or the ACK number of a segment that it
+ * answers, or the edge of the window. Anything else came from somebody who guessed. */
 bool plausible_rst(const struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
     uint32_t seq = j->segment->seq;

@@ -96,8 +96,8 @@ struct tcpstate_endpoint {
     uint32_t refused_fin;
     int64_t refused_fin_ns;
     bool has_text_beyond; /* text behind its FIN was captured, ending there */
-    bool repairs;         /* ... and since, text from before the hole that its FIN leaves: it repeats what was lost */
     uint32_t text_beyond;
+    bool repairs;          /* since its FIN it has repeated what lies before the hole that the FIN leaves */
     bool fin_leaves_hole;  /* text between before_fin and its FIN was not captured */
     uint32_t before_fin;   /* smax then */
     uint8_t hole_reported; /* segments of y since that ask for it: from three on it may be repeated */

@@ -28,9 +28,11 @@
 #include "tcpstate.h"
 
 enum {
-    NUMBERS_FAR = 1 << 24,  /* sequence numbers this far apart are of different incarnations */
-    FEW_NUMBERS = 1 << 16,  /* an ISN is hardly as near to those of another connection by chance: RFC 9293 3.4.1 */
-    REORDERED_NS = 10000000 /* by so much segments of one end overtake each other */
+    NUMBERS_FAR = 1 << 24,     /* sequence numbers this far apart are of different incarnations */
+    FEW_NUMBERS = 1 << 16,     /* an ISN is hardly as near to those of another connection by chance: RFC 9293 3.4.1 */
+    REORDERED_NS = 10000000,   /* by so much segments of one end overtake each other */
+    REPETITION_NS = 200000000, /* stacks wait this long before they repeat data unasked, RFC 6298 2.4 asks for more */
+    KEEP_ALIVE_IDLE_NS = 900000000 /* ... and at least a second before a keep-alive */
 };
 
 static inline bool numbers_near(uint32_t a, uint32_t b) {
@@ -141,7 +143,7 @@ bool acceptable_by_timestamp(const struct judgement *j);
 bool acceptable_rst(struct judgement *j);
 bool acceptable_old_ack(const struct judgement *j);
 bool answers_without_connection(const struct judgement *j);
-/* It is nowhere near the numbers of x, by its own or its peer.s word, and no stack without a connection makes such a one. */
+/* It is nowhere near the numbers of x, by its own or its peer's word, and no stack without a connection makes such a one. */
 bool rst_is_elsewhere(const struct judgement *j);
 bool plausible_rst(const struct judgement *j);
 void ranges_add(struct tcpstate_endpoint *x, uint32_t left, uint32_t right, const struct judgement *j);

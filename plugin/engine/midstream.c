@@ -96,7 +96,6 @@ static bool condemn(struct judgement *j, const struct tcpstate_early *agreed, bo
     bool first = false;
 
     *believed = false;
-
     for (unsigned i = 0; i < c->early_count; i++) {
         const struct tcpstate_early *early = &c->early[i];
         bool of_x = early->direction == judged.direction;

@@ -12,8 +12,6 @@
  */
 #include "judgement.h"
 
-enum { KEEP_ALIVE_IDLE_NS = 900000000 }; /* stacks wait at least a second before a keep-alive */
-
 /* ---- ordinary segments ---------------------------------------------------------------------------------------- */
 
 /* A keep-alive and the probe of a closed window repeat an old number. */

@@ -7,10 +7,8 @@
 #include "judgement.h"
 
 enum {
-    KEEP_ALIVE_IDLE_NS = 900000000, /* stacks wait at least a second before a keep-alive */
-    INITIAL_WINDOW_SEGMENTS = 10,   /* RFC 6928 2 */
-    SEGMENTS_BELOW_WRAP = 10000,    /* so few have not taken the numbers half round */
-    REPETITION_NS = 200000000       /* ... and this long before they repeat data unasked, RFC 6298 2.4 asks for more */
+    INITIAL_WINDOW_SEGMENTS = 10, /* RFC 6928 2 */
+    SEGMENTS_BELOW_WRAP = 10000   /* so few have not taken the numbers half round */
 };
 
 /* ---- is it its own? --------------------------------------------------------------------------------------------- */

@@ -441,7 +441,8 @@ void sender_deny_syn(struct judgement *j) {
 }
 
 /* x has not left the connection before. An ACK of its TIME-WAIT: the RST that seemed to end that has not, or the SYN that seemed
- * to follow it was somebody else's. Text, behind a SYN in x's name that was doubted: x had not heard of the RST that ended that connection, and is shown as it was there. */
+ * to follow it was somebody else's. Text, behind a SYN in x's name that was doubted: x had not heard of the RST that ended
+ * that connection, and is shown as it was there. */
 void sender_show_previous(struct judgement *j) {
     const struct tcpstate_conversation *c = j->conversation;
     struct tcpstate_endpoint *x = j->x;

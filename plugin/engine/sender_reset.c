@@ -6,8 +6,7 @@
 
 enum {
     MS = 1000000,
-    REORDERED_WITHOUT_CLOCK_NS = 30000000, /* REORDERED_NS where no clock of the sender tells when it sent */
-    REPETITION_NS = 200000000 /* stacks wait this long before they repeat data, RFC 6298 2.4 asks for more */
+    REORDERED_WITHOUT_CLOCK_NS = 30000000 /* REORDERED_NS where no clock of the sender tells when it sent */
 };
 
 /* ---- RST ------------------------------------------------------------------------------------------------------ */
