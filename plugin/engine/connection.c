@@ -237,8 +237,11 @@ static void settle_report(struct judgement *j) {
         if (role == j->sender && j->has_shown && !j->copy) {
             told->state = j->shown;
             told->certainty = j->shown == TCPSTATE_UNKNOWN ? TCPSTATE_NOTHING_TELLS : TCPSTATE_ASSUMED;
-            report->was_in_flight = true;
-            if (told->before != stored) {
+            report->was_in_flight = !j->candidate;
+            if (j->candidate) { /* it opens anew, and `stored` belongs to a connection that it has lost */
+                if (j->candidate_again)
+                    told->before = told->state;
+            } else if (told->before != stored) {
                 told->taken_back = true; /* a FIN that crossed the peer's: CLOSE-WAIT was assumed too early */
             } else {
                 told->before = told->state;

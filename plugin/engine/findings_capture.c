@@ -57,9 +57,14 @@ static void extend(struct judgement *j) {
 
 /* Octets before this segment are missing from the capture, and not only late: y has them, or time has passed. */
 static void judge_hole(struct judgement *j) {
+    const struct tcpstate_endpoint *x = j->x;
     struct tcpstate_evidence_end *e = &j->x->evidence_end;
     bool has_them = j->y->has_acked && seq_at_least(j->y->acked, e->hole_right);
 
+    if (e->in_hole && x->fin_inferred && x->fin == e->contig && e->hole_right == e->contig + 1) {
+        e->in_hole = false; /* the FIN that was not captured */
+        e->contig = e->beyond_right;
+    }
     if (!e->in_hole || (!has_them && j->segment->time_ns - e->hole_ns <= findings_patience_ns(j)))
         return;
     findings_tell(j, TCPSTATE_FINDING_bytes_missing, 0, e->hole_right - e->contig, 0);

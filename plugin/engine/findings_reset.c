@@ -142,7 +142,7 @@ static void judge_beside(struct judgement *j) {
         s->time_ns - y->evidence_end.rst_ns <= findings_patience_ns(j))
         findings_tell(j, TCPSTATE_FINDING_rst_answers_rst, y->evidence_end.rst_frame, 0, 0);
     if (j->rst_accepted && !j->connection->refused) {
-        if (synchronized)
+        if (synchronized && !j->connection->closed)
             judge_discarded_data(j);
         judge_idle(j);
     }

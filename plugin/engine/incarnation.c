@@ -151,6 +151,8 @@ static enum incarnation of_syn(const struct judgement *j) {
             return INCARNATION_NEW; /* tried again after a refusal, with the same ISN as Windows does */
         if (over && x->undo.cause == TCPSTATE_UNDO_RST_SENT && !x->spoke)
             return INCARNATION_NEW;
+        if (over && x->syn_doubted && y->state == TCPSTATE_LISTEN && y->undo.cause == TCPSTATE_UNDO_RST_TAKEN)
+            return INCARNATION_NEW; /* x, which sent neither, has refused the answer to the first */
         if (over && s->time_ns - j->connection->summary.last_ns > SECOND_NS &&
             (j->connection->reset || y->state != TCPSTATE_TIME_WAIT))
             return INCARNATION_NEW; /* too late for a copy that was under way */
@@ -357,7 +359,9 @@ void incarnation_note_candidate(struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x;
     const struct tcpstate_segment *s = j->segment;
 
-    if (candidate->pending && candidate->direction == s->direction && candidate->segment_head.seq == s->seq)
+    j->candidate_again =
+        candidate->pending && candidate->direction == s->direction && candidate->segment_head.seq == s->seq;
+    if (j->candidate_again)
         return;
     memset(candidate, 0, sizeof *candidate);
     candidate->pending = true;

@@ -64,6 +64,7 @@ struct judgement {
     bool overtaken_by_fin; /* text that x has sent before its FIN */
     bool fin_believed;     /* a FIN of x that was doubted is its own */
     bool candidate;        /* a SYN that may open another connection, or was sent by nobody */
+    bool candidate_again;  /* ... for the second time */
     bool numberless;       /* its numbers are not those of x, whoever sent it */
     bool alien;            /* its nominal sender did not send it: it says nothing about x */
     bool ack_unsent;       /* acknowledges what y was never seen to send: x cannot know that */

@@ -260,9 +260,9 @@ void sender_notes_hole(struct judgement *j) {
         (s->options & TCPSTATE_OPT_TIMESTAMPS) && seq_after(s->tsval, x->fin_tsval))
         x->repairs = true;
 
-    if (!y->has_fin || !y->fin_leaves_hole || !j->pure_ack || y->hole_reported >= 3)
+    if (!y->has_fin || !y->fin_leaves_hole || !(j->pure_ack || s->sack_count > 0) || y->hole_reported >= 3)
         return;
-    y->hole_reported++;
+    y->hole_reported += j->pure_ack; /* text is no duplicate ACK, but may carry SACK: RFC 5681 2, RFC 2018 3 */
     y->hole_tsval = s->tsval;
     y->hole_seq = s->seq;
     for (unsigned b = 0; b < s->sack_count; b++)

@@ -47,9 +47,12 @@ void sender_judge_syn(struct judgement *j) {
         return;
     }
     j->syn_again = true;
+    bool too_soon = s->time_ns - x->last_syn_ns < REPETITION_NS; /* for x to repeat it: RFC 6298 2 */
     x->last_syn_ns = s->time_ns;
     if (x->spoke || x->sent_synack)
         return; /* a late copy: it has got further since */
+    if (x->syn_doubted && too_soon)
+        return; /* no more its own than the first */
     if (x->state == TCPSTATE_CLOSED &&
         x->undo.cause == TCPSTATE_UNDO_RST_TAKEN) /* what closed it did not, it tries on */
         hindsight_note(j, x->undo.index, x->undo.frame, TCPSTATE_VERDICT_NOT_TAKEN);

@@ -186,6 +186,8 @@ void sender_judge_rst(struct judgement *j) {
         /* figure 9 line 5: the old TCB of x was gone, x is in SYN-SENT with the new SYN; of a SYN,ACK that it never
          * acknowledged everybody on the path knows the number as well */
         j->half_open_reset = true;
+        if (candidate->genuine) /* and shown there since */
+            j->report->end[j->sender].before = TCPSTATE_SYN_SENT;
         engine_move(j, j->sender, TCPSTATE_EVENT_snd_rst, TCPSTATE_INFERRED);
         engine_move(j, j->sender, TCPSTATE_EVENT_snd_syn, refuses_synack ? TCPSTATE_ASSUMED : TCPSTATE_PROVED);
         return;

@@ -115,7 +115,7 @@ static enum explain_situation choose_syn(const struct view *v) {
     bool to_time_wait = v->receiver->before == TCPSTATE_TIME_WAIT;
 
     if (v->report->step == TCPSTATE_STEP_SIM_OPEN_2 && !again)
-        return EXPLAIN_SYN_CROSSED;
+        return FOUND(v, split_handshake) ? EXPLAIN_SYN_SPLIT : EXPLAIN_SYN_CROSSED;
     if (v->report->step == TCPSTATE_STEP_HANDSHAKE_1 && !again && v->sender->state == v->sender->before &&
         !SENT(v, snd_syn) && v->sender->state == TCPSTATE_CLOSED)
         return EXPLAIN_SYN_BY_ANOTHER;
@@ -223,7 +223,7 @@ static enum explain_situation choose_ordinary(const struct view *v) {
 
     if (FOUND(v, syn_answered_by_challenge_ack))
         return EXPLAIN_CHALLENGE_TO_SYN;
-    if (SENT(v, pickup) || RECEIVED(v, pickup))
+    if ((SENT(v, pickup) || RECEIVED(v, pickup)) && state <= TCPSTATE_ESTABLISHED)
         return EXPLAIN_MIDSTREAM;
     if (FOUND(v, frames_reordered) && !explain_is_moved(v->sender) && !explain_is_moved(v->receiver))
         return EXPLAIN_LATE;

@@ -120,11 +120,13 @@ static void note_syn(struct judgement *j) {
         s->last_syn_ns = j->segment->time_ns;
     if (j->syn_again)
         return;
-    if (!j->has_shown || second)
+    bool is_split = second && j->x->evidence_open.acked_syn; /* it knew the other SYN: split_handshake */
+
+    if ((!j->has_shown || second) && !is_split)
         findings_tell(j, TCPSTATE_FINDING_syn_sent, 0, 0, 0);
     if (second) {
         c->simultaneous_open = true;
-        if (!j->x->evidence_open.acked_syn) /* it knew the other SYN: split_handshake */
+        if (!is_split)
             findings_tell(j, TCPSTATE_FINDING_simultaneous_open, s->syn_frame, 0, 0);
     }
 }
@@ -170,6 +172,10 @@ static void note_handshake(struct judgement *j) {
         step(j, TCPSTATE_STEP_HANDSHAKE_3, j->connection->summary.handshake_ns >= 0);
         complete_handshake(j);
         y->synack_repeated = false;
+    } else if (j->handshake_done && y->sent_synack && !x->sent_synack) {
+        step(j, TCPSTATE_STEP_SIM_OPEN_4,
+             j->connection->summary.handshake_ns >= 0); /* y's SYN came only with its SYN,ACK */
+        complete_handshake(j);
     } else if (y->synack_repeated && j->pure_ack && !x->has_dmax && y->has_iss && j->segment->ack == y->iss + 1) {
         step(j, TCPSTATE_STEP_HANDSHAKE_3, true);
         y->synack_repeated = false;

@@ -251,7 +251,8 @@ static void check_template(const char *id, const char *pattern, enum tcpstate_la
         in_variable = *c == '{' || (in_variable && *c != '}');
     }
     CHECK(balanced && !in_group && !in_variable, "%s: brackets do not match", id);
-    CHECK(length > 0 && (pattern[length - 1] == '.' || strcmp(pattern + length - 3, "。") == 0),
+    size_t end = length - (length > 0 && pattern[length - 1] == ']'); /* the last sentence may be optional */
+    CHECK(end > 3 && (pattern[end - 1] == '.' || strncmp(pattern + end - 3, "。", 3) == 0),
           "%s does not end a sentence", id);
 }
 
