@@ -165,6 +165,12 @@ static inline bool course_is_synack(const struct tcpstate_segment *s) {
     return (s->flags & (TCPSTATE_SYN | TCPSTATE_ACK | TCPSTATE_RST | TCPSTATE_FIN)) == (TCPSTATE_SYN | TCPSTATE_ACK);
 }
 
+/* Is `ack` that of a SYN older than that with `iss`? So it is called where its number lies below by no more than a clock with
+ * a tick in 4 microseconds goes on while old copies live: two minutes, RFC 9293 3.4.1 and 3.4.2. */
+static inline bool course_acks_older_syn(uint32_t ack, uint32_t iss) {
+    return seq_before(ack - 1, iss) && iss - (ack - 1) <= 120 * 250000;
+}
+
 struct course_seed {
     struct course_end end[2]; /* by direction */
     int cost;

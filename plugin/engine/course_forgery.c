@@ -53,6 +53,12 @@ static bool answers_rst_in_time(const struct course_facts *facts, uint32_t index
            llabs(s->time_ns - q->time_ns - answer_ns) < answer_ns / 32;
 }
 
+/* Is it a SYN,ACK to an older SYN than that which its receiver has sent, RFC 9293 figure 8? Who forges an answer answers
+ * the SYN that there is. */
+static bool answers_older_syn(const struct course_end *y, const struct tcpstate_segment *s) {
+    return course_is_synack(s) && y->state == TCPSTATE_SYN_SENT && y->has_snd && course_acks_older_syn(s->ack, y->iss);
+}
+
 /* Who forges a RST fills in a window, as in any segment; what answers for no connection has none to fill in. And what
  * has arrived out of order only the receiver knows. */
 int course_cost_of_forgery(const struct tcpstate_course *c, const struct hypothesis *h, uint32_t index) {
@@ -68,6 +74,8 @@ int course_cost_of_forgery(const struct tcpstate_course *c, const struct hypothe
         cost += before > 0 ? 5 : 3;
     if (s->sack_count > 1)
         cost += 6;
+    if (answers_older_syn(&h->end[!s->direction], s))
+        cost += 2;
     if (one_sided && foretells_syn(&c->facts, index))
         cost += COST_STALE;
     if (keeps_clock_of_numbers(&c->facts, &h->end[s->direction], index) || answers_rst_in_time(&c->facts, index))

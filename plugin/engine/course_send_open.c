@@ -118,6 +118,8 @@ void sending_syn(struct sending *t, const struct course_end *x, const struct cou
         looks_odd += COST_MISMATCH;
     if (x->listens)
         cost += 2;
+    if (x->state == TCPSTATE_SYN_SENT && x->has_snd && seq_before(s->seq, x->iss))
+        looks_old = COST_ODD; /* RFC 9293 3.4.1: the numbers of new attempts rise */
     if (x->state >= TCPSTATE_SYN_RECEIVED && x->has_snd && seq_at_least(s->seq + 65536, x->snd_nxt) &&
         seq_before(s->seq, x->snd_nxt + 65536))
         looks_old = COST_ODD; /* RFC 9293 3.4.1: its own number would lie elsewhere */
@@ -186,7 +188,9 @@ void sending_synack(struct sending *t, const struct course_end *x, const struct 
         if (y->unseen && !(y->state == TCPSTATE_SYN_SENT && y->iss + 1 == s->ack))
             cost_of_syn += sending_cost_of_unseen_iss(t, y, s->ack - 1) + (agrees_to_less(t) ? COST_TIMESTAMP : 0);
         if (y->state == TCPSTATE_SYN_SENT && y->iss + 1 == s->ack)
-            cost_of_syn += COST_NO_REPLY; /* ... or was not thought to have opened anything */
+            cost_of_syn += COST_NO_REPLY;                     /* ... or was not thought to have opened anything */
+        else if (y->state == TCPSTATE_SYN_SENT && !y->unseen) /* an old one, RFC 9293 figure 8, or somebody else's */
+            cost_of_syn += course_acks_older_syn(s->ack, y->iss) ? 0 : COST_SILENT;
         else if (!(y->state == TCPSTATE_CLOSED || y->state == TCPSTATE_LISTEN || y->state == TCPSTATE_UNKNOWN ||
                    y->state == TCPSTATE_TIME_WAIT || reset))
             cost_of_syn += COST_SILENT;
