@@ -65,6 +65,21 @@ def test_a_later_pass_only_adds(path):
     report(scenario, later, found)
 
 
+@pytest.mark.engine
+@pytest.mark.parametrize("path", CASES)
+def test_what_settles_otherwise_is_contradicted_by_a_segment(path):
+    """`contradicted_in` stands exactly where `settled` differs, and is no earlier segment."""
+    scenario = read(path)
+    rows = run.run_engine(scenario, later_pass=True)
+    found = []
+    for frame, row in enumerate(rows, 1):
+        differs = any(row.get(f"{role}.settled") != row.get(f"{role}.state") for role in ("client", "server"))
+        by = [int(value) for value in row.get("contradicted_in", [])]
+        if differs != bool(by) or any(value < frame for value in by):
+            found.append(f"frame {frame}: settled differs: {differs}, contradicted in {by}")
+    report(scenario, rows, found)
+
+
 @pytest.mark.parametrize("name", ["reset-of-another-clock", "sack-leaves-a-second-hole", "fin-first-text-later"])
 def test_a_capture_may_begin_at_time_0(name, tshark):
     scenario = read(run.SCENARIOS / f"{name}.tcp")

@@ -460,11 +460,12 @@ static void settle_record(struct capture_state *state, struct conversation *conv
     const uint32_t decided = tcpstate_course_states(row, (enum tcpstate_role)record->sender, shown, settled);
     record->settled_client = settled[TCPSTATE_CLIENT] & 0xFu;
     record->settled_server = settled[TCPSTATE_SERVER] & 0xFu;
-    if (decided == UINT32_MAX || segments[decided].frame <= record->frame)
+    if (decided == UINT32_MAX)
         return;
+    const uint32_t frame = MAX(segments[decided].frame, record->frame); /* its own if those before tell already */
     if (!conversation->contradictions)
         conversation->contradictions = wmem_array_new(wmem_file_scope(), sizeof(struct contradiction));
-    const struct contradiction contradiction = {.record = index, .frame = segments[decided].frame};
+    const struct contradiction contradiction = {.record = index, .frame = frame};
     wmem_array_append_one(conversation->contradictions, contradiction);
 }
 

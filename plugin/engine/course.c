@@ -552,7 +552,7 @@ static void mark_best(struct tcpstate_course *c, uint32_t event, uint32_t index)
 }
 
 static void tell(const struct tcpstate_course *c, uint32_t event, struct tcpstate_course_row *rows) {
-    uint32_t next = TCPSTATE_COURSE_LAST;
+    uint32_t next = TCPSTATE_COURSE_LAST, last = c->facts.count - 1;
 
     for (uint32_t i = 0; i < c->facts.count; i++)
         rows[i] = (struct tcpstate_course_row){.sender_decided = UINT32_MAX, .receiver_decided = UINT32_MAX};
@@ -562,13 +562,13 @@ static void tell(const struct tcpstate_course *c, uint32_t event, struct tcpstat
         bool is_sender = e->kind != TAKEN && e->kind != LOST;
         if (is_sender) {
             row->sender = e->state;
-            row->sender_decided = e->decided;
+            row->sender_decided = e->decided < last ? e->decided : last;
             row->genuine = e->kind != SENT_BY_OTHERS;
             row->earlier = e->kind == SENT_BEFORE || e->kind == SENT_COPY;
         } else if (!row->told) { /* what was lost may have come late after all: the newest holds */
             row->told = true;
             row->receiver = e->state;
-            row->receiver_decided = e->decided;
+            row->receiver_decided = e->decided < last ? e->decided : last;
             row->arrived = e->kind == TAKEN;
         } else {
             continue;

@@ -113,14 +113,18 @@ void tcpstate_obey(struct tcpstate_conversation *rerun, const struct tcpstate_co
 }
 
 uint32_t tcpstate_contradicted_in(const struct tcpstate_conversation *conversation, uint32_t frame) {
-    uint32_t newest = 0, by_frame = 0;
+    uint32_t newest = 0, by_frame = 0, later = 0;
 
     for (unsigned i = 0; i < conversation->verdict_count; i++) {
         const struct tcpstate_verdict *verdict = &conversation->verdicts[i];
-        if (!verdict->withdrawn && verdict->frame <= frame && verdict->frame >= newest && verdict->by_frame > frame) {
+        if (verdict->withdrawn || verdict->by_frame <= frame)
+            continue;
+        if (verdict->frame <= frame && verdict->frame >= newest) {
             newest = verdict->frame;
             by_frame = verdict->by_frame;
         }
+        if (later == 0 || verdict->by_frame < later)
+            later = verdict->by_frame;
     }
-    return by_frame;
+    return by_frame ? by_frame : later ? later : frame;
 }

@@ -356,7 +356,8 @@ unsigned tcpstate_final_findings(const struct tcpstate_summary *summary, int64_t
 enum { TCPSTATE_RERUNS = 8 };
 bool tcpstate_has_new_verdicts(const struct tcpstate_conversation *conversation);
 void tcpstate_obey(struct tcpstate_conversation *rerun, const struct tcpstate_conversation *earlier);
-/* The frame that gave the newest verdict on a segment up to `frame`: what contradicts the first pass there; 0: none. */
+/* What contradicts the first pass at `frame`, where its states settle otherwise: the later frame that gave the newest
+ * verdict on a segment up to there, or else the next verdict, or else `frame` itself. */
 uint32_t tcpstate_contradicted_in(const struct tcpstate_conversation *conversation, uint32_t frame);
 
 /* The likeliest course of a conversation (course.c): who sent each segment, and what it did if it arrived, so that all
@@ -373,7 +374,8 @@ struct tcpstate_course_row {
     /* What follows in time on the sending [0] and on the arrival [1] of this segment: 2 * index of the segment that is
      * sent, + 1 of one that arrives; TCPSTATE_COURSE_LAST: nothing. The first to be sent is segment 0. */
     uint32_t next[2];
-    uint32_t sender_decided, receiver_decided; /* index of the segment that showed it; UINT32_MAX: the end */
+    uint32_t sender_decided,
+        receiver_decided; /* index of the segment that showed it, the last one if only the end did */
 };
 /* May a later segment show that this report was wrong? */
 bool tcpstate_is_doubtful(const struct tcpstate_report *report);
@@ -392,7 +394,7 @@ bool tcpstate_course(const struct tcpstate_settings *settings, const struct tcps
                      const struct tcpstate_course_premise *premises, uint32_t count, void *workspace, size_t size,
                      struct tcpstate_course_row *rows);
 /* The states of a row by role, where a report has `shown` others; `sender` is that of the report. Returns the index of
- * the segment that shows the difference, UINT32_MAX if there is none or only the end shows it. */
+ * the segment that shows the difference, no later than the row's own if those before tell already; UINT32_MAX: none. */
 uint32_t tcpstate_course_states(const struct tcpstate_course_row *row, enum tcpstate_role sender,
                                 const uint8_t shown[2], uint8_t settled[2]);
 /* What became of one connection as its course tells it: `count` segments of the conversation from `first` on. Overwrites

@@ -263,7 +263,8 @@ static void follow_course(size_t index, const struct tcpstate_settings *settings
             const uint8_t shown[2] = {row->report.end[0].state, row->report.end[1].state};
             uint32_t by =
                 tcpstate_course_states(&course[at++], (enum tcpstate_role)row->report.sender, shown, row->settled);
-            row->decided_in = by == UINT32_MAX ? 0 : segments[by].frame;
+            if (by != UINT32_MAX) /* the row's own if those before tell already */
+                row->decided_in = segments[by].frame > row->segment.frame ? segments[by].frame : row->segment.frame;
         }
         settle_connections(index, course, segments);
     }
@@ -307,9 +308,8 @@ static void hindsight(size_t index, const struct tcpstate_settings *settings) {
     for (struct row *row = rows; row < rows + row_count; row++)
         if (row->conversation == index &&
             memcmp(row->settled, (uint8_t[]){row->report.end[0].state, row->report.end[1].state}, 2))
-            row->contradicted_in = row->decided_in > row->segment.frame
-                                       ? row->decided_in
-                                       : tcpstate_contradicted_in(conversation->last, row->segment.frame);
+            row->contradicted_in = row->decided_in ? row->decided_in
+                                                   : tcpstate_contradicted_in(conversation->last, row->segment.frame);
 }
 
 /* ---- output
