@@ -586,6 +586,9 @@ void tcpstate_segment(struct tcpstate_conversation *conversation, const struct t
             conversation->candidate.may_be_refused = !j.connection->end[j.receiver].captured; /* at this end */
         }
     }
+    for (unsigned role = 0; role < 2; role++) /* ... or somebody else's segment has moved it */
+        report->uncertain = report->uncertain || report->end[role].certainty == TCPSTATE_NOTHING_TELLS ||
+                            (j.alien && report->end[role].before != report->end[role].state);
     report->acceptable = (uint8_t)j.acceptable;
     report->phase = (uint8_t)phase_of(&j);
     summary_note(&j);

@@ -829,8 +829,8 @@ bool tcpstate_course(const struct tcpstate_settings *settings, const struct tcps
 /* ---- for the caller ---------------------------------------------------------------------------------------------- */
 
 bool tcpstate_is_doubtful(const struct tcpstate_report *report) {
-    if (report->uncertain || report->was_in_flight || report->was_counted || report->tells_of_unseen ||
-        report->end[0].taken_back || report->end[1].taken_back)
+    if (report->was_in_flight || report->was_counted || report->tells_of_unseen || report->end[0].taken_back ||
+        report->end[1].taken_back)
         return true;
     for (unsigned i = 0; i < report->finding_count; i++)
         if (tcpstate_finding_info((enum tcpstate_finding_id)report->findings[i].id)->severity > TCPSTATE_CHAT)

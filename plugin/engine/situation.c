@@ -62,7 +62,8 @@ static void derive_flags(struct view *v) {
 /* The RST closes its receiver, but its nominal sender goes on. */
 static bool sent_by_another(const struct view *v) {
     return !SENT(v, snd_rst) && !SENT(v, snd_rst_reply) && v->receiver->state == TCPSTATE_CLOSED &&
-           v->sender->before == v->sender->state && v->sender->state >= TCPSTATE_ESTABLISHED;
+           v->sender->before == v->sender->state &&
+           (v->sender->state >= TCPSTATE_ESTABLISHED || (v->sender->state == TCPSTATE_CLOSED && v->report->uncertain));
 }
 
 static enum explain_situation choose_rst(const struct view *v) {
