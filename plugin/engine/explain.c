@@ -460,7 +460,7 @@ static void add_notes(struct explain_writer *writer, enum explain_situation situ
         add(writer, EXPLAIN_NOTE_2MSL, facts);
     if (explain_has_finding(report, TCPSTATE_FINDING_fin_after_hole))
         add(writer, EXPLAIN_NOTE_FIN_WAITS, facts);
-    if (report->was_in_flight && situation != EXPLAIN_SYN_SPLIT)
+    if (report->was_in_flight && situation != EXPLAIN_SYN_SPLIT && situation != EXPLAIN_FIN_CROSSED_RESET)
         add(writer, EXPLAIN_NOTE_IN_FLIGHT, facts);
     else if (is_taken_back(sender))
         add(writer, EXPLAIN_NOTE_SENDER_TAKEN_BACK, facts);

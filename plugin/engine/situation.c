@@ -237,6 +237,9 @@ static enum explain_situation choose_ordinary(const struct view *v) {
     if (FOUND(v, ack_before_synack) ||
         (v->receiver->before == TCPSTATE_SYN_SENT && v->receiver->state == TCPSTATE_SYN_SENT))
         return EXPLAIN_ACK_IN_SYN_SENT;
+    if (v->fin && v->report->was_in_flight && v->receiver->state == TCPSTATE_CLOSED &&
+        (state == TCPSTATE_FIN_WAIT_1 || state == TCPSTATE_LAST_ACK) && v->report->phase == TCPSTATE_PHASE_RESET)
+        return EXPLAIN_FIN_CROSSED_RESET;
     if (v->fin)
         return SENT(v, snd_fin_again) || FOUND(v, fin_retransmitted) ? choose_fin_again(v) : EXPLAIN_FIN_IGNORED;
     if (FOUND(v, keepalive_after_fin) || FOUND(v, keepalive_unanswered))
