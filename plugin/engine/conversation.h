@@ -113,7 +113,8 @@ struct tcpstate_endpoint {
     bool has_doubted_abort; /* a RST with ACK in its name, that was not believed to be its own */
     uint32_t doubted_abort_seq;
     int64_t doubted_abort_ns;
-    bool has_ignored_rst; /* it did not seem to take a RST of y, and has said nothing since */
+    bool has_ignored_rst; /* it did not seem to take a RST of y, and has said nothing since that had reached it */
+    int64_t ignored_rst_ns;
     uint32_t ignored_rst_frame, ignored_rst_index;
     bool refused; /* a REFUSED verdict was given because of its RST */
     uint32_t refused_index;

@@ -285,6 +285,7 @@ static void in_other_states(struct judgement *j) {
             (!y->has_acked || seq_at_least(s->seq, y->acked))) {
             y->has_ignored_rst = true;
             y->ignored_rst_frame = s->frame;
+            y->ignored_rst_ns = s->time_ns;
             y->ignored_rst_index = j->index;
         }
         return;

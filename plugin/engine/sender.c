@@ -89,7 +89,8 @@ static void judge_ordinary(struct judgement *j) {
 
         j->bears_out_abort = came_before && j->end == x->doubted_abort_seq;
         x->has_doubted_abort = came_before && seq_at_most(j->end, x->doubted_abort_seq);
-        x->has_ignored_rst = false;
+        if (engine_later_than(j, x->ignored_rst_ns))
+            x->has_ignored_rst = false;
         if (x->refused && j->segment->time_ns > x->undo.time_ns + j->tolerance_ns) {
             hindsight_withdraw(j, x->refused_index, TCPSTATE_VERDICT_REFUSED);
             x->refused = false;

@@ -545,6 +545,8 @@ static void note_outcome(struct judgement *j) {
     if (both_established || data_acked)
         c->end[0].was_established = c->end[1].was_established = true;
     take_back_fins(j);
+    if (j->rst_was_taken && j->rst_accepted) /* before that of x, which answers */
+        note_rst_that_was_taken(j);
     if (j->rst_accepted || refuses_doubted_syn(j))
         note_accepted_rst(j);
     take_back_reset(j);
