@@ -204,6 +204,7 @@ void sender_fin_was_octet(struct judgement *j);
 /* x goes on as if it had sent no FIN: with text or ACKs; or, without timestamps, by filling the hole before it in order. */
 bool sender_goes_on_after_fin(const struct judgement *j);
 bool sender_fin_fills_hole_in_order(struct judgement *j);
+bool sender_fin_ends_text_in_hole(const struct judgement *j);
 /* ... or with text far behind it, and more that follows on that. */
 bool sender_sends_on_beyond_fin(struct judgement *j);
 /* What x says of the hole before y's FIN, and whether x repeats what lies before that of its own. */

@@ -162,7 +162,8 @@ static void judge_ordinary(struct judgement *j) {
         knowledge_of_peer_fin(j);
     }
     if (x->has_fin && !x->fin_inferred &&
-        ((!j->stale && sender_goes_on_after_fin(j)) || sender_fin_fills_hole_in_order(j))) {
+        ((!j->stale && sender_goes_on_after_fin(j)) || sender_fin_fills_hole_in_order(j) ||
+         sender_fin_ends_text_in_hole(j))) {
         knowledge_forget_fin(j, x, j->sender, TCPSTATE_PROVED);
         unseen_refused_fin(j);
         if (y->state == TCPSTATE_UNKNOWN)

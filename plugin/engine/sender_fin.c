@@ -190,13 +190,23 @@ bool sender_fin_fills_hole_in_order(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x;
     const struct tcpstate_segment *s = j->segment;
 
-    if (s->length == 0 || s->seq != x->hole_next || (s->options & TCPSTATE_OPT_TIMESTAMPS) ||
-        s->time_ns - x->fin_ns >= REPETITION_NS)
+    if (s->length == 0 || j->fin || s->seq != x->hole_next)
         return false;
     x->hole_next = j->end;
+    if ((s->options & TCPSTATE_OPT_TIMESTAMPS) || s->time_ns - x->fin_ns >= REPETITION_NS)
+        return false;
     if (x->hole_filled < 255)
         x->hole_filled++;
     return x->hole_filled >= 3 && seq_before(j->end + 8 * s->length, x->fin);
+}
+
+/* A FIN where the text ends that x has sent since from the start of that hole, without a gap: it has one FIN, and sends no
+ * text after it. The one beyond was somebody else's. */
+bool sender_fin_ends_text_in_hole(const struct judgement *j) {
+    const struct tcpstate_endpoint *x = j->x;
+
+    return j->fin && !j->stale && !j->ack_unsent && x->fin_leaves_hole && !x->fin_acked &&
+           x->hole_next != x->before_fin && j->segment->seq == x->hole_next && seq_before(j->end - 1, x->fin);
 }
 
 /* The window of y ends below what x has sent: a pure ACK then carries that edge as its number, not SND.NXT, or it would not

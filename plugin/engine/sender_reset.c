@@ -116,6 +116,15 @@ static bool is_no_answer(const struct judgement *j) {
            j->segment->seq != y->rnxt;
 }
 
+/* Its timestamp is older than that of x's SYN or SYN,ACK: no clock goes back (RFC 7323 5.4). */
+static bool is_older_than_own_syn(const struct judgement *j) {
+    const struct tcpstate_endpoint *x = j->x;
+
+    return (j->segment->options & TCPSTATE_OPT_TIMESTAMPS) && (x->syn_options & TCPSTATE_OPT_TIMESTAMPS) &&
+           x->sent_ts && !x->syn_doubted && (x->sent_syn || x->sent_synack) &&
+           seq_before(j->segment->tsval, x->first_syn_tsval);
+}
+
 /* By its clock x sent nothing newer, so long ago that nothing else of x was under way as long: a copy of what x has said
  * before. A stack puts the present time into a RST (RFC 7323 5.4). */
 static bool has_an_old_clock(const struct judgement *j) {
@@ -170,7 +179,7 @@ void sender_judge_rst(struct judgement *j) {
     bool unproved = x->state == TCPSTATE_SYN_SENT || x->state == TCPSTATE_SYN_RECEIVED ||
                     (x->state == TCPSTATE_ESTABLISHED && !x->spoke) || x->state == TCPSTATE_LISTEN;
 
-    if (unlike_any_stack(j) || is_no_answer(j) || has_an_old_clock(j)) {
+    if (unlike_any_stack(j) || is_no_answer(j) || has_an_old_clock(j) || is_older_than_own_syn(j)) {
         j->alien = true;
         return;
     }
