@@ -285,9 +285,11 @@ void sender_believe_fin(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x;
     const struct tcpstate_segment *s = j->segment;
 
-    if (x->has_fin || !x->has_seen_fin || !x->captured || !j->pure_ack || j->stale || j->ack_unsent ||
-        s->sack_count != 0 || s->seq != x->seen_fin + 1 || !x->has_smax || x->smax != x->seen_fin)
-        return;
+    bool lacks_text = s->sack_count > 1 || (s->sack_count == 1 && seq_after(s->sack[0].right, s->ack)); /* no D-SACK */
+
+    if (x->has_fin || !x->has_seen_fin || !x->captured || !j->pure_ack || j->stale || j->ack_unsent || lacks_text ||
+        s->seq != x->seen_fin + 1 || !x->has_smax || (x->smax != x->seen_fin && !j->revived))
+        return; /* if another FIN has just been denied, text up to that is no more to be believed */
     x->has_fin = j->fin_believed = true;
     x->fin = x->seen_fin;
     x->smax = x->fin + 1;
