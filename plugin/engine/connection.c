@@ -247,6 +247,7 @@ static void settle_report(struct judgement *j) {
                 told->before = told->state;
             }
         }
+        told->taken_back = told->taken_back && told->before != TCPSTATE_UNKNOWN; /* which assumed nothing */
         if (told->before == stored && !(role == j->sender && j->has_shown))
             continue;
         if (stored != j->receiver_had || role != j->receiver) {
@@ -567,7 +568,7 @@ void tcpstate_segment(struct tcpstate_conversation *conversation, const struct t
         grade(&j);
         note_doubts(&j);
         show_genuine_opener(&j);
-        if (j.rst_accepted && !j.rst_reply) {
+        if (j.rst_accepted && !j.rst_reply && !j.connection->closed) {
             j.connection->phase_reset = true;
             j.connection->rst_ns = segment->time_ns;
         }

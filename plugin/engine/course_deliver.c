@@ -224,9 +224,11 @@ bool course_hear_rst(struct course_end *x, const struct course_end *y) {
     return false;
 }
 
+/* `next`: what it is seen to send then, or NULL. */
 static unsigned listen_or_closed(const struct course_end *end, const struct tcpstate_segment *s,
-                                 struct course_variant *v) {
+                                 const struct tcpstate_segment *next, struct course_variant *v) {
     unsigned count = 0;
+    bool has_begun = end->does_not_listen && next != NULL && course_is_synack(next) && next->ack == course_end_of(s);
     bool opens = end->unseen && (end->active_open || end->has_opened);
     bool syn = (s->flags & TCPSTATE_SYN) != 0, ack = (s->flags & TCPSTATE_ACK) != 0;
 
@@ -239,12 +241,12 @@ static unsigned listen_or_closed(const struct course_end *end, const struct tcps
             answer_with_rst(&v[0].end, s);
         return 1;
     }
-    if (!end->does_not_listen) {
+    if (!end->does_not_listen || has_begun) {
         struct course_end *e = &v[count].end;
         *e = *end;
         forget(e);
         e->listens = true;
-        e->active_open = false;
+        e->does_not_listen = e->active_open = false;
         e->state = TCPSTATE_LISTEN;
         course_move(e, TCPSTATE_EVENT_rcv_syn);
         e->irs = s->seq;
@@ -260,7 +262,7 @@ static unsigned listen_or_closed(const struct course_end *end, const struct tcps
         e->ts_recent = e->timestamps ? s->tsval : 0;
         e->last_ack = e->rcv_nxt;
         e->right_edge = e->rcv_nxt + 65535;
-        v[count++].cost = opens && !end->listens ? 2 : 0;
+        v[count++].cost = has_begun ? 3 : opens && !end->listens ? 2 : 0;
     }
     if (!end->listens) {
         v[count].end = *end;
@@ -426,7 +428,7 @@ static unsigned time_wait(const struct course_end *end, const struct tcpstate_se
         unsigned count;
         close_by(&gone, TCPSTATE_EVENT_time_2msl);
         gone.listens = true;
-        count = listen_or_closed(&gone, s, v);
+        count = listen_or_closed(&gone, s, NULL, v);
         if (!end->listens) {
             v[count].end = *end;
             v[count].end.owes_ack = v[count].end.does_not_listen = true;
@@ -440,7 +442,7 @@ static unsigned time_wait(const struct course_end *end, const struct tcpstate_se
     struct course_end gone = *end; /* ... unless its 2MSL were over: nothing tells but the answer */
     close_by(&gone, TCPSTATE_EVENT_time_2msl);
     gone.listens = true;
-    listen_or_closed(&gone, s, &v[1]);
+    listen_or_closed(&gone, s, NULL, &v[1]);
     v[1].cost = 2;
     return 2;
 }
@@ -633,7 +635,7 @@ static unsigned react(const struct course_end *end, const struct tcpstate_segmen
         count = 1;
         break;
     case TCPSTATE_CLOSED:
-    case TCPSTATE_LISTEN: return listen_or_closed(end, s, variants);
+    case TCPSTATE_LISTEN: return listen_or_closed(end, s, next, variants);
     case TCPSTATE_SYN_SENT:
         variants[0].end = *end;
         variants[0].cost = 0;
@@ -684,7 +686,7 @@ static unsigned react(const struct course_end *end, const struct tcpstate_segmen
         close_by(&gone, TCPSTATE_EVENT_rcv_rst);
         gone.listens = true;
         gone.does_not_listen = false;
-        listen_or_closed(&gone, s, listening);
+        listen_or_closed(&gone, s, NULL, listening);
         variants[count] = listening[0];
         variants[count++].cost = COST_SILENT + 3; /* also where a FIN was to come, for which it would have waited */
     }

@@ -63,15 +63,17 @@ static struct tcpstate_finding *tell(struct judgement *j, enum tcpstate_finding_
     weak = weak || evidence_is_weak(j, info, id);
     if (weak && must_be_sure(id))
         return NULL;
-    weak = weak && info->severity >= TCPSTATE_WARNING;
     if (info->frequency == TCPSTATE_ONCE) {
         if (findings_told_once(x, id))
             return NULL;
         x->once[id / 32] |= 1u << (id % 32);
     }
-    report->findings[report->finding_count++] = (struct tcpstate_finding){
-        .id = (uint8_t)id, .weak = weak, .cause_frame = cause_frame, .value = {value1, value2}};
-    if (weak)
+    report->findings[report->finding_count++] =
+        (struct tcpstate_finding){.id = (uint8_t)id,
+                                  .weak = weak && info->severity >= TCPSTATE_WARNING,
+                                  .cause_frame = cause_frame,
+                                  .value = {value1, value2}};
+    if (weak && (info->kind == TCPSTATE_VIOLATION || info->kind == TCPSTATE_ANOMALY))
         report->uncertain = true;
     if (info->kind == TCPSTATE_VIOLATION)
         j->connection->summary.violations++;

@@ -34,7 +34,7 @@ static void judge_first_fin(struct judgement *j, uint32_t fin) {
 
     if (x->has_dmax && seq_before(fin, x->dmax) && x->dmax - fin < NEAR_NUMBERS)
         findings_tell(j, TCPSTATE_FINDING_fin_below_sent_data, 0, x->dmax, 0);
-    if (j->first_fin && y->has_acked && seq_before(y->acked, fin))
+    if (j->first_fin && y->captured && y->has_acked && seq_before(y->acked, fin))
         findings_tell(j, TCPSTATE_FINDING_fin_before_data_acked, 0, 0, 0);
     if (findings_scale_is_known(j) && y->has_redge && seq_after(fin, y->redge))
         x->evidence_end.fin_over_edge = true;

@@ -92,7 +92,7 @@ static bool is_unanswered(const struct tcpstate_summary *s) {
 }
 
 static bool is_incomplete(const struct tcpstate_summary *s) {
-    return s->synack_frame != 0 && s->handshake_ns < 0 && !s->end_facts.any_rst &&
+    return s->synack_frame != 0 && s->segments[TCPSTATE_CLIENT] != 0 && s->handshake_ns < 0 && !s->end_facts.any_rst &&
            s->outcome == TCPSTATE_OUTCOME_INCOMPLETE && !s->end_facts.spoke[0] && !s->end_facts.spoke[1];
 }
 

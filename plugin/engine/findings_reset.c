@@ -51,7 +51,7 @@ static void judge_rst_taken(struct judgement *j) {
 static void judge_discarded_data(struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
     uint32_t known = j->ack && x->has_acked ? seq_max(x->acked, j->segment->ack) : x->acked;
-    uint32_t of_x = x->has_dmax && y->has_acked && seq_after(x->dmax, y->acked) ? x->dmax - y->acked : 0;
+    uint32_t of_x = x->has_dmax && y->captured && y->has_acked && seq_after(x->dmax, y->acked) ? x->dmax - y->acked : 0;
     uint32_t of_y = y->has_dmax && x->has_acked && seq_after(y->dmax, known) ? y->dmax - known : 0;
 
     if (of_x != 0 || of_y != 0)
@@ -118,7 +118,7 @@ static void judge_burst(struct judgement *j) {
     unsigned answers =
         (findings_answered_by_rst(j, false) != 0) + (unsigned)e->rst_answers[0] + (unsigned)e->rst_answers[1];
 
-    if (e->rst_count >= TCPSTATE_BURST && different && answers <= 1 &&
+    if (e->rst_count >= TCPSTATE_BURST && different && j->y->captured && answers <= 1 &&
         j->segment->time_ns - e->rst_times_ns[0] <= findings_patience_ns(j))
         findings_tell(j, TCPSTATE_FINDING_rst_burst, 0, TCPSTATE_BURST + 1, 0);
 }

@@ -221,7 +221,8 @@ static void judge_shrunk_window(struct judgement *j) {
 static void judge_already_acked(struct judgement *j) {
     const struct tcpstate_endpoint *y = j->y;
 
-    if (j->end != j->segment->seq && y->captured && y->has_acked && seq_at_most(j->end, y->acked) && !is_keep_alive(j))
+    if (j->end != j->segment->seq && y->captured && j->receiver_had > TCPSTATE_LISTEN && y->has_acked &&
+        seq_at_most(j->end, y->acked) && !is_keep_alive(j))
         findings_tell(j, TCPSTATE_FINDING_segment_already_acked, 0, 0, 0);
 }
 
