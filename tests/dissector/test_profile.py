@@ -39,6 +39,12 @@ def test_columns(tshark, home, session):
     assert "ESTABLISHED ESTABLISHED handshake 3/3 handshake_completed" in result.stdout
 
 
+def test_each_column_has_a_width():
+    columns = [column.split(":")[0:2] for column in re.findall(r'^\t".*?", "(%.*?)"', (PROFILE / "preferences").read_text(), re.M)]
+    widths = re.findall(r'^\t"(%.*?)", "\d+"', (PROFILE / "recent").read_text(), re.M)
+    assert widths == [":".join(parts) for parts in columns]
+
+
 def test_colours(tshark, home, session):
     names = tshark("-C", "TCP State", "--color", "-r", session, "-T", "fields", "-e", "frame.coloring_rule.name",
                    home=home).stdout.splitlines()
