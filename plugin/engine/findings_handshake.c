@@ -372,7 +372,11 @@ static void judge_connection_without_data(struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
     bool ends = !y->has_fin && (j->first_fin || (j->rst_accepted && !x->has_fin));
 
-    if (!ends || j->connection->summary.handshake_ns < 0 || x->has_dmax || y->has_dmax || !x->has_iss || !y->has_iss)
+    bool has_reset_beyond =
+        x->evidence_end.rst_frame != 0 && x->evidence_end.rst_seq != x->iss + 1; /* so it has sent more */
+
+    if (!ends || j->connection->summary.handshake_ns < 0 || x->has_dmax || y->has_dmax || !x->has_iss || !y->has_iss ||
+        !y->captured || has_reset_beyond)
         return;
     if (j->segment->seq == x->iss + 1 && y->smax == y->iss + 1 && x->acked == y->iss + 1 && y->una == y->iss + 1)
         findings_tell(j, TCPSTATE_FINDING_connection_without_data, 0, 0, 0);
