@@ -212,7 +212,7 @@ void sender_notes_hole(struct judgement *j);
 /* The number of a pure ACK is the edge of y's window, which lies below SND.NXT. */
 bool sender_is_at_shrunken_edge(const struct judgement *j);
 /* x counts a FIN of its that was doubted: it is believed. Or it had sent none before a RST: it is forgotten. */
-void sender_believe_fin(struct judgement *j);
+void sender_believe_fin(struct judgement *j, bool another_denied);
 void sender_forget_fin_before_end(struct judgement *j);
 /* The segment was sent before the FIN of x that was captured before it. */
 bool sender_was_overtaken_by_fin(const struct judgement *j);

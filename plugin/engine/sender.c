@@ -161,9 +161,10 @@ static void judge_ordinary(struct judgement *j) {
             knowledge_rebase(j);
         knowledge_of_peer_fin(j);
     }
-    if (x->has_fin && !x->fin_inferred &&
-        ((!j->stale && sender_goes_on_after_fin(j)) || sender_fin_fills_hole_in_order(j) ||
-         sender_fin_ends_text_in_hole(j))) {
+    bool denies_fin = x->has_fin && !x->fin_inferred &&
+                      ((!j->stale && sender_goes_on_after_fin(j)) || sender_fin_fills_hole_in_order(j) ||
+                       sender_fin_ends_text_in_hole(j));
+    if (denies_fin) {
         knowledge_forget_fin(j, x, j->sender, TCPSTATE_PROVED);
         unseen_refused_fin(j);
         if (y->state == TCPSTATE_UNKNOWN)
@@ -183,7 +184,7 @@ static void judge_ordinary(struct judgement *j) {
         j->bridged = true;
         findings_tell(j, TCPSTATE_FINDING_fin_inferred, 0, x->fin, 0);
     } else {
-        sender_believe_fin(j);
+        sender_believe_fin(j, denies_fin);
     }
     /* sent before its own FIN, captured after it */
     j->overtaken_by_fin = sent_before_fin || sender_was_overtaken_by_fin(j);

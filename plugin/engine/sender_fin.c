@@ -280,16 +280,16 @@ void sender_notes_hole(struct judgement *j) {
             y->hole_reported = 3;
 }
 
-/* x counts a FIN of its that was doubted: SND.NXT is the number behind it. */
-void sender_believe_fin(struct judgement *j) {
+/* x counts a FIN of its that was doubted: SND.NXT is the number behind it. `another_denied`: this segment has just denied
+ * another one, and text up to that is no more to be believed. */
+void sender_believe_fin(struct judgement *j, bool another_denied) {
     struct tcpstate_endpoint *x = j->x;
     const struct tcpstate_segment *s = j->segment;
-
     bool lacks_text = s->sack_count > 1 || (s->sack_count == 1 && seq_after(s->sack[0].right, s->ack)); /* no D-SACK */
 
     if (x->has_fin || !x->has_seen_fin || !x->captured || !j->pure_ack || j->stale || j->ack_unsent || lacks_text ||
-        s->seq != x->seen_fin + 1 || !x->has_smax || (x->smax != x->seen_fin && !j->revived))
-        return; /* if another FIN has just been denied, text up to that is no more to be believed */
+        s->seq != x->seen_fin + 1 || !x->has_smax || (x->smax != x->seen_fin && !another_denied))
+        return;
     x->has_fin = j->fin_believed = true;
     x->fin = x->seen_fin;
     x->smax = x->fin + 1;
