@@ -374,8 +374,8 @@ struct tcpstate_course_row {
     /* What follows in time on the sending [0] and on the arrival [1] of this segment: 2 * index of the segment that is
      * sent, + 1 of one that arrives; TCPSTATE_COURSE_LAST: nothing. The first to be sent is segment 0. */
     uint32_t next[2];
-    uint32_t sender_decided,
-        receiver_decided; /* index of the segment that showed it, the last one if only the end did */
+    /* index of the segment that showed it, the last one if only the end did */
+    uint32_t sender_decided, receiver_decided;
 };
 /* May a later segment show that this report was wrong? */
 bool tcpstate_is_doubtful(const struct tcpstate_report *report);
