@@ -80,6 +80,25 @@ def test_what_settles_otherwise_is_contradicted_by_a_segment(path):
     report(scenario, rows, found)
 
 
+@pytest.mark.engine
+@pytest.mark.parametrize("path", CASES)
+def test_the_last_words_of_a_later_pass_agree(path):
+    """Who closed, how, and what became of it: the same on every segment of a connection, and one story."""
+    scenario = read(path)
+    rows = run.run_engine(scenario, later_pass=True)
+    words, found = {}, []
+    for row in rows:
+        told = tuple(row.get(name, [""])[0] for name in ("outcome", "closed_by.settled", "close.kind.settled"))
+        if words.setdefault(row["connection"][0], told) != told:
+            found.append(f"connection {row['connection'][0]}: {words[row['connection'][0]]}, then {told}")
+    for outcome, closed_by, kind in words.values():
+        expected = {"closed": ("four-way", "three-segment", "simultaneous"), "refused": ("reset", "fin-reset"),
+                    "reset": ("reset", "fin-reset")}.get(outcome, ("",))
+        if kind not in expected or (kind and not closed_by) or (kind == "simultaneous" and closed_by != "both"):
+            found.append(f"{outcome}, {kind}, closed by {closed_by}")
+    report(scenario, rows, found)
+
+
 @pytest.mark.parametrize("name", ["reset-of-another-clock", "sack-leaves-a-second-hole", "fin-first-text-later"])
 def test_a_capture_may_begin_at_time_0(name, tshark):
     scenario = read(run.SCENARIOS / f"{name}.tcp")

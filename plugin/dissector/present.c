@@ -40,7 +40,8 @@ static gint ett_tcpstate = -1;
 static struct end_fields hf_end[2] = {NO_END_FIELDS, NO_END_FIELDS};
 static struct enumeration hf_sender = NO_ENUMERATION, hf_roles = NO_ENUMERATION, hf_phase = NO_ENUMERATION,
                           hf_vantage = NO_ENUMERATION, hf_opened_by = NO_ENUMERATION, hf_closed_by = NO_ENUMERATION,
-                          hf_close_kind = NO_ENUMERATION, hf_outcome = NO_ENUMERATION;
+                          hf_close_kind = NO_ENUMERATION, hf_settled_closed_by = NO_ENUMERATION,
+                          hf_settled_close_kind = NO_ENUMERATION, hf_outcome = NO_ENUMERATION;
 static int hf_connection = -1, hf_contradicted_in = -1, hf_transition = -1, hf_step = -1, hf_explanation = -1,
            hf_more = -1, hf_rfc = -1, hf_finding = -1, hf_finding_text = -1, hf_uncertain = -1, hf_syn_frame = -1,
            hf_synack_frame = -1, hf_handshake_ack_frame = -1, hf_rst_frame = -1, hf_cause_frame = -1,
@@ -345,7 +346,13 @@ static void add_party(const struct page *page, const struct enumeration *enumera
         add_enumeration(page, enumeration, party, tcpstate_party_name((enum tcpstate_party)party));
 }
 
-static void show_connection(const struct page *page, const struct capture_view *view) {
+static void add_close_kind(const struct page *page, const struct enumeration *enumeration, uint8_t kind) {
+    if (kind != TCPSTATE_CLOSE_UNDECIDED)
+        add_enumeration(page, enumeration, kind, tcpstate_close_kind_name((enum tcpstate_close_kind)kind));
+}
+
+static void show_connection(const struct page *page, const struct capture_view *view,
+                            const struct presentation *presentation) {
     const struct tcpstate_report *report = &view->report;
     const struct tcpstate_summary *summary = view->summary;
     const enum tcpstate_outcome outcome =
@@ -358,9 +365,11 @@ static void show_connection(const struct page *page, const struct capture_view *
     add_enumeration(page, &hf_vantage, report->vantage, tcpstate_vantage_name((enum tcpstate_vantage)report->vantage));
     add_party(page, &hf_opened_by, report->opened_by);
     add_party(page, &hf_closed_by, report->closed_by);
-    if (report->close_kind != TCPSTATE_CLOSE_UNDECIDED)
-        add_enumeration(page, &hf_close_kind, report->close_kind,
-                        tcpstate_close_kind_name((enum tcpstate_close_kind)report->close_kind));
+    add_close_kind(page, &hf_close_kind, report->close_kind);
+    if (view->is_later_pass && !presentation->is_quiz) {
+        add_party(page, &hf_settled_closed_by, view->in_the_end->closed_by);
+        add_close_kind(page, &hf_settled_close_kind, view->in_the_end->close_kind);
+    }
     add_enumeration(page, &hf_outcome, outcome, tcpstate_outcome_name(outcome));
     add_string(page, hf_conn_state, tcpstate_conn_state_name(conn_state));
     memcpy(history, summary->history, MIN(report->history_length, TCPSTATE_HISTORY));
@@ -400,7 +409,7 @@ static void show_segment(const struct page *frame, const struct capture_view *vi
         if (!view->is_icmp_error) {
             show_links(&page, view);
             show_times(&page, view);
-            show_connection(&page, view);
+            show_connection(&page, view, presentation);
         }
     }
     add_experts(frame, top, view, presentation);
@@ -529,6 +538,10 @@ static void register_fields(void) {
         ENUMERATION(hf_opened_by, "Opened by", "opened_by", party_names, "Active opener"),
         ENUMERATION(hf_closed_by, "Closed by", "closed_by", party_names, "Active closer"),
         ENUMERATION(hf_close_kind, "Close", "close.kind", close_kind_names, "How the connection was closed"),
+    ENUMERATION(hf_settled_closed_by, "Closed by, settled", "closed_by.settled", party_names,
+                "Active closer in the light of the whole capture"),
+    ENUMERATION(hf_settled_close_kind, "Close, settled", "close.kind.settled", close_kind_names,
+                "How the connection was closed, in the light of the whole capture"),
         ENUMERATION(hf_outcome, "Outcome", "outcome", outcome_names,
                     "What became of the connection, so far in the first pass, finally in a later one"),
         TEXT(hf_conn_state, "Zeek conn_state", "conn_state", "The outcome in Zeek's words"),

@@ -427,7 +427,10 @@ static uint8_t state_when_sent(const struct tcpstate_course *c, const struct hyp
 /* Text or a FIN of an end that answers without a connection by now: was what it had sent before that overtaken as well? */
 static bool came_late_before(const struct tcpstate_course *c, const struct hypothesis *h,
                              const struct tcpstate_segment *s) {
-    if (h->end[s->direction].state != TCPSTATE_CLOSED || (s->flags & (TCPSTATE_SYN | TCPSTATE_RST)) ||
+    const struct course_end *x = &h->end[s->direction];
+    bool is_below_fin = x->fin_sent && s->length > 0;
+
+    if ((x->state != TCPSTATE_CLOSED && !is_below_fin) || (s->flags & (TCPSTATE_SYN | TCPSTATE_RST)) ||
         c->facts.unseen[!s->direction]) /* what would have closed it was not captured either */
         return false;
     for (uint32_t e = h->event, seen = 0; e != NO_EVENT && seen < 50; e = event_at(c, e)->parent, seen++) {
@@ -438,6 +441,23 @@ static bool came_late_before(const struct tcpstate_course *c, const struct hypot
             return event->kind == SENT_BEFORE;
     }
     return false;
+}
+
+/* What was not captured in its place comes now: what its absence had cost is given back. Without timestamps it may as well
+ * have been sent again, unless it comes too soon for that. */
+static int fill_hole(struct course_end *x, const struct tcpstate_segment *s) {
+    bool may_be_again = !(s->options & TCPSTATE_OPT_TIMESTAMPS) && course_ms(s->time_ns) - x->hole_ms > SOON_MS;
+    uint32_t size = course_end_of(s) - s->seq;
+    int cost = x->hole_cost;
+
+    if (x->hole_left == 0 || size == 0 || size > x->hole_left || may_be_again ||
+        !seq_within(s->seq, x->hole, x->hole_end) || !seq_within(course_end_of(s), x->hole, x->hole_end))
+        return 0;
+    x->hole_left -= size;
+    if (x->hole_left > 0)
+        return 0;
+    course_forget_hole(x);
+    return cost;
 }
 
 static void send_by_others(struct tcpstate_course *c, const struct hypothesis *h, uint32_t index, enum event_kind kind,
@@ -457,9 +477,13 @@ static void send_by_others(struct tcpstate_course *c, const struct hypothesis *h
         const struct tcpstate_segment *s = &c->facts.segments[index];
         if (!course_was_sent_before(c, h, index, &state))
             return;
+        if (!c->facts.unseen[!d])
+            other.cost -= fill_hole(&other.end[d], s);
         if ((s->flags & TCPSTATE_FIN) && other.end[d].state == TCPSTATE_LAST_ACK &&
             seq_before(s->ack, other.end[d].rcv_nxt))
             other.end[d].state = TCPSTATE_CLOSING; /* its FIN was older than the peer's: they crossed */
+        if ((s->flags & TCPSTATE_FIN) && other.end[d].state == TCPSTATE_CLOSING && s->ack == other.end[d].rcv_nxt)
+            return; /* it acknowledges the peer's, so they did not cross */
     }
     if (note(c, &other, kind, index, state))
         push(c, &other);
@@ -553,6 +577,7 @@ static void mark_best(struct tcpstate_course *c, uint32_t event, uint32_t index)
 
 static void tell(const struct tcpstate_course *c, uint32_t event, struct tcpstate_course_row *rows) {
     uint32_t next = TCPSTATE_COURSE_LAST, last = c->facts.count - 1;
+    uint32_t crossed[2] = {UINT32_MAX, UINT32_MAX}; /* by which segment it is known */
 
     for (uint32_t i = 0; i < c->facts.count; i++)
         rows[i] = (struct tcpstate_course_row){.sender_decided = UINT32_MAX, .receiver_decided = UINT32_MAX};
@@ -560,15 +585,23 @@ static void tell(const struct tcpstate_course *c, uint32_t event, struct tcpstat
         const struct event *e = &c->events[event];
         struct tcpstate_course_row *row = &rows[e->index];
         bool is_sender = e->kind != TAKEN && e->kind != LOST;
+        unsigned end = is_sender ? c->facts.segments[e->index].direction : !c->facts.segments[e->index].direction;
+        /* In CLOSING or TIME-WAIT next: its own FIN was under way when that of the peer came. */
+        bool was_closing = e->state == TCPSTATE_CLOSE_WAIT && crossed[end] != UINT32_MAX;
+        uint8_t state = was_closing ? TCPSTATE_CLOSING : e->state;
+        uint32_t decided = e->decided < last ? e->decided : last;
+        if (was_closing && decided < crossed[end])
+            decided = crossed[end];
+        crossed[end] = state == TCPSTATE_CLOSING || state == TCPSTATE_TIME_WAIT ? decided : UINT32_MAX;
         if (is_sender) {
-            row->sender = e->state;
-            row->sender_decided = e->decided < last ? e->decided : last;
+            row->sender = state;
+            row->sender_decided = decided;
             row->genuine = e->kind != SENT_BY_OTHERS;
             row->earlier = e->kind == SENT_BEFORE || e->kind == SENT_COPY;
         } else if (!row->told) { /* what was lost may have come late after all: the newest holds */
             row->told = true;
-            row->receiver = e->state;
-            row->receiver_decided = e->decided < last ? e->decided : last;
+            row->receiver = state;
+            row->receiver_decided = decided;
             row->arrived = e->kind == TAKEN;
         } else {
             continue;

@@ -98,16 +98,20 @@ struct course_end {
     bool ignores;                     /* it does not take the ACK of its SYN,ACK: a full queue */
     bool owes_text_ack, owes_at_once; /* since owed_since_ms */
     uint32_t owed_since_ms;
-    bool keeps_on;         /* it has repeated its FIN, or reset: the other end may be gone */
-    bool sends_octets;     /* one at a time: such an ACK need not be of its FIN */
-    bool unseen;           /* nothing that it sends was captured */
-    bool is_shut;          /* its send window is zero */
-    bool spares_time_wait; /* no RST ends its TIME-WAIT, as RFC 1337 asks for */
-    uint32_t fin_ms;       /* when its FIN was captured last */
-    uint32_t fin_due_ms;   /* ... by then it comes again unless it is acknowledged, 0: that tells nothing any more */
-    uint32_t synack_ms;    /* ... its SYN,ACK */
-    uint32_t synack_tsval; /* of its last SYN,ACK, 0: none */
-    uint32_t gone_ms;      /* when a RST has closed it */
+    bool keeps_on;           /* it has repeated its FIN, or reset: the other end may be gone */
+    bool sends_octets;       /* one at a time: such an ACK need not be of its FIN */
+    bool unseen;             /* nothing that it sends was captured */
+    bool is_shut;            /* its send window is zero */
+    bool spares_time_wait;   /* no RST ends its TIME-WAIT, as RFC 1337 asks for */
+    uint32_t fin_ms;         /* when its FIN was captured last */
+    uint32_t fin_due_ms;     /* ... by then it comes again unless it is acknowledged, 0: that tells nothing any more */
+    uint32_t synack_ms;      /* ... its SYN,ACK */
+    uint32_t synack_tsval;   /* of its last SYN,ACK, 0: none */
+    uint32_t gone_ms;        /* when a RST has closed it */
+    uint32_t hole, hole_end; /* of its text that seemed not to have been captured ... */
+    uint32_t hole_left;      /* ... so much still does; 0: none */
+    uint32_t hole_ms;        /* ... by then */
+    int hole_cost;           /* ... which is less if it is captured late */
 };
 
 struct course_variant {
@@ -137,6 +141,10 @@ struct course_facts {
 void course_find_facts(struct course_facts *facts, const struct tcpstate_settings *settings);
 
 static inline uint32_t course_ms(int64_t time_ns) { return (uint32_t)(time_ns / 1000000); }
+static inline void course_forget_hole(struct course_end *x) {
+    x->hole = x->hole_end = x->hole_left = x->hole_ms = 0;
+    x->hole_cost = 0;
+}
 
 /* When the newest segment had arrived that the sender of `s` has heard of: when it sent `s`, unless an echo tells. */
 int64_t course_heard_ns(const struct course_facts *facts, const struct tcpstate_segment *s);

@@ -99,6 +99,18 @@ static bool was_dead(const struct tcpstate_course *c, uint32_t rst) {
     return false;
 }
 
+/* Has its sender acknowledged and echoed the same before, as captured before `rst`? */
+static bool had_told_by(const struct course_facts *facts, const struct tcpstate_segment *s,
+                        const struct tcpstate_segment *rst) {
+    for (uint32_t i = (uint32_t)(rst - facts->segments), seen = 0; i-- > 0 && seen < 200; seen++) {
+        const struct tcpstate_segment *q = &facts->segments[i];
+        if (q->direction == s->direction && (q->flags & (TCPSTATE_RST | TCPSTATE_ACK)) == TCPSTATE_ACK &&
+            q->ack == s->ack && (q->options & s->options & TCPSTATE_OPT_TIMESTAMPS) && q->tsecr == s->tsecr)
+            return true;
+    }
+    return false;
+}
+
 /* Can the sender of `s` have sent it before `rst`, another segment of it? Not if it acknowledges, or echoes, what had not
  * reached it by then, nor if its own clock was beyond. */
 static bool can_precede(const struct course_facts *facts, const struct tcpstate_segment *s,
@@ -110,6 +122,8 @@ static bool can_precede(const struct course_facts *facts, const struct tcpstate_
     if (facts->has_clock[d] && (s->options & TCPSTATE_OPT_TIMESTAMPS) &&
         (int32_t)(s->tsval - (uint32_t)(rst->time_ns / MS_NS + facts->clock_ms[d])) > 0)
         return false;
+    if (had_told_by(facts, s, rst))
+        return true;
     for (uint32_t i = index; i-- > 0 && facts->segments[i].time_ns > from_ns;) {
         const struct tcpstate_segment *q = &facts->segments[i];
         bool echoes = (q->options & s->options & TCPSTATE_OPT_TIMESTAMPS) != 0;
@@ -162,6 +176,18 @@ static bool is_abort_of_the_dead(const struct tcpstate_course *c, const struct h
     return false;
 }
 
+/* What the other end has not sent by now, nobody can have acknowledged before. */
+static bool acknowledges_unsent(const struct course_end *y, const struct tcpstate_segment *s) {
+    return !y->unseen && y->has_snd && seq_after(s->ack, y->snd_nxt) && s->ack - y->snd_nxt < 1u << 24;
+}
+
+static uint8_t moved(uint8_t state, enum tcpstate_event event) {
+    struct course_end end = {.state = state};
+
+    course_move(&end, event);
+    return end.state;
+}
+
 bool course_was_sent_before(const struct tcpstate_course *c, const struct hypothesis *h, uint32_t index,
                             uint8_t *state) {
     const struct tcpstate_segment *s = &c->facts.segments[index];
@@ -185,6 +211,8 @@ bool course_was_sent_before(const struct tcpstate_course *c, const struct hypoth
         return true;
     }
     if ((s->flags & (TCPSTATE_SYN | TCPSTATE_RST)) || !(s->flags & TCPSTATE_ACK))
+        return false;
+    if (acknowledges_unsent(&h->end[!s->direction], s))
         return false;
     if (x->fin_sent && s->length > 0 && seq_after(s->seq + s->length, x->fin))
         return false; /* nothing comes after a FIN, so that was none */
@@ -213,8 +241,9 @@ bool course_was_sent_before(const struct tcpstate_course *c, const struct hypoth
             return false;
         bool newer = ((other->flags & TCPSTATE_ACK) && seq_after(other->ack, s->ack)) ||
                      (clocks && seq_after(other->tsval, s->tsval)) ||
-                     (!clocks && other->ack == s->ack && seq_after(other->seq, s->seq)) ||
-                     (clocks && other->ack == s->ack && other->tsval == s->tsval && (other->flags & TCPSTATE_FIN) &&
+                     ((!clocks || ((s->flags & TCPSTATE_FIN) && other->tsval == s->tsval)) && other->ack == s->ack &&
+                      seq_after(other->seq, s->seq)) ||
+                     ((!clocks || other->tsval == s->tsval) && other->ack == s->ack && (other->flags & TCPSTATE_FIN) &&
                       ((s->length > 0 && seq_at_most(course_end_of(s), other->seq)) ||
                        (course_is_pure_ack(s) && s->seq + 1 == course_end_of(other)))); /* a FIN comes last of all */
         if (newer && clocks && seq_after(s->tsval, other->tsval))
@@ -228,18 +257,16 @@ bool course_was_sent_before(const struct tcpstate_course *c, const struct hypoth
         *state = event->state == TCPSTATE_SYN_SENT || event->state == TCPSTATE_SYN_RECEIVED
                      ? (uint8_t)TCPSTATE_ESTABLISHED
                      : event->state;
+        bool had_fin = s->ack == x->rcv_nxt && seq_before(other->ack, s->ack) && acknowledges_fin(&c->facts, s, index);
+        if (had_fin && (s->flags & TCPSTATE_FIN))
+            *state = moved(*state, TCPSTATE_EVENT_rcv_fin);
         if (s->flags & TCPSTATE_FIN) { /* so it was already closing */
-            struct course_end then = {.state = *state};
-            course_move(&then, TCPSTATE_EVENT_snd_fin);
-            *state = then.state;
+            *state = moved(*state, TCPSTATE_EVENT_snd_fin);
         } else if (*state == TCPSTATE_FIN_WAIT_1 && x->fin_sent && knew_ack_of_fin(&c->facts, s, index, x->fin)) {
             *state = TCPSTATE_FIN_WAIT_2;
         }
-        if (s->ack == x->rcv_nxt && seq_before(other->ack, s->ack) && acknowledges_fin(&c->facts, s, index)) {
-            struct course_end then = {.state = *state};
-            course_move(&then, TCPSTATE_EVENT_rcv_fin);
-            *state = then.state;
-        }
+        if (had_fin && !(s->flags & TCPSTATE_FIN))
+            *state = moved(*state, TCPSTATE_EVENT_rcv_fin);
         return (overtaken || from_the_dead) &&
                (!clocks || !(other->flags & TCPSTATE_ACK) || s->tsval == other->tsval ||
                 seq_at_least(s->tsecr, other->tsecr)) &&

@@ -7,8 +7,9 @@
  *   CLOSE-WAIT, CLOSING, LAST-ACK, TIME-WAIT               it took the peer's FIN, and acknowledges it whenever it speaks
  *   FIN-WAIT-2, TIME-WAIT                                  its own FIN was acknowledged
  *
- * and a reset is one that closed its receiver, or one of two that crossed. An end may stay in a connection while the
- * other has begun the next one.
+ * and a reset is one that closed its receiver, or one of two that crossed. Who closed it, and how, follows from the same:
+ * who had taken the peer's FIN before it sent its own is second. An end may stay in a connection while the other has begun
+ * the next one.
  */
 #include "course.h"
 
@@ -32,13 +33,18 @@ struct fate {
     bool link_is_false;       /* the FIN of the summary is somebody else's */
     bool is_in;               /* else it is in the connection before or after */
     bool has_left, fin_acked, aborted, was_reset;
+    bool says_abort;    /* its RST answers nothing, for it acknowledges: RFC 9293 3.10.7.1 */
     bool has_left_gone; /* it was gone when it left this connection for the next */
     bool denies;        /* it had sent no FIN when the peer took one: that was somebody else's */
+    bool acks_by_fin;   /* what it sent first since it had the peer's FIN was its own */
+    bool acks_before;   /* ... was not */
 };
 
 struct ending {
     struct fate end[2];
     bool refused, reset, closed;
+    uint8_t reset_by;    /* enum tcpstate_party */
+    bool reset_is_false; /* its RST was somebody else's */
 };
 
 static bool took_fin(const struct ending *e, unsigned role) { return (e->end[role].states & TOOK_FIN) != 0; }
@@ -64,7 +70,7 @@ static void begin(struct ending *e, struct fate *x, bool is_own) {
         leave(x);
     } else if (x->is_in && x->was_reset) { /* that has changed nothing */
         x->was_reset = false;
-        e->reset = e->refused = false;
+        e->reset = e->refused = e->reset_is_false = false;
     } else if (is_own && !x->has_left) {
         x->is_in = true;
     }
@@ -113,6 +119,15 @@ static void note_fin(struct fate *x, const struct tcpstate_segment *s) {
     x->fin_frame = s->frame;
 }
 
+/* The first segment that acknowledges the peer's FIN; one that was sent before may be captured after. */
+static void note_ack_of_fin(struct fate *x, uint8_t state, const struct tcpstate_segment *s) {
+    if (!(s->flags & TCPSTATE_ACK) || (s->flags & (TCPSTATE_SYN | TCPSTATE_RST)) || !(1u << state & TOOK_FIN))
+        return;
+    if (!(s->flags & TCPSTATE_FIN) && (!x->acks_by_fin || 1u << state & IS(CLOSE_WAIT)))
+        x->acks_before = true;
+    x->acks_by_fin = !x->acks_before;
+}
+
 static void send(struct ending *e, unsigned sender, const struct tcpstate_course_row *row,
                  const struct tcpstate_segment *s, bool is_own) {
     struct fate *x = &e->end[sender], *y = &e->end[!sender];
@@ -125,6 +140,8 @@ static void send(struct ending *e, unsigned sender, const struct tcpstate_course
             note_state(e, x, 1u << row->sender);
             note_fin(x, s);
         }
+        if (is_own && x->is_in)
+            note_ack_of_fin(x, row->sender, s);
         return;
     }
     if (x->state == 0 && is_own)
@@ -136,12 +153,16 @@ static void send(struct ending *e, unsigned sender, const struct tcpstate_course
         return;
     if (s->flags & TCPSTATE_RST) {
         x->aborted = x->aborted || (was_alive && (x->state & GONE));
+        x->says_abort = x->says_abort || (x->aborted && (s->flags & TCPSTATE_ACK));
         return;
     }
     note_fin(x, s);
+    note_ack_of_fin(x, row->sender, s);
     if ((s->flags & TCPSTATE_ACK) && !(s->flags & TCPSTATE_SYN) && (x->state & TOOK_FIN) && y->is_in && !y->denies)
         y->fin_acked = true;
 }
+
+static uint8_t party_of(unsigned role) { return role == TCPSTATE_CLIENT ? TCPSTATE_BY_CLIENT : TCPSTATE_BY_SERVER; }
 
 static void take(struct ending *e, unsigned sender, const struct tcpstate_course_row *row,
                  const struct tcpstate_segment *s, bool is_own) {
@@ -165,9 +186,14 @@ static void take(struct ending *e, unsigned sender, const struct tcpstate_course
     /* TIME-WAIT has nothing left to be closed. */
     if (rst && !spares && !(had & GONE) && ((y->state & GONE) || (x->aborted && y->state == IS(TIME_WAIT)))) {
         y->was_reset = true;
-        if (!e->reset && !e->refused && !e->closed) {
+        bool is_first = !e->reset && !e->refused && !e->closed;
+        if (is_first) {
             e->refused = had == IS(SYN_SENT) && !(x->states & OPENING);
             e->reset = !e->refused;
+        }
+        if (is_first || (e->reset_is_false && row->genuine)) {
+            e->reset_by = party_of(sender);
+            e->reset_is_false = !row->genuine;
         }
     }
 }
@@ -199,6 +225,44 @@ static uint8_t outcome_of(const struct ending *e, const struct tcpstate_summary 
     if (s->synack_frame != 0 || s->outcome == TCPSTATE_OUTCOME_INCOMPLETE)
         return TCPSTATE_OUTCOME_INCOMPLETE;
     return TCPSTATE_OUTCOME_UNKNOWN;
+}
+
+/* It sent its FIN when it had that of its peer. */
+static bool is_second(const struct ending *e, unsigned role) {
+    uint32_t states = e->end[role].states;
+
+    return (states & (IS(CLOSE_WAIT) | IS(LAST_ACK))) != 0 && !(states & IS(CLOSING)) && !e->end[!role].denies;
+}
+
+static bool is_reset(const struct tcpstate_summary *s) {
+    return s->outcome == TCPSTATE_OUTCOME_RESET || s->outcome == TCPSTATE_OUTCOME_REFUSED;
+}
+
+static uint8_t closed_by(const struct ending *e, const struct tcpstate_summary *s) {
+    bool client = sent_fin(e, TCPSTATE_CLIENT), server = sent_fin(e, TCPSTATE_SERVER);
+
+    if (client && server) {
+        client = !is_second(e, TCPSTATE_CLIENT);
+        server = !is_second(e, TCPSTATE_SERVER);
+        if (!client && !server)
+            return s->closed_by;
+    }
+    if (client && server)
+        return TCPSTATE_BY_BOTH;
+    if (client || server)
+        return party_of(client ? TCPSTATE_CLIENT : TCPSTATE_SERVER);
+    return is_reset(s) ? e->reset_by : TCPSTATE_NOBODY;
+}
+
+static uint8_t kind_of_close(const struct ending *e, const struct tcpstate_summary *s) {
+    if (is_reset(s))
+        return sent_fin(e, 0) || sent_fin(e, 1) ? TCPSTATE_CLOSE_FIN_RESET : TCPSTATE_CLOSE_RESET;
+    if (s->outcome != TCPSTATE_OUTCOME_CLOSED)
+        return TCPSTATE_CLOSE_UNDECIDED;
+    if (s->closed_by == TCPSTATE_BY_BOTH)
+        return TCPSTATE_CLOSE_SIMULTANEOUS;
+    return e->end[s->closed_by == TCPSTATE_BY_CLIENT].acks_by_fin ? TCPSTATE_CLOSE_THREE_SEGMENT
+                                                                  : TCPSTATE_CLOSE_FOUR_WAY;
 }
 
 /* What the findings of the end are told by. */
@@ -265,6 +329,10 @@ static void judge_aborts(struct ending *e) {
     bool both_gone = is_gone(c) && is_gone(s);
 
     e->reset = (c->aborted && s->aborted) || ((c->aborted || s->aborted) && both_gone);
+    if (c->aborted && s->aborted && c->says_abort == s->says_abort)
+        e->reset_by = TCPSTATE_BY_BOTH;
+    else
+        e->reset_by = party_of(c->aborted && (c->says_abort || !s->aborted) ? TCPSTATE_CLIENT : TCPSTATE_SERVER);
 }
 
 /* Somebody else's segment was all that was captured of an end, and was not taken: the end was where its row has it. */
@@ -319,5 +387,7 @@ void tcpstate_course_outcome(const struct tcpstate_course_row *rows, const struc
     if (!e.reset && !e.refused && !e.closed)
         judge_aborts(&e);
     summary->outcome = outcome_of(&e, summary);
+    summary->closed_by = closed_by(&e, summary);
+    summary->close_kind = kind_of_close(&e, summary);
     tell_facts(&e, summary);
 }

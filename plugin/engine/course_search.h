@@ -15,6 +15,7 @@ enum {
     CANDIDATES = 1024,
     SLOTS = 4096,    /* of the table that finds equal candidates, a power of 2 */
     SCRATCH = 32768, /* events that no surviving hypothesis went through yet */
+    SOON_MS = 50,    /* nobody sends anything again sooner: RFC 6298 2.4, 8985 7.2 */
     MARGIN = 27,     /* what costs so much more than the best is dropped */
     BRANCHES = 2,    /* rare things between two segments of one endpoint */
     MOST_FORGERIES = 3,

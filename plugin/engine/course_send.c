@@ -12,7 +12,8 @@
 static const int64_t MS_NS = 1000000;
 enum {
     SYNACK_TIMER_MS = 900, /* a SYN,ACK does not come again sooner: RFC 6298 2.1, a second */
-    OVERTAKEN_MS = 20      /* by so much one segment overtakes another */
+    OVERTAKEN_MS = 20,     /* by so much one segment overtakes another */
+    LATE_MS = 400          /* ... or by so much, very seldom */
 };
 
 struct course_sent *sending_add(struct sending *t, const struct course_end *sender, const struct course_end *receiver,
@@ -35,6 +36,8 @@ void sending_note(struct course_end *x, const struct tcpstate_segment *s) {
     memset(x->replies, 0, sizeof x->replies);
     x->has_again = false;
     x->again_left = x->again_right = 0;
+    if (course_ms(s->time_ns) - x->hole_ms > LATE_MS)
+        course_forget_hole(x);
     if (x->timestamps && (s->options & TCPSTATE_OPT_TIMESTAMPS) && (s->flags & TCPSTATE_ACK) &&
         !(s->flags & TCPSTATE_RST) && x->has_ts_recent && seq_after(s->tsecr, x->ts_recent))
         x->ts_recent = s->tsecr; /* of a segment that was not captured */
@@ -87,6 +90,15 @@ static int cost_of_unseen(const struct sending *t, const struct course_end *x, u
            (fits_hole(t, x->snd_nxt, upto, direction) ? COST_ODD : 0);
 }
 
+/* From SND.NXT on. */
+static void note_hole(const struct sending *t, struct course_end *x, uint32_t upto, int cost) {
+    x->hole_ms = course_ms(t->s->time_ns);
+    x->hole = x->snd_nxt;
+    x->hole_end = upto;
+    x->hole_left = upto - x->snd_nxt;
+    x->hole_cost = cost;
+}
+
 /* Octets of its own that were not captured: SND.NXT moves. */
 static int send_unseen(const struct sending *t, struct course_end *x, uint32_t upto) {
     int cost;
@@ -94,6 +106,7 @@ static int send_unseen(const struct sending *t, struct course_end *x, uint32_t u
     if (!seq_after(upto, x->snd_nxt))
         return 0;
     cost = cost_of_unseen(t, x, upto, t->s->direction);
+    note_hole(t, x, upto, cost);
     x->snd_nxt = upto;
     return cost;
 }
@@ -306,17 +319,18 @@ static void send_in_connection(struct sending *t, const struct course_end *x, co
             return;
         if (pure && s->seq == e.snd_nxt + 1) { /* one number: its FIN perhaps */
             struct course_end f = e;
+            cost_of_fin = cost_of_unseen(t, &e, s->seq, s->direction) + 1; /* rather an octet, where one would do */
             f.before_fin = f.state;
             f.fin_sent = true;
             f.fin = e.snd_nxt;
+            note_hole(t, &f, s->seq, cost_of_fin);
             f.snd_nxt = s->seq;
             course_move(&f, TCPSTATE_EVENT_snd_fin);
             sending_note(&f, s);
-            cost_of_fin =
-                cost + cost_of_unseen(t, &e, s->seq, s->direction) + 1; /* no FIN is claimed where an octet would do */
-            sending_add(t, &f, y,
-                        cost_of_fin + (e.last_ack == s->ack || e.state == TCPSTATE_CLOSE_WAIT ? COST_NO_REASON : 0));
-            if (e.state == TCPSTATE_CLOSE_WAIT) { /* ... sent before the peer's came: figure 13 */
+            cost_of_fin += cost;
+            bool lacks_reason = e.last_ack == s->ack || (e.state == TCPSTATE_CLOSE_WAIT && !e.has_again);
+            sending_add(t, &f, y, cost_of_fin + (lacks_reason ? COST_NO_REASON : 0));
+            if (e.state == TCPSTATE_CLOSE_WAIT && e.last_ack != s->ack) { /* ... before the peer's came: figure 13 */
                 f.state = TCPSTATE_CLOSING;
                 sending_add(t, &f, y, cost_of_fin);
             }
@@ -344,6 +358,8 @@ static void send_in_connection(struct sending *t, const struct course_end *x, co
                 return;
             if (seq_at_least(e.snd_una, e.snd_nxt))
                 cost += COST_TIMESTAMP; /* acknowledged, and repeated */
+            else if (e.hole_left == 1 && e.hole == e.fin && e.timestamps && e.has_tsval && s->tsval == e.tsval)
+                cost += COST_UNASKED; /* its timer has run out, and in the tick of another segment */
             else if (y->unseen && y->rcv_nxt == e.fin + 1)
                 cost += e.keeps_on ? COST_LOST_TOO : COST_LOST - 1; /* the ACK was lost */
             e.keeps_on = y->unseen;
@@ -455,15 +471,20 @@ static bool acknowledges_too_soon(const struct sending *t) {
  * next in line the timestamp is echoed (RFC 7323 4.3). */
 static bool echoes_before_octet(const struct sending *t, const struct course_end *x) {
     const struct tcpstate_segment *s = t->s;
+    uint32_t acked = x->snd_una;
     bool older = false;
 
     if (!x->timestamps || !(s->options & TCPSTATE_OPT_TIMESTAMPS) || x->last_ack != x->rcv_nxt)
         return false;
     for (uint32_t i = t->index, seen = 0; i-- > 0 && seen < 400; seen++) {
         const struct tcpstate_segment *q = &t->facts->segments[i];
-        if (q->direction == s->direction || q->length == 0 || (q->flags & (TCPSTATE_SYN | TCPSTATE_RST)) ||
-            !seq_within(s->ack - 1, q->seq, course_end_of(q) - 1))
+        if (q->direction == s->direction || (q->flags & (TCPSTATE_SYN | TCPSTATE_RST)))
             continue;
+        acked = seq_after(q->ack, acked) && seq_at_most(q->ack, x->snd_nxt) ? q->ack : acked;
+        if (q->length == 0 || !seq_within(s->ack - 1, q->seq, course_end_of(q) - 1))
+            continue;
+        if (seq_before(q->ack, acked))
+            return false; /* Linux keeps no timestamp of what acknowledges less than it has heard of already */
         if (!(q->options & TCPSTATE_OPT_TIMESTAMPS) || !seq_before(s->tsecr, q->tsval))
             return false;
         older = true;
@@ -702,6 +723,9 @@ static void send_ordinary(struct sending *t, const struct course_end *x, const s
             peer.syn_data = 0;
         } else if (peer.state != TCPSTATE_SYN_RECEIVED && !is_established(x, y)) {
             cost += COST_SILENT;
+        } else if (!y->unseen && peer.state == TCPSTATE_SYN_RECEIVED &&
+                   !seq_within(s->ack, peer.iss + 1, peer.snd_nxt)) {
+            cost += COST_FORGED; /* the SYN,ACK that it has taken was somebody else's */
         }
         send_in_connection(t, &e, &peer, cost + (y->unseen ? 0 : sending_cost_of_question(t, COST_UNSEEN)));
         return;

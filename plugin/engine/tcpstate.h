@@ -398,8 +398,9 @@ bool tcpstate_course(const struct tcpstate_settings *settings, const struct tcps
 uint32_t tcpstate_course_states(const struct tcpstate_course_row *row, enum tcpstate_role sender,
                                 const uint8_t shown[2], uint8_t settled[2]);
 /* What became of one connection as its course tells it: `count` segments of the conversation from `first` on. Overwrites
- * in `summary`, which the last rerun has found, the outcome and what tcpstate_final_findings() reads. `rows` and
- * `segments` are those of the whole conversation: an end may stay in a connection while the other has a new one already. */
+ * in `summary`, which the last rerun has found, the outcome, who closed it and how, and what tcpstate_final_findings()
+ * reads. `rows` and `segments` are those of the whole conversation: an end may stay in a connection while the other has a
+ * new one already. */
 void tcpstate_course_outcome(const struct tcpstate_course_row *rows, const struct tcpstate_segment *segments,
                              uint32_t first, uint32_t count, struct tcpstate_summary *summary);
 

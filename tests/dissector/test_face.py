@@ -14,7 +14,7 @@ from wire import HANDSHAKE_STATES, Peers, capture, ethernet, rows, states
 
 ENUMERATIONS = """
     sender roles client.state server.state client.before server.before client.certainty server.certainty
-    client.settled server.settled phase vantage opened_by closed_by close.kind outcome
+    client.settled server.settled phase vantage opened_by closed_by close.kind closed_by.settled close.kind.settled outcome
 """.split()
 STRINGS = """
     client server transition step explanation more rfc finding finding.text violation anomaly milestone artifact conn_state history

@@ -414,6 +414,10 @@ static void print_row(const struct row *row, bool settled) {
     word("opened_by", tcpstate_party_name(report->opened_by));
     word("closed_by", tcpstate_party_name(report->closed_by));
     word("close.kind", tcpstate_close_kind_name(report->close_kind));
+    if (settled) {
+        word("closed_by.settled", tcpstate_party_name(in_the_end->closed_by));
+        word("close.kind.settled", tcpstate_close_kind_name(in_the_end->close_kind));
+    }
     word("vantage", tcpstate_vantage_name(report->vantage));
 
     link_back(row, "syn_frame", summary->syn_frame);

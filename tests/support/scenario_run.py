@@ -23,7 +23,7 @@ SCENARIOS = ROOT / "tests" / "scenarios"
 ENUMERATIONS = ("sender", "roles", "client.state", "server.state", "client.before", "server.before",
                 "client.certainty", "server.certainty", "phase", "vantage", "opened_by", "closed_by", "close.kind",
                 "outcome")
-LATER_ENUMERATIONS = ("client.settled", "server.settled")
+LATER_ENUMERATIONS = ("client.settled", "server.settled", "closed_by.settled", "close.kind.settled")
 PLAIN = ("connection", "client", "server", "transition", "step", "explanation", "rfc", "finding", "violation",
          "anomaly", "milestone", "artifact", "uncertain", "conn_state", "history", "syn_frame", "synack_frame",
          "handshake_ack_frame", "client.fin_frame", "server.fin_frame", "rst_frame", "cause_frame", "story_frame", "handshake.time",

@@ -111,7 +111,7 @@ def judge(capture, frames, expert, once, also):
             result.left_out[why] = result.left_out.get(why, 0) + 1
     result.story = story.read(capture, frames)
     result.contradictions = outcome.contradictions(name, frames, truth)
-    result.closers = outcome.closers(frames)
+    result.closers = outcome.closers(frames, truth)
     if once is not None:
         for number, cells in frames.items():
             for end in ("client", "server"):

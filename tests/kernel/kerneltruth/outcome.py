@@ -4,7 +4,7 @@
 An end may be in the connection still when the other has begun the next one, and an end that opens again has left it.
 outcomes.tsv names a reason for every contradiction that is left.
 
-`closed_by` and `close.kind` are what a first pass knew: how often the settled states say otherwise is only counted.
+`closed_by.settled` and `close.kind.settled` are last words too; how often the kernel's states say otherwise is counted.
 """
 
 from dataclasses import dataclass, field
@@ -123,7 +123,7 @@ def contradiction(outcome, client, server):
     return ""
 
 
-def true_ends(connection, frames, truth):
+def true_ends(connection, frames, truth, also_missed=False):
     """The same as the kernel had them, as far as somebody who captured this can know, and where no state was missed:
     misses.tsv tells of those. `truth`: rows by frame."""
     ends = (End(), End())
@@ -138,7 +138,7 @@ def true_ends(connection, frames, truth):
             if end.is_known:
                 end.is_missed |= frames[number][f"tcpstate.{role}.settled.name"] not in states
                 end.enter(states[0], at == 0)
-    return tuple(end if end.is_known and not end.is_missed else End() for end in ends)
+    return tuple(end if end.is_known and (also_missed or not end.is_missed) else End() for end in ends)
 
 
 def contradictions(name, frames, truth):
@@ -159,29 +159,30 @@ def check(results, table):
     lines = [line for line in table.read_text().splitlines() if line and not line.startswith("#")][1:]
     reasons = {Contradiction(*line.split("\t")[:4]) for line in lines}
     found = {key: words for result in results for key, words in result.contradictions.items()}
-    print(f"\noutcomes that the states contradict: {len(found)}; closed_by or close.kind that the settled states contradict:"
-          f" {sum(result.closers for result in results)}")
+    print(f"\noutcomes that the states contradict: {len(found)}; closed_by or close.kind, settled, that the kernel's states"
+          f" contradict: {sum(result.closers for result in results)}")
     return ([f"outcome without a reason: {' '.join(key)}: {found[key]}" for key in found if key not in reasons]
             + [f"stale, contradicts nothing: {' '.join(key)}" for key in reasons if key not in found])
 
 
-def closers(frames):
-    """How many connections end with a `closed_by` or `close.kind` that the settled states contradict."""
+def closers(frames, truth):
+    """How many connections end with a settled `closed_by` or `close.kind` that the kernel's states contradict."""
+    rows = {int(row[0]): row for row in truth}
     count = 0
     for connection in connections_of(frames):
-        last, ends = frames[connection.frames[-1]], settled_ends(connection, frames)
-        count += closer_is_wrong(last["tcpstate.closed_by.name"], last["tcpstate.close.kind.name"], ends)
+        last, ends = frames[connection.frames[-1]], true_ends(connection, frames, rows, also_missed=True)
+        count += closer_is_wrong(last["tcpstate.closed_by.settled.name"], last["tcpstate.close.kind.settled.name"], ends)
     return count
 
 
 def closer_is_wrong(closed_by, kind, ends):
-    first = [bool(end.states & {"FIN-WAIT-1", "FIN-WAIT-2"}) for end in ends]  # its FIN before the peer's
+    first = [bool(end.states & {"FIN-WAIT-1", "FIN-WAIT-2", "CLOSING"}) for end in ends]  # its FIN before the peer's
     second = [bool(end.states & {"CLOSE-WAIT", "LAST-ACK"}) and not is_first for end, is_first in zip(ends, first)]
+    if kind == "reset":                                 # no FIN but somebody else's; TIME-WAIT is of the connection before
+        return any(end.states & SENT_FIN - {"TIME-WAIT"} for end in ends) or not any(end.states & GONE for end in ends)
     blamed = {"client": second[:1], "server": second[1:], "both": second}.get(closed_by, first)
     if any(blamed):
         return True
     if kind in ("four-way", "three-segment") and all("CLOSING" in end.states for end in ends):
         return True
-    if kind == "reset" and any(end.states & SENT_FIN for end in ends):
-        return True
-    return kind in ("reset", "fin-reset") and not any(end.states & GONE for end in ends)
+    return kind == "fin-reset" and not any(end.states & GONE for end in ends)

@@ -21,7 +21,7 @@ from .truth import name_of
 
 SILENT_END = ("reset", "refused")
 # What decides what: the links of the plugin, the first segment of a connection, the first ACK of each FIN, and text that
-# ends at the number of a FIN: if that was taken, the FIN was not.
+# ends at the number of a FIN.
 DECIDES = {
     "existed": {"first", "syn", "synack", "end of the one before"},
     "opened": {"first", "syn", "synack"},
@@ -138,7 +138,7 @@ def read(capture, frames):
 def _connection(shown, own, segments):
     last = shown[-1][1]
     found = Connection(*(last[f"tcpstate.{key}"] for key in (
-        "client", "server", "outcome.name", "close.kind.name", "opened_by.name", "closed_by.name")))
+        "client", "server", "outcome.name", "close.kind.settled.name", "opened_by.name", "closed_by.settled.name")))
     found.deciding.append(("first", own[0]))
     for kind, key in (("syn", "syn_frame"), ("synack", "synack_frame"), ("rst", "rst_frame"),
                       ("fin", "client.fin_frame"), ("fin", "server.fin_frame")):
@@ -149,11 +149,16 @@ def _connection(shown, own, segments):
         if kind == "fin":
             answers = (tcp for tcp in own if _ends(tcp) == _back(linked) and tcp.flags & ACK and tcp.ack == linked.end)
             found.deciding += [("ack of fin", tcp) for tcp in list(answers)[:1]]
-            found.deciding += [("text", tcp) for tcp in own if _ends(tcp) == _ends(linked) and tcp.end == linked.end
-                               and not tcp.flags & (SYN | FIN | RST) and tcp.end != tcp.seq]
     found.resets = first_resets(own)
-    found.deciding += resets_that_decide(found, own) + syns_that_decide(found, own)
+    found.deciding += resets_that_decide(found, own) + syns_that_decide(found, own) + texts_that_decide(own)
     return found
+
+
+def texts_that_decide(segments):
+    """Whoever has taken text that ends at the number of a FIN, taken for one or not, has not taken that FIN."""
+    fins = {(_ends(tcp), tcp.end) for tcp in segments if tcp.flags & FIN}
+    return [("text", tcp) for tcp in segments if (_ends(tcp), tcp.end) in fins and tcp.end != tcp.seq
+            and not tcp.flags & (SYN | FIN | RST)]
 
 
 def syns_that_decide(connection, segments):

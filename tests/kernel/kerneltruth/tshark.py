@@ -14,7 +14,8 @@ FIELDS = ["frame.number", "tcpstate.connection", "tcpstate.sender.name", "tcpsta
     f"tcpstate.{end}{what}" for end in ("client", "server")
     for what in ("", ".state.name", ".certainty.name", ".settled.name")] + [
     "tcpstate.contradicted_in", *FINDINGS, "tcpstate.outcome.name", "tcpstate.close.kind.name",
-    "tcpstate.opened_by.name", "tcpstate.closed_by.name"]
+    "tcpstate.opened_by.name", "tcpstate.closed_by.settled.name",
+    "tcpstate.close.kind.settled.name"]
 LINKS = [f"tcpstate.{link}_frame" for link in ("syn", "synack", "rst", "client.fin", "server.fin")]
 FIELDS += LINKS
 SECONDS = 120
