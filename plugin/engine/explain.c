@@ -432,6 +432,10 @@ static void add_moves(struct explain_writer *writer, enum explain_situation situ
     bool left = leaves_moves_to_notes(situation);
     char value[VALUE_SIZE];
 
+    if (explain_has_finding(report, TCPSTATE_FINDING_fin_inferred)) {
+        add(writer, left ? EXPLAIN_NOTE_FIN_INFERRED_MOVES : EXPLAIN_NOTE_FIN_INFERRED, facts);
+        return;
+    }
     if ((left || ends_the_sender(situation)) && move(value, facts, true) &&
         !explain_has_event(explain_end(report, true), TCPSTATE_EVENT_time_2msl))
         add(writer, EXPLAIN_NOTE_SENDER_MOVES, facts);

@@ -362,7 +362,8 @@ void receiver_judge(struct judgement *j) {
     case TCPSTATE_SYN_SENT: in_syn_sent(j); return;
     case TCPSTATE_UNKNOWN:
         if (j->rst) {
-            j->rst_challenged = rst_is_elsewhere(j);
+            bool beyond_fin = j->x->has_fin && seq_after(j->segment->seq, j->x->fin + 1);
+            j->rst_challenged = rst_is_elsewhere(j) || beyond_fin; /* nothing comes after a FIN */
             if (!j->rst_challenged)
                 take_rst(j);
             return;

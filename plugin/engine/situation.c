@@ -15,6 +15,7 @@ struct view {
     bool syn, ack, fin, rst, data;
     bool first_ack_of_syn_only; /* the ACK fits the peer's SYN, or this cannot be checked */
     bool ack_beyond_syn;        /* acknowledges the peer's SYN and more */
+    bool lacks_synack;          /* none has been captured so far */
 };
 
 #define SENT(view, event)     explain_has_event((view)->sender, TCPSTATE_EVENT_##event)
@@ -36,6 +37,7 @@ static void read_flags(struct view *v, const struct tcpstate_segment *segment, c
     v->fin = segment->flags & TCPSTATE_FIN;
     v->rst = segment->flags & TCPSTATE_RST;
     v->data = segment->length > 0;
+    v->lacks_synack = summary->synack_frame == 0 || summary->synack_frame > segment->frame;
     v->first_ack_of_syn_only = true;
     if (v->ack && explain_isn(&facts, false, &peer_isn)) {
         v->first_ack_of_syn_only = segment->ack == peer_isn + 1;
@@ -59,11 +61,14 @@ static void derive_flags(struct view *v) {
     v->first_ack_of_syn_only = true;
 }
 
-/* The RST closes its receiver, but its nominal sender goes on. */
-static bool sent_by_another(const struct view *v) {
-    return !SENT(v, snd_rst) && !SENT(v, snd_rst_reply) && v->receiver->state == TCPSTATE_CLOSED &&
-           v->sender->before == v->sender->state &&
-           (v->sender->state >= TCPSTATE_ESTABLISHED || (v->sender->state == TCPSTATE_CLOSED && v->report->uncertain));
+/* The RST closes its receiver, but its nominal sender goes on, or is gone: then it has nothing to acknowledge. */
+static enum explain_situation choose_accepted_rst(const struct view *v) {
+    if (SENT(v, snd_rst) || SENT(v, snd_rst_reply) || v->receiver->state != TCPSTATE_CLOSED ||
+        v->sender->before != v->sender->state)
+        return EXPLAIN_RST_ACCEPTED;
+    if (v->sender->state == TCPSTATE_CLOSED)
+        return v->ack ? EXPLAIN_RST_AGAIN_OF_CLOSED : EXPLAIN_RST_OF_CLOSED;
+    return v->sender->state >= TCPSTATE_ESTABLISHED ? EXPLAIN_RST_BY_ANOTHER : EXPLAIN_RST_ACCEPTED;
 }
 
 static enum explain_situation choose_rst(const struct view *v) {
@@ -80,7 +85,7 @@ static enum explain_situation choose_rst(const struct view *v) {
         return EXPLAIN_RST_HALF_OPEN;
     if (SENT(v, snd_rst_reply) && v->sender->state == TCPSTATE_SYN_SENT) {
         if (before == TCPSTATE_SYN_RECEIVED)
-            return EXPLAIN_RST_TO_OLD_SYN;
+            return v->lacks_synack ? EXPLAIN_RST_TO_WHAT_WAS_NOT_CAPTURED : EXPLAIN_RST_TO_OLD_SYN;
         if (is_open(before))
             return EXPLAIN_RST_HALF_OPEN;
     }
@@ -104,8 +109,8 @@ static enum explain_situation choose_rst(const struct view *v) {
     case TCPSTATE_CLOSING:
     case TCPSTATE_LAST_ACK:
         if (!accepted)
-            return EXPLAIN_RST_IGNORED;
-        return sent_by_another(v) ? EXPLAIN_RST_BY_ANOTHER : EXPLAIN_RST_ACCEPTED;
+            return v->receiver->state == TCPSTATE_CLOSED ? EXPLAIN_RST_TO_CLOSED : EXPLAIN_RST_IGNORED;
+        return choose_accepted_rst(v);
     case TCPSTATE_STATES: break;
     }
     return EXPLAIN_RST_IGNORED;
@@ -194,7 +199,9 @@ static enum explain_situation choose_step(const struct view *v) {
         if (v->sender->state == TCPSTATE_LAST_ACK)
             return EXPLAIN_SECOND_FIN;
         if (v->sender->before == TCPSTATE_SYN_RECEIVED && v->sender->state == TCPSTATE_FIN_WAIT_1)
-            return EXPLAIN_FIN_FROM_SYN_RECEIVED;
+            return FOUND(v, handshake_ack_missing) ? EXPLAIN_FIN_BEFORE_ACK_OF_SYN : EXPLAIN_FIN_FROM_SYN_RECEIVED;
+        if (!FOUND(v, active_close) && explain_is_moved(v->sender) && v->sender->state == TCPSTATE_FIN_WAIT_1)
+            return EXPLAIN_FIN_OF_EITHER;
         return v->data ? EXPLAIN_FIN_DATA : EXPLAIN_FIN;
     case TCPSTATE_STEP_CLOSE_2:
         if (v->receiver->before == TCPSTATE_LAST_ACK)
@@ -240,6 +247,9 @@ static enum explain_situation choose_ordinary(const struct view *v) {
     if (v->fin && v->report->was_in_flight && v->receiver->state == TCPSTATE_CLOSED &&
         (state == TCPSTATE_FIN_WAIT_1 || state == TCPSTATE_LAST_ACK) && v->report->phase == TCPSTATE_PHASE_RESET)
         return EXPLAIN_FIN_CROSSED_RESET;
+    if (v->fin && RECEIVED(v, rcv_fin) && explain_is_moved(v->receiver) && !explain_is_moved(v->sender) &&
+        state >= TCPSTATE_ESTABLISHED && !SENT(v, snd_fin_again) && !FOUND(v, fin_retransmitted))
+        return EXPLAIN_FIN_BY_ANOTHER;
     if (v->fin)
         return SENT(v, snd_fin_again) || FOUND(v, fin_retransmitted) ? choose_fin_again(v) : EXPLAIN_FIN_IGNORED;
     if (FOUND(v, keepalive_after_fin) || FOUND(v, keepalive_unanswered))

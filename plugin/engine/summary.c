@@ -198,6 +198,13 @@ static uint8_t kind_of_close(const struct tcpstate_connection *c) {
                                  : TCPSTATE_CLOSE_FOUR_WAY;
 }
 
+/* Had y closed before the capture began? Not if it has sent text since. */
+static bool may_be_half_closed(const struct judgement *j) {
+    const struct tcpstate_summary *s = &j->connection->summary;
+
+    return s->syn_frame == 0 && s->synack_frame == 0 && !j->y->has_dmax;
+}
+
 static void note_own_fin(struct judgement *j) {
     struct tcpstate_connection *c = j->connection;
     struct tcpstate_summary *s = &c->summary;
@@ -221,7 +228,10 @@ static void note_own_fin(struct judgement *j) {
         c->first_fin_role = (uint8_t)j->sender;
         s->first_fin_ns = j->segment->time_ns;
         step(j, TCPSTATE_STEP_CLOSE_1, false);
-        findings_tell(j, covers ? TCPSTATE_FINDING_passive_close : TCPSTATE_FINDING_active_close, 0, 0, 0);
+        if (covers)
+            findings_tell(j, TCPSTATE_FINDING_passive_close, 0, 0, 0);
+        else if (!may_be_half_closed(j))
+            findings_tell(j, TCPSTATE_FINDING_active_close, 0, 0, 0);
         return;
     }
     if (!covers || c->simultaneous_close) { /* sent, if not captured, before x could have acknowledged y's */
