@@ -237,8 +237,6 @@ bool course_was_sent_before(const struct tcpstate_course *c, const struct hypoth
             continue;
         }
         bool clocks = (s->options & other->options & TCPSTATE_OPT_TIMESTAMPS) != 0;
-        if (s->time_ns - other->time_ns > (clocks ? 5000 : 400) * MS_NS && overtaken)
-            return false;
         bool newer = ((other->flags & TCPSTATE_ACK) && seq_after(other->ack, s->ack)) ||
                      (clocks && seq_after(other->tsval, s->tsval)) ||
                      ((!clocks || ((s->flags & TCPSTATE_FIN) && other->tsval == s->tsval)) && other->ack == s->ack &&
@@ -250,6 +248,8 @@ bool course_was_sent_before(const struct tcpstate_course *c, const struct hypoth
             return false;
         if (newer && (other->flags & TCPSTATE_ACK) && seq_after(s->ack, other->ack))
             return false; /* what it had taken once it acknowledges for good */
+        if (newer && overtaken && s->time_ns - other->time_ns > (clocks ? 5000 : 400) * MS_NS)
+            return false;
         if (newer) {
             overtaken = true;
             continue;

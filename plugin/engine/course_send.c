@@ -90,8 +90,7 @@ static int cost_of_unseen(const struct sending *t, const struct course_end *x, u
            (fits_hole(t, x->snd_nxt, upto, direction) ? COST_ODD : 0);
 }
 
-/* From SND.NXT on. */
-static void note_hole(const struct sending *t, struct course_end *x, uint32_t upto, int cost) {
+void sending_note_hole(const struct sending *t, struct course_end *x, uint32_t upto, int cost) {
     x->hole_ms = course_ms(t->s->time_ns);
     x->hole = x->snd_nxt;
     x->hole_end = upto;
@@ -106,7 +105,7 @@ static int send_unseen(const struct sending *t, struct course_end *x, uint32_t u
     if (!seq_after(upto, x->snd_nxt))
         return 0;
     cost = cost_of_unseen(t, x, upto, t->s->direction);
-    note_hole(t, x, upto, cost);
+    sending_note_hole(t, x, upto, cost);
     x->snd_nxt = upto;
     return cost;
 }
@@ -323,7 +322,7 @@ static void send_in_connection(struct sending *t, const struct course_end *x, co
             f.before_fin = f.state;
             f.fin_sent = true;
             f.fin = e.snd_nxt;
-            note_hole(t, &f, s->seq, cost_of_fin);
+            sending_note_hole(t, &f, s->seq, cost_of_fin);
             f.snd_nxt = s->seq;
             course_move(&f, TCPSTATE_EVENT_snd_fin);
             sending_note(&f, s);

@@ -313,5 +313,7 @@ void sending_rst(struct sending *t, const struct course_end *x, const struct cou
     lose_connection(&e);
     e.keeps_on = y->unseen;
     sending_note(&e, s);
+    if (t->ack && x->has_snd && seq_after(s->seq, x->snd_nxt))
+        sending_note_hole(t, &e, s->seq, COST_TIMESTAMP);
     sending_add(t, &e, &peer, cost);
 }

@@ -38,6 +38,9 @@ int sending_cost_of_question(const struct sending *t, int otherwise);
 /* ... that y, of which nothing is captured, has opened another connection with this number. */
 int sending_cost_of_unseen_iss(const struct sending *t, const struct course_end *y, uint32_t iss);
 
+/* What lies between SND.NXT and `upto` was not captured, at `cost`, unless it is captured late. */
+void sending_note_hole(const struct sending *t, struct course_end *x, uint32_t upto, int cost);
+
 /* RFC 9293 3.10.1, 3.10.7.2 */
 void sending_syn(struct sending *t, const struct course_end *x, const struct course_end *y);
 void sending_synack(struct sending *t, const struct course_end *x, const struct course_end *y);

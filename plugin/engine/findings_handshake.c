@@ -236,15 +236,16 @@ static void judge_ecn(struct judgement *j) {
         findings_tell(j, TCPSTATE_FINDING_ecn_syn_not_accepted, y->evidence_open.ecn_syn_frame, 0, 0);
 }
 
-/* Lowered where one SYN that was not captured would explain it: the same with data, or, a second later, another; or one
- * from before, whose timestamp the SYN,ACK echoes, or whose number it acknowledges: the attempt before was refused by a
+/* Lowered where one SYN that was not captured would explain it: the same with data, or, a second later, another; one that
+ * the sender had before it told of that by an ACK; or one from before, whose timestamp the SYN,ACK echoes, or whose number it acknowledges: the attempt before was refused by a
  * RST that has not arrived. */
 static void judge_unacceptable_synack(struct judgement *j) {
     const struct tcpstate_endpoint *y = j->y;
     const struct tcpstate_segment *s = j->segment;
     bool echoes_earlier = (s->options & TCPSTATE_OPT_TIMESTAMPS) && s->tsecr != 0 && y->sent_ts &&
                           seq_before(s->tsecr, y->first_syn_tsval);
-    bool weak = echoes_earlier || findings_fit_previous(j) ||
+    bool was_there_before = j->x->has_pure && j->x->pure_seq == s->seq + 1; /* it has told its number already */
+    bool weak = echoes_earlier || was_there_before || findings_fit_previous(j) ||
                 seq_within(s->ack, y->iss + 1, y->iss + 1 + LARGEST_SEGMENT) ||
                 s->time_ns - y->last_syn_ns >= SECOND_NS;
 
