@@ -7,8 +7,8 @@ older than it is, for the text before it was captured only there; or if it seems
 for the ACK of all before it, or the text just before it, was captured only here; or if the ACK of a FIN that was sent
 before its sender's own FIN was, or that own FIN where it came before the ACK; or if a SYN came again, and one copy
 more was captured where it began a connection after the end of the one before, or the RST that ended that one came
-before it only here; or if a SYN began a connection here, and its answer fell into the opening of another SYN there. Who
-has aborted (RST with ACK) nothing but the abort tells; and that a FIN was sent before its sender had its peer's, only a
+before it only here; or if a SYN began a connection here, and its answer fell into the opening of another SYN there; or if
+what is a connection here is a stray. Who has aborted (RST with ACK) nothing but the abort tells; and that a FIN was sent before its sender had its peer's, only a
 copy that does not acknowledge that one. Everything else the observer could have known.
 """
 
@@ -203,6 +203,8 @@ def _is_unknown(kind, tcp, here, other, connection):
         answered = connection and _back(tcp) in connection.resets
         silent = not connection or connection.outcome in SILENT_END
         return bool(tcp.flags & ACK) or silent or not answered  # no answer tells of an abort
+    if kind == "first" and not connection and not tcp.flags & SYN:
+        return True                                     # a stray: only who has captured it knows of more than its answer
     if kind in ("first", "end of the one before") and _is_syn(tcp) and any(_is_syn(of) and _ends(of) == _ends(tcp)
                                                                            for of in other.segments):
         return True                                     # the answer to it looks like one to that, with a wrong ACK
