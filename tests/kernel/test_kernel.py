@@ -433,9 +433,9 @@ def test_an_octet_in_the_place_of_a_fin_is_known_where_it_was_captured(captured)
 
 @pytest.mark.parametrize("captured", [True, False])
 def test_a_stray_makes_a_connection_where_it_was_captured(captured):
-    """Somebody's FIN before the SYN, and its refusal. Text of the connection reaches beyond its number later."""
-    stray, refusal = sent(A, B, ACK | FIN, 101, 1), sent(B, A, RST, 1, 0)
-    text, ack = sent(A, B, ACK, 1, 1, 500), sent(B, A, ACK, 1, 102)
+    """Somebody's FIN before the SYN, and its refusal. The connection's own FIN has the same number later."""
+    stray, refusal = sent(A, B, ACK | FIN, 101, 0), sent(B, A, RST, 0, 0)
+    text, ack = sent(A, B, ACK | FIN, 101, 1), sent(B, A, ACK, 1, 102)
 
     def story(segments, count):
         connections = [story_of.Connection("A", "B", "unknown", "", "", "") for _ in range(count)]

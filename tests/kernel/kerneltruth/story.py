@@ -188,8 +188,15 @@ def _back(tcp):
     return tcp.dst, tcp.dport, tcp.src, tcp.sport
 
 
+def _looks(tcp):
+    return _ends(tcp), tcp.seq, tcp.end, tcp.ack, tcp.flags
+
+
 def _is_unknown(kind, tcp, here, other, connection):
     """Was the segment never at the other end, and does nothing there tell of it?"""
+    if kind == "first" and not connection and not tcp.flags & SYN:
+        # A stray: only who has captured just that knows of more than its answer.
+        return not any(_looks(tcp) == _looks(of) for of in other.segments)
     first = next(_keys(tcp))                            # the most telling
     wanted = {"syn": "syn", "synack": "synack", "fin": "fin", "rst": "rst",
               "ack of fin": "ack" if tcp.flags & FIN else "ack without fin", "text": "text"}.get(kind, first[0])
@@ -203,8 +210,6 @@ def _is_unknown(kind, tcp, here, other, connection):
         answered = connection and _back(tcp) in connection.resets
         silent = not connection or connection.outcome in SILENT_END
         return bool(tcp.flags & ACK) or silent or not answered  # no answer tells of an abort
-    if kind == "first" and not connection and not tcp.flags & SYN:
-        return True                                     # a stray: only who has captured it knows of more than its answer
     if kind in ("first", "end of the one before") and _is_syn(tcp) and any(_is_syn(of) and _ends(of) == _ends(tcp)
                                                                            for of in other.segments):
         return True                                     # the answer to it looks like one to that, with a wrong ACK
