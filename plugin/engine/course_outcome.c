@@ -43,6 +43,7 @@ struct fate {
 struct ending {
     struct fate end[2];
     bool refused, reset, closed;
+    bool is_answered;    /* though the answer to its SYN was captured in the next connection */
     uint8_t reset_by;    /* enum tcpstate_party */
     bool reset_is_false; /* its RST was somebody else's */
 };
@@ -111,6 +112,11 @@ static bool is_syn_again(const struct tcpstate_course_row *row, const struct tcp
                          const struct tcpstate_segment *first) {
     return row->genuine && !row->earlier && opens(s) && !(s->flags & TCPSTATE_ACK) && s->seq == first->seq &&
            s->direction == first->direction;
+}
+
+static bool is_answer(const struct tcpstate_segment *s, const struct tcpstate_segment *syn) {
+    return (s->flags & TCPSTATE_SYN) && (s->flags & TCPSTATE_ACK) && s->direction != syn->direction && opens(syn) &&
+           !(syn->flags & TCPSTATE_ACK) && s->ack == syn->seq + 1;
 }
 
 static void note_fin(struct fate *x, const struct tcpstate_segment *s) {
@@ -210,7 +216,7 @@ static uint8_t outcome_of(const struct ending *e, const struct tcpstate_summary 
 
     if (e->refused)
         return TCPSTATE_OUTCOME_REFUSED;
-    if (s->outcome == TCPSTATE_OUTCOME_UNANSWERED)
+    if (s->outcome == TCPSTATE_OUTCOME_UNANSWERED && !e->is_answered)
         return s->outcome;
     if (e->reset)
         return TCPSTATE_OUTCOME_RESET;
@@ -222,7 +228,7 @@ static uint8_t outcome_of(const struct ending *e, const struct tcpstate_summary 
         return TCPSTATE_OUTCOME_HALF_CLOSED;
     if (open && any_open)
         return TCPSTATE_OUTCOME_ESTABLISHED;
-    if (s->synack_frame != 0 || s->outcome == TCPSTATE_OUTCOME_INCOMPLETE)
+    if (s->synack_frame != 0 || e->is_answered || s->outcome == TCPSTATE_OUTCOME_INCOMPLETE)
         return TCPSTATE_OUTCOME_INCOMPLETE;
     return TCPSTATE_OUTCOME_UNKNOWN;
 }
@@ -366,7 +372,11 @@ void tcpstate_course_outcome(const struct tcpstate_course_row *rows, const struc
             has_begun = true;
             pick_up(&e);
         }
-        if (rows[index].genuine && opens(s) && ((index == first && !is_picked_up) || index == first + count))
+        if (event % 2 == 0 && !is_own && e.end[sender].is_in && rows[index].genuine && is_answer(s, &segments[first]))
+            e.is_answered = true;
+        /* Who is in SYN-RECEIVED by then answers the next SYN with a challenge ACK: RFC 9293 3.10.7.4 */
+        bool stays = event % 2 == 1 && !is_own && e.is_answered && e.end[!sender].state == IS(SYN_RECEIVED);
+        if (rows[index].genuine && opens(s) && !stays && ((index == first && !is_picked_up) || index == first + count))
             change_opener(&e, &e.end[event % 2 == 0 ? sender : !sender], is_own);
         if (index >= first + count)
             go_on_in_next(&e, sender, &rows[index], event % 2 == 0, s, &segments[first + count]);
