@@ -424,7 +424,8 @@ static uint8_t state_when_sent(const struct tcpstate_course *c, const struct hyp
     return otherwise;
 }
 
-/* Text or a FIN of an end that answers without a connection by now: was what it had sent before that overtaken as well? */
+/* Text below a FIN that was captured before, or text or a FIN of an end that answers without a connection by now: was what
+ * it had sent before that overtaken as well? */
 static bool came_late_before(const struct tcpstate_course *c, const struct hypothesis *h,
                              const struct tcpstate_segment *s) {
     const struct course_end *x = &h->end[s->direction];
