@@ -237,8 +237,8 @@ static void judge_ecn(struct judgement *j) {
 }
 
 /* Lowered where one SYN that was not captured would explain it: the same with data, or, a second later, another; one that
- * the sender had before it told of that by an ACK; or one from before, whose timestamp the SYN,ACK echoes, or whose number it acknowledges: the attempt before was refused by a
- * RST that has not arrived. */
+ * the sender had before it told of that by an ACK; or one from before, whose timestamp the SYN,ACK echoes, or whose number
+ * it acknowledges: the attempt before was refused by a RST that has not arrived. */
 static void judge_unacceptable_synack(struct judgement *j) {
     const struct tcpstate_endpoint *y = j->y;
     const struct tcpstate_segment *s = j->segment;

@@ -8,8 +8,9 @@ for the ACK of all before it, or the text just before it, was captured only here
 before its sender's own FIN was, or that own FIN where it came before the ACK; or if a SYN came again, and one copy
 more was captured where it began a connection after the end of the one before, or the RST that ended that one came
 before it only here; or if a SYN began a connection here, and its answer fell into the opening of another SYN there; or if
-what is a connection here is a stray. Who has aborted (RST with ACK) nothing but the abort tells; and that a FIN was sent before its sender had its peer's, only a
-copy that does not acknowledge that one. Everything else the observer could have known.
+what is a connection here is a stray. Who has aborted (RST with ACK) nothing but the abort tells; and that a FIN was sent
+before its sender had its peer's, only a copy that does not acknowledge that one. Everything else the observer could have
+known.
 """
 
 from collections import Counter

@@ -13,9 +13,8 @@ FINDINGS = ["tcpstate.violation", "tcpstate.anomaly", "tcpstate.artifact"]
 FIELDS = ["frame.number", "tcpstate.connection", "tcpstate.sender.name", "tcpstate.roles.name"] + [
     f"tcpstate.{end}{what}" for end in ("client", "server")
     for what in ("", ".state.name", ".certainty.name", ".settled.name")] + [
-    "tcpstate.contradicted_in", *FINDINGS, "tcpstate.outcome.name", "tcpstate.close.kind.name",
-    "tcpstate.opened_by.name", "tcpstate.closed_by.settled.name",
-    "tcpstate.close.kind.settled.name"]
+    "tcpstate.contradicted_in", *FINDINGS, "tcpstate.outcome.name",
+    "tcpstate.opened_by.name", "tcpstate.closed_by.settled.name", "tcpstate.close.kind.settled.name"]
 LINKS = [f"tcpstate.{link}_frame" for link in ("syn", "synack", "rst", "client.fin", "server.fin")]
 FIELDS += LINKS
 SECONDS = 120
