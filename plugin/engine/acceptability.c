@@ -24,10 +24,10 @@ uint32_t unscaled_window(const struct judgement *j, bool *known) {
     *known = true;
     if (j->syn)
         return j->segment->window;
-    if (x->has_iss && !x->iss_inferred && y->has_iss && !y->iss_inferred)
+    if (x->has_iss && !x->iss_inferred && y->has_iss && !y->iss_inferred && !x->scale_is_cut && !y->scale_is_cut)
         return (uint32_t)j->segment->window << (x->has_shift && y->has_shift ? x->shift : 0);
     *known = false;
-    if (x->sent_syn || x->sent_synack) /* ... or less, if y announced none */
+    if ((x->sent_syn || x->sent_synack) && !x->scale_is_cut) /* ... or less, if y announced none */
         return (uint32_t)j->segment->window << (x->has_shift ? x->shift : 0);
     return (uint32_t)j->segment->window << SCALE_UNKNOWN;
 }

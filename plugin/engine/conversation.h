@@ -57,6 +57,7 @@ struct tcpstate_synack {
     int64_t time_ns;
     uint16_t mss;
     uint8_t options, shift, ttl;
+    bool scale_is_cut;
 };
 
 /* One endpoint in one connection, `x` in the comments; `y` is its peer. */
@@ -176,6 +177,7 @@ struct tcpstate_endpoint {
     uint8_t range_count;
     uint8_t shift; /* window shift it announced */
     bool has_shift;
+    bool scale_is_cut; /* ... or perhaps announced: not all options of its SYN were captured */
     uint8_t syn_options;
     uint16_t syn_mss;
     uint8_t syn_ttl;

@@ -3,6 +3,7 @@
  * SYN and SYN,ACK: how well one fits the endpoint that is said to have sent it.
  */
 #include "course_sending.h"
+#include "segment.h"
 #include "transition.h"
 
 #include <string.h>
@@ -13,7 +14,7 @@ static const int64_t MS_NS = 1000000;
 static void read_syn_options(struct course_end *x, const struct tcpstate_segment *s) {
     x->timestamps = (s->options & TCPSTATE_OPT_TIMESTAMPS) != 0;
     x->sack = (s->options & TCPSTATE_OPT_SACK_PERMITTED) != 0;
-    x->has_shift = true;
+    x->has_shift = !segment_scale_is_cut(s);
     x->shift = (s->options & TCPSTATE_OPT_WINDOW_SCALE) ? (uint8_t)(s->window_shift > 14 ? 14 : s->window_shift) : 0;
     x->syn_had_mss = (s->options & TCPSTATE_OPT_MSS) != 0;
 }
@@ -257,7 +258,7 @@ void sending_synack(struct sending *t, const struct course_end *x, const struct 
         e.timestamps = e.timestamps && (s->options & TCPSTATE_OPT_TIMESTAMPS);
         e.sack = e.sack && (s->options & TCPSTATE_OPT_SACK_PERMITTED);
         e.syn_had_mss = (s->options & TCPSTATE_OPT_MSS) != 0;
-        e.has_shift = true;
+        e.has_shift = !segment_scale_is_cut(s);
         e.shift = (s->options & TCPSTATE_OPT_WINDOW_SCALE) ? (uint8_t)(s->window_shift > 14 ? 14 : s->window_shift) : 0;
     }
     if (s->length > 0 && seq_after(s->seq + 1 + s->length, e.snd_nxt))

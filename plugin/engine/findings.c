@@ -135,7 +135,8 @@ bool findings_is_previous_isn(const struct judgement *j, enum tcpstate_role role
 }
 
 bool findings_scale_is_known(const struct judgement *j) {
-    return j->x->has_iss && !j->x->iss_inferred && j->y->has_iss && !j->y->iss_inferred;
+    return j->x->has_iss && !j->x->iss_inferred && !j->x->scale_is_cut && j->y->has_iss && !j->y->iss_inferred &&
+           !j->y->scale_is_cut;
 }
 
 uint32_t findings_answered_by_rst(const struct judgement *j, bool stimulus) {

@@ -528,6 +528,7 @@ void incarnation_open(struct judgement *j, enum incarnation how) {
         client->syn_ttl = syn.ttl;
         client->has_shift = (syn.options & TCPSTATE_OPT_WINDOW_SCALE) != 0;
         client->shift = syn.window_shift > 14 ? 14 : syn.window_shift;
+        client->scale_is_cut = segment_scale_is_cut(&syn);
         client->redge = syn.window;
         if (server->state == TCPSTATE_LISTEN || server->state == TCPSTATE_TIME_WAIT)
             server->state = TCPSTATE_SYN_RECEIVED;

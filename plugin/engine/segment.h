@@ -18,4 +18,10 @@ static inline bool segment_offers_no_room(const struct tcpstate_segment *s) {
     return !(s->options & TCPSTATE_OPT_MSS) && s->window < TCPSTATE_DEFAULT_MSS;
 }
 
+/* The captured octets of a SYN end before its options do, and the window scale is not among those that were captured:
+ * whether it announces one, and which, is not known. */
+static inline bool segment_scale_is_cut(const struct tcpstate_segment *syn) {
+    return (syn->traits & TCPSTATE_TRUNCATED_HEADER) && !(syn->options & TCPSTATE_OPT_WINDOW_SCALE);
+}
+
 #endif

@@ -16,6 +16,7 @@ static void remember_syn_options(struct judgement *j) {
     x->syn_ttl = j->segment->ttl;
     x->has_shift = (j->segment->options & TCPSTATE_OPT_WINDOW_SCALE) != 0;
     x->shift = j->segment->window_shift > 14 ? 14 : j->segment->window_shift;
+    x->scale_is_cut = segment_scale_is_cut(j->segment);
     x->sent_ts = (j->segment->options & TCPSTATE_OPT_TIMESTAMPS) != 0;
 }
 
@@ -80,7 +81,8 @@ static struct tcpstate_synack believed_synack(const struct tcpstate_endpoint *x)
                                     .mss = x->syn_mss,
                                     .options = x->syn_options,
                                     .shift = x->shift,
-                                    .ttl = x->syn_ttl};
+                                    .ttl = x->syn_ttl,
+                                    .scale_is_cut = x->scale_is_cut};
 }
 
 static void believe_synack(struct tcpstate_endpoint *x, const struct tcpstate_synack *synack) {
@@ -96,6 +98,7 @@ static void believe_synack(struct tcpstate_endpoint *x, const struct tcpstate_sy
     x->sent_ts = (synack->options & TCPSTATE_OPT_TIMESTAMPS) != 0;
     x->has_shift = (synack->options & TCPSTATE_OPT_WINDOW_SCALE) != 0;
     x->shift = synack->shift;
+    x->scale_is_cut = synack->scale_is_cut;
     x->syn_ttl = synack->ttl;
 }
 
