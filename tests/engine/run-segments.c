@@ -350,10 +350,14 @@ static void print_end(const struct tcpstate_end_report *end, const char *role) {
 }
 
 /* A cause that is also the cause of the finding before is told once. */
-static void print_finding(const struct tcpstate_finding *finding, uint32_t *last_cause) {
+static void print_finding(const struct row *row, const struct tcpstate_summary *summary,
+                          const struct tcpstate_finding *finding, uint32_t *last_cause) {
     const struct tcpstate_finding_info *info = tcpstate_finding_info(finding->id);
+    char text[2048];
 
     word("finding", info->id);
+    tcpstate_finding_text(finding, &row->segment, &row->report, summary, TCPSTATE_ENGLISH, text, sizeof text);
+    word("finding.text", text);
     word(tcpstate_kind_name(info->kind), info->id);
     if (finding->cause_frame != *last_cause)
         number("cause_frame", finding->cause_frame);
@@ -362,7 +366,7 @@ static void print_finding(const struct tcpstate_finding *finding, uint32_t *last
         number("story_frame", finding->via_frame[i]);
 }
 
-static void print_final_findings(const struct row *row, uint32_t *last_cause) {
+static void print_final_findings(const struct row *row, const struct tcpstate_summary *summary, uint32_t *last_cause) {
     const struct connection *connection = &connections[row->connection];
     struct tcpstate_final_finding findings[TCPSTATE_FINAL_FINDINGS];
     int64_t end_ns = connection->end_ns >= 0 ? connection->end_ns : rows[row_count - 1].segment.time_ns;
@@ -370,7 +374,7 @@ static void print_final_findings(const struct row *row, uint32_t *last_cause) {
 
     for (unsigned i = 0; i < count; i++)
         if (findings[i].frame == row->segment.frame)
-            print_finding(&findings[i].finding, last_cause);
+            print_finding(row, summary, &findings[i].finding, last_cause);
 }
 
 /* Later frames are not linked: in a first pass nobody knew of them. */
@@ -402,9 +406,9 @@ static void print_row(const struct row *row, bool settled) {
     if (report->step != TCPSTATE_STEP_NONE)
         printf("\tstep=%s%s", tcpstate_step_name(report->step), report->step_again ? " again" : "");
     for (unsigned i = 0; i < report->finding_count; i++)
-        print_finding(&report->findings[i], &last_cause);
+        print_finding(row, summary, &report->findings[i], &last_cause);
     if (settled)
-        print_final_findings(row, &last_cause);
+        print_final_findings(row, summary, &last_cause);
     printf("\tuncertain=%d", report->uncertain);
 
     word("outcome", tcpstate_outcome_name(settled ? in_the_end->outcome : report->outcome));

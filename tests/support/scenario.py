@@ -384,10 +384,10 @@ class Parser:
                 if found:
                     self.peer(found[1])
                 value = text
-            case "says":
+            case "says" | "tells":
                 found = re.fullmatch('"(.+)"', text)
                 if not found:
-                    self.fail("what the explanation says stands in quotation marks")
+                    self.fail("what an explanation says or a finding tells stands in quotation marks")
                 value = found[1]
             case "step" | "outcome":
                 if not text:

@@ -24,7 +24,7 @@ ENUMERATIONS = ("sender", "roles", "client.state", "server.state", "client.befor
                 "client.certainty", "server.certainty", "phase", "vantage", "opened_by", "closed_by", "close.kind",
                 "outcome")
 LATER_ENUMERATIONS = ("client.settled", "server.settled", "closed_by.settled", "close.kind.settled")
-PLAIN = ("connection", "client", "server", "transition", "step", "explanation", "rfc", "finding", "violation",
+PLAIN = ("connection", "client", "server", "transition", "step", "explanation", "rfc", "finding", "finding.text", "violation",
          "anomaly", "milestone", "artifact", "uncertain", "conn_state", "history", "syn_frame", "synack_frame",
          "handshake_ack_frame", "client.fin_frame", "server.fin_frame", "rst_frame", "cause_frame", "story_frame", "handshake.time",
          "handshake.server_time", "handshake.client_time", "close.time", "client.dwell", "server.dwell")
@@ -259,6 +259,10 @@ def segment_failures(scenario, segment, row, later_pass, known_findings):
                 text = row.get("explanation", [""])[0]
                 if value not in text:
                     yield line, f'expected the explanation to say "{value}", got "{text}"'
+                continue
+            case "tells":
+                if not any(value in text for text in row.get("finding.text", [])):
+                    yield line, f'expected a finding to tell "{value}", got {show(row.get("finding.text", []))}'
                 continue
             case "field":
                 name, wanted_value = value
