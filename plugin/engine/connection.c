@@ -467,7 +467,8 @@ static void grade(struct judgement *j) {
         else if (sender->certainty == TCPSTATE_PROVED)
             sender->certainty = TCPSTATE_ASSUMED;
         /* how far a close has got rests on what y has sent */
-        bool rests_on_unseen = !x->has_iss || (!y->captured && sender->state >= TCPSTATE_FIN_WAIT_1) || fin_is_unseen;
+        bool rests_on_unseen =
+            (!x->has_iss && !j->refuses_syn) || (!y->captured && sender->state >= TCPSTATE_FIN_WAIT_1) || fin_is_unseen;
         if (rests_on_unseen && sender->certainty > TCPSTATE_INFERRED)
             sender->certainty = TCPSTATE_INFERRED;
         if (!j->has_shown)

@@ -293,7 +293,10 @@ void sender_judge_rst(struct judgement *j) {
                                      .answers_nobody = answers_nothing_captured(j),
                                      .time_ns = s->time_ns};
     judge_refusal(j);
+    j->refuses_syn = x->state == TCPSTATE_SYN_RECEIVED && !x->sent_synack && answers_without_connection(j);
     engine_move(j, j->sender, TCPSTATE_EVENT_snd_rst, TCPSTATE_PROVED);
+    if (j->refuses_syn) /* RFC 9293 3.10.7.1: it was in CLOSED when the SYN came */
+        j->report->end[j->sender].taken_back = true;
 }
 
 /* ---- whoever speaks was not closed ---------------------------------------------------------------------------- */
