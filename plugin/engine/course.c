@@ -15,6 +15,7 @@
 #include "course_search.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -619,7 +620,7 @@ static unsigned forgeries_of_kind(const struct tcpstate_course *c, const struct 
 }
 
 static void choose(struct tcpstate_course *c, uint32_t index) {
-    unsigned kept = 0, room = c->facts.starts_late && index < EARLY ? COURSE_SEEDS : BEAM;
+    unsigned kept = 0, room = c->facts.starts_late && index < EARLY ? COURSE_SEEDS : c->room;
 
     qsort(c->candidates, c->candidate_count, sizeof c->candidates[0], compare_cost);
     memset(c->is_kept, 0, sizeof c->is_kept);
@@ -826,7 +827,8 @@ bool tcpstate_course(const struct tcpstate_settings *settings, const struct tcps
                      struct tcpstate_course_row *rows) {
     struct tcpstate_course *c = workspace;
     const struct hypothesis *best;
-    bool is_told;
+    bool is_told = false;
+    int least = INT_MAX;
 
     for (uint32_t i = 0; i < count; i++)
         if (segments[i].traits & TCPSTATE_SELF)
@@ -842,17 +844,25 @@ bool tcpstate_course(const struct tcpstate_settings *settings, const struct tcps
     c->facts = (struct course_facts){.segments = c->segments, .count = count};
     c->premises = premises;
     course_find_facts(&c->facts, settings);
-    best = search(c, false);
-    if (best == NULL)
+    for (c->room = BEAM;; c->room = WIDE) {
+        best = search(c, false);
+        if (best == NULL)
+            break;
+        if (c->total_cost < least) {
+            least = c->total_cost;
+            /* of one end alone, where all is its own, the verdicts know more */
+            is_told = (!c->facts.unseen[0] && !c->facts.unseen[1]) || best->forgeries > 0;
+            if (is_told)
+                tell(c, best->event, rows);
+        }
+        if (least <= STRAINED || c->room == WIDE || c->facts.unseen[0] || c->facts.unseen[1])
+            break;
+    }
+    if (least == INT_MAX)
         return false;
-    /* of one end alone, where all is its own, the verdicts know more */
-    is_told = (!c->facts.unseen[0] && !c->facts.unseen[1]) || best->forgeries > 0;
-    if (is_told)
-        tell(c, best->event, rows);
     if (is_anything_supposed(premises, count)) {
-        const int dearest = c->total_cost + COST_FORGED;
         best = search(c, true);
-        if (best != NULL && c->total_cost <= dearest) {
+        if (best != NULL && c->total_cost <= least + COST_FORGED) {
             tell(c, best->event, rows);
             is_told = true;
         }

@@ -8,10 +8,12 @@
 #include "course.h"
 
 enum {
-    ALIKE = 2,  /* ... that differ only in what is under way */
-    SAME = 4,   /* ... of each pair of states, before others have room */
-    BEAM = 60,  /* hypotheses from one segment to the next */
-    EARLY = 16, /* ... but all seeds for so many, where a capture starts late */
+    ALIKE = 2,     /* ... that differ only in what is under way */
+    SAME = 4,      /* ... of each pair of states, before others have room */
+    BEAM = 60,     /* hypotheses from one segment to the next */
+    WIDE = 180,    /* ... where the likeliest course of so few is STRAINED */
+    STRAINED = 60, /* it costs more than that: ten segments were lost, or two endpoints did what they would not */
+    EARLY = 16,    /* ... but all seeds for so many, where a capture starts late */
     CANDIDATES = 1024,
     SLOTS = 4096,    /* of the table that finds equal candidates, a power of 2 */
     SCRATCH = 32768, /* events that no surviving hypothesis went through yet */
@@ -53,6 +55,7 @@ struct tcpstate_course {
     struct hypothesis candidates[CANDIDATES];
     uint32_t slots[SLOTS]; /* candidate + 1 */
     struct event scratch[SCRATCH];
+    unsigned room; /* in the beam: BEAM or WIDE */
     unsigned beam_count, candidate_count;
     uint32_t scratch_count, scratch_limit, event_count, event_limit;
     uint32_t work;        /* events that were looked at */
