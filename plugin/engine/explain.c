@@ -262,7 +262,8 @@ static bool numbers(char *value, const struct explain_facts *f) {
     V("octets_1", OCTETS_1)                    /* the same, with a word */                                             \
     V("octets_2", OCTETS_2)                                                                                            \
     V("ms_1", MS_1)                            /* the same, milliseconds with the unit */                              \
-    V("ms_2", MS_2)
+    V("ms_2", MS_2)                                                                                                    \
+    V("code", CODE)                            /* {2}, be it 0, known with {1}: of an ICMP error */
 /* clang-format on */
 
 enum variable {
@@ -328,6 +329,7 @@ static bool value_of(enum variable variable, const struct explain_facts *f, char
     case VARIABLE_OCTETS_2: return count_of_octets(value, f, finding_value(f, 1));
     case VARIABLE_MS_1: return milliseconds(value, f, finding_value(f, 0));
     case VARIABLE_MS_2: return milliseconds(value, f, finding_value(f, 1));
+    case VARIABLE_CODE: return known_number(value, finding_value(f, 0) != 0, finding_value(f, 1));
     case VARIABLE_COUNT: break;
     }
     assert(!"a variable without a value");

@@ -98,6 +98,19 @@ bool tcpstate_error_ended_opening(const struct tcpstate_conversation *conversati
     return conversation->ended_syn.ended && !conversation->ended_syn.by_reset;
 }
 
+/* The only SYN of x has not arrived after all. */
+static void take_delivery_back(struct judgement *j) {
+    const struct tcpstate_endpoint *x = j->x, *y = j->y;
+    const struct tcpstate_path *path = j->y_path;
+
+    if (x->undo.state != TCPSTATE_SYN_SENT || x->first_syn_ns != x->last_syn_ns || y->captured ||
+        y->state != TCPSTATE_SYN_RECEIVED)
+        return;
+    if (path->bare.is && path->bare.end == x->smax)
+        hindsight_note(j, path->bare.index, path->bare.frame, TCPSTATE_VERDICT_NOT_TAKEN);
+    engine_restore(j, j->receiver, TCPSTATE_LISTEN, TCPSTATE_ASSUMED);
+}
+
 /* No segment moves it, so there is no event: as for a RST that was taken, x is alive again as soon as it speaks. */
 static void give_up(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x;
@@ -119,6 +132,7 @@ static void give_up(struct judgement *j) {
         told->dwell_ns = j->segment->time_ns - x->entered_ns;
     x->entered_captured = true;
     x->entered_ns = j->segment->time_ns;
+    take_delivery_back(j);
 }
 
 /* Nobody has just shown its state by a transmission; only ESTABLISHED lasts until something else is captured. */
@@ -138,8 +152,12 @@ static void tell(struct judgement *j, const struct tcpstate_icmp *icmp, enum quo
         cause = j->x->sent_synack ? summary->synack_frame : summary->syn_frame;
     if (quoted != QUOTED_IN_FLIGHT) {
         lowest_in_flight(j->x, &lowest);
-        findings_tell(j, quoted == QUOTED_OLD ? TCPSTATE_FINDING_icmp_late : TCPSTATE_FINDING_icmp_suspect, cause,
-                      lowest, j->x->smax);
+        if (quoted == QUOTED_OLD)
+            findings_tell(j, TCPSTATE_FINDING_icmp_late, cause, lowest, 0);
+        else if (j->x->smax == lowest)
+            findings_tell(j, TCPSTATE_FINDING_icmp_suspect, cause, 0, 0);
+        else
+            findings_tell(j, TCPSTATE_FINDING_icmp_suspect, cause, lowest, j->x->smax - 1);
         return;
     }
     switch ((enum tcpstate_icmp_kind)icmp->kind) {
@@ -219,6 +237,16 @@ static const struct words GIVEN_UP = {
     "ICMP 差错告诉{sender}：它的 SYN（序号 {seq}）无法送达。在建立连接时，多数协议栈遇到这种差错就放弃，无论硬差错还"
     "是软差错，尽管 RFC 1122 只要求对硬差错这样做[：{sender_move}]。在{sender}再次于此连接上发送之前，这只是假定。引"
     "用的序号正确：要伪造它必须看到过 SYN。"};
+static const struct words SYN_NEVER_CAME = {
+    "An ICMP error tells the {sender} that its SYN, number {seq}, cannot be delivered. Opening a connection, most "
+    "stacks abort on any such error, hard or soft, though RFC 1122 asks them only for hard ones[: {sender_move}]. "
+    "The {receiver} had been shown in {receiver_before} on the assumption that the SYN arrived, so {receiver_state} is "
+    "right. All this is assumed until something more of this connection is captured. The quoted number is the right "
+    "one: whoever forged this would have to see the SYN.",
+    "ICMP 差错告诉{sender}：它的 SYN（序号 {seq}）无法送达。在建立连接时，多数协议栈遇到这种差错就放弃，无论硬差错还"
+    "是软差错，尽管 RFC 1122 只要求对硬差错这样做[：{sender_move}]。{receiver}此前显示为 {receiver_before}，只是假定该 "
+    "SYN 已到达；因此应为 {receiver_state}。在捕获到此连接的更多报文段之前，这些都只是假定。引用的序号正确：要伪造它必"
+    "须看到过 SYN。"};
 static const struct words OPENING = {
     "An ICMP error quotes segment {seq} of the {sender}, which is in {sender_state}. This error is no reason to "
     "abort: the {sender} sends the segment again until it is answered or gives up. Some stacks, Linux among them, "
@@ -259,7 +287,7 @@ static const struct words SUSPECT = {
     "{sender}若检查序号就会忽略它，多数协议栈都这样做。状态不变。"};
 
 static const struct words *words_for(const struct tcpstate_icmp *icmp, const struct tcpstate_report *report) {
-    const struct tcpstate_end_report *end = &report->end[report->sender];
+    const struct tcpstate_end_report *end = &report->end[report->sender], *other = &report->end[1 - report->sender];
     uint8_t finding = report->finding_count > 0 ? report->findings[0].id : (uint8_t)TCPSTATE_FINDING_icmp_soft_error;
 
     if (finding == TCPSTATE_FINDING_icmp_suspect)
@@ -267,7 +295,7 @@ static const struct words *words_for(const struct tcpstate_icmp *icmp, const str
     if (finding == TCPSTATE_FINDING_icmp_late)
         return &LATE;
     if (end->before != end->state)
-        return &GIVEN_UP;
+        return other->before != other->state ? &SYN_NEVER_CAME : &GIVEN_UP;
     if (end->state == TCPSTATE_CLOSED || end->state == TCPSTATE_LISTEN)
         return &AT_REST;
     if (icmp->kind == TCPSTATE_ICMP_TOO_BIG)

@@ -151,6 +151,8 @@ static enum incarnation of_syn(const struct judgement *j) {
             return INCARNATION_NEW; /* tried again after a refusal, with the same ISN as Windows does */
         if (over && x->undo.cause == TCPSTATE_UNDO_RST_SENT && !x->spoke)
             return INCARNATION_NEW;
+        if (over && !y->captured && x->undo.cause == TCPSTATE_UNDO_RST_TAKEN && x->undo.state == TCPSTATE_SYN_SENT)
+            return INCARNATION_CURRENT; /* not even an ICMP error has made it give up */
         if (over && x->syn_doubted && y->state == TCPSTATE_LISTEN && y->undo.cause == TCPSTATE_UNDO_RST_TAKEN)
             return INCARNATION_NEW; /* x, which sent neither, has refused the answer to the first */
         if (over && s->time_ns - j->connection->summary.last_ns > SECOND_NS &&

@@ -275,6 +275,9 @@ void sender_judge_synack(struct judgement *j) {
     if (x->first_syn_ns == 0)
         x->first_syn_ns = s->time_ns;
     remember_syn_options(j);
+    if (j->x_path->bare.is && j->x_path->bare.end == s->ack &&
+        j->x_path->bare.frame == j->connection->summary.syn_frame)
+        hindsight_withdraw(j, j->x_path->bare.index, TCPSTATE_VERDICT_NOT_TAKEN); /* an ICMP error was not true */
     x->has_acked = x->has_rnxt = true;
     x->acked = s->ack;
     x->rnxt = ranges_reach(y, x, NULL);

@@ -308,7 +308,7 @@ static bool is_challenge_ack(const struct judgement *j) {
            j->segment->ack != x->undo.rst_seq && x->has_smax && seq_at_least(j->segment->seq, x->smax);
 }
 
-/* Does it acknowledge an octet that was captured after `time_ns`? Then it was sent later still. A RST of x itself that
+/* Does it acknowledge an octet, or a SYN,ACK, that was captured after `time_ns`? Then it was sent later still. A RST of x itself that
  * was captured sooner than x can answer that octet was sent before x had it. */
 static bool knows_of_later(const struct judgement *j, int64_t time_ns) {
     const struct tcpstate_endpoint *y = j->y;
@@ -317,6 +317,8 @@ static bool knows_of_later(const struct judgement *j, int64_t time_ns) {
     if (j->x->undo.cause == TCPSTATE_UNDO_RST_SENT && leg_ns > 0)
         time_ns -= leg_ns * 3 / 4;
 
+    if (j->ack && y->sent_synack && !y->synack_repeated && y->synack_ns > time_ns && seq_after(j->segment->ack, y->iss))
+        return true;
     for (unsigned i = 0; j->ack && i < y->range_count; i++)
         if (y->ranges[i].copies == 1 && seq_at_most(y->ranges[i].right, j->segment->ack) &&
             y->ranges[i].time_ns > time_ns)

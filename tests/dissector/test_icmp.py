@@ -70,10 +70,12 @@ def test_an_unreachable_destination_ends_syn_sent(tshark, tmp_path, version, kin
     assert (row["connection"], row["client"], row["server"]) == (
         "0", address.format(peers.client, peers.client_port), address.format(peers.server, peers.server_port))
     assert (row["client.before.name"], row["client.state.name"]) == ("SYN-SENT", "CLOSED")
-    assert row["client.certainty.name"] == "assumed" and row["server.state.name"] == "SYN-RECEIVED"
-    assert row["transition"] == ["client SYN-SENT -> CLOSED"]
+    assert row["client.certainty.name"] == row["server.certainty.name"] == "assumed"
+    assert row["transition"] == ["client SYN-SENT -> CLOSED", "server SYN-RECEIVED -> LISTEN (taken back)"]
     assert row["finding"] == row["anomaly"] == [finding]
     assert row["cause_frame"] == "1" and float(row["client.dwell"]) == 0.01
+    assert "SYN-RECEIVED on the assumption that the SYN arrived, so LISTEN is right" in row["explanation"]
+    assert f", code {kind[1]}. " in row["finding.text"]
     assert "SYN-SENT to CLOSED" in row["explanation"] and "RFC 1122 4.2.3.9" in row["rfc"]
     assert "sender.name" not in row and "step" not in row
 
@@ -111,6 +113,10 @@ def test_hindsight_finds_an_error_that_was_not_taken(tshark, tmp_path):
     fields = ("client.state.name", "client.settled.name", "contradicted_in")
     assert [tuple(row.values()) for (row,) in rows(tshark, path, fields, "-2")][1:] == [
         ("CLOSED", "SYN-SENT", "4"), ("CLOSED", "ESTABLISHED", "4"), *[("ESTABLISHED", "ESTABLISHED")] * 3]
+    assert shown(tshark, path)[3][0]["transition"] == [  # it acknowledges what was captured after the error
+        "client CLOSED -> ESTABLISHED (taken back)", "server SYN-RECEIVED -> ESTABLISHED"]
+    server = [tuple(row.values()) for (row,) in rows(tshark, path, ("server.state.name", "server.settled.name"), "-2")]
+    assert server[:3] == [("SYN-RECEIVED",) * 2, ("LISTEN", "SYN-RECEIVED"), ("SYN-RECEIVED",) * 2]
 
 
 def test_a_new_attempt_after_an_error(tshark, tmp_path):
@@ -168,6 +174,8 @@ def test_a_quoted_number_outside_of_what_is_in_flight(tshark, tmp_path, seq, fin
     row = told(tshark, written(tmp_path, packets))
     assert row["finding"] == [finding] and pair(row) == ESTABLISHED and "transition" not in row
     assert str((wire.CLIENT_ISN + seq) % 2**32) in row["finding.text"]
+    in_flight = f"in flight is {wire.CLIENT_ISN + 5} to {wire.CLIENT_ISN + 8}."
+    assert (in_flight in row["finding.text"]) == (finding == "icmp_suspect")
 
 
 def test_a_forged_error_is_a_warning_and_does_not_end_syn_sent(tshark, tmp_path):
@@ -232,7 +240,7 @@ def test_a_quoted_segment_that_is_no_syn_does_not_end_syn_sent(tshark, tmp_path)
 def test_an_error_in_a_tunnel(tshark, tmp_path, tunnel, version):
     syn = peers_of(version).packet("client", SYN, 0)
     path = written(tmp_path, [syn, error(syn, PORT if version == 4 else PORT_6)], tunnel)
-    assert told(tshark, path)["transition"] == ["client SYN-SENT -> CLOSED"]
+    assert told(tshark, path)["transition"][0] == "client SYN-SENT -> CLOSED"
 
 
 def test_an_error_about_a_tunnel(tshark, tmp_path):
@@ -302,7 +310,7 @@ def test_nothing_of_wireshark_is_lost(tshark, both):
 
 def test_the_top_line_and_the_expert_information(tshark, both):
     text = tshark("-r", both, "-V", "-Y", "tcpstate.anomaly.icmp_hard_error").stdout
-    assert "TCP Connection State, client CLOSED, server SYN-RECEIVED: ICMP error" in text
+    assert "TCP Connection State, client CLOSED, server LISTEN: ICMP error" in text
     statistics = tshark("-r", both, "-q", "-z", "expert").stdout
     assert statistics.count("An ICMP") >= 2
 
