@@ -412,6 +412,14 @@ int64_t segment_source_time_ns(const packet_info *pinfo) {
     return (int64_t)((uint64_t)pinfo->abs_ts.secs * 1000000000 + (uint64_t)pinfo->abs_ts.nsecs + before_1970);
 }
 
+static uint8_t place_of(const packet_info *pinfo) {
+    const wtap_rec *record = pinfo->rec;
+    const bool has_interface = record->rec_type == REC_TYPE_PACKET && (record->presence_flags & WTAP_HAS_INTERFACE_ID);
+    const uint32_t interface = has_interface ? record->rec_header.packet_header.interface_id : 0;
+
+    return (uint8_t)((pinfo->vlan_id * 31 + interface) * 2654435761u >> 24);
+}
+
 /* The segment of the TCP header headers[index]; false if it is none. */
 static bool read_segment(const packet_info *pinfo, const struct items *items, unsigned index,
                          struct sourced_segment *out) {
@@ -452,6 +460,7 @@ static bool read_segment(const packet_info *pinfo, const struct items *items, un
         .urgent_pointer = length >= TCP_HEADER ? get16(octets + 18) : 0,
         .sender_port = get16(octets),
         .receiver_port = get16(octets + 2),
+        .place = place_of(pinfo),
     };
     if (data_length)
         segment->length = field_uint(data_length);

@@ -488,6 +488,15 @@ static void grade(struct judgement *j) {
     }
 }
 
+static void note_place(struct tcpstate_conversation *conversation, const struct tcpstate_segment *segment) {
+    struct tcpstate_path *path = &conversation->path[segment->direction];
+
+    if (path->has_place && path->place != segment->place)
+        conversation->has_places = true;
+    path->has_place = true;
+    path->place = segment->place;
+}
+
 void tcpstate_segment(struct tcpstate_conversation *conversation, const struct tcpstate_settings *settings,
                       const struct tcpstate_segment *segment, struct tcpstate_report *report) {
     struct judgement j = {.conversation = conversation,
@@ -501,6 +510,7 @@ void tcpstate_segment(struct tcpstate_conversation *conversation, const struct t
     assert(segment->direction <= 1 && segment->sack_count <= 4);
     memset(report, 0, sizeof *report);
     read_header(&j);
+    note_place(conversation, segment);
     incarnation_bind(&j);
     note_before(&j);
     if (conversation->current.exists && !conversation->current.self) {

@@ -310,6 +310,8 @@ struct tcpstate_path {
         uint32_t end, frame, index;
         int64_t time_ns;
     } bare; /* its newest segment without ACK that was no RST */
+    bool has_place;
+    uint8_t place; /* where its first segment was captured */
 };
 
 enum tcpstate_verdict_kind {
@@ -361,7 +363,9 @@ struct tcpstate_conversation {
     bool has_stray; /* a segment on a closed connection that does not fit it: is there an answer? */
     uint8_t stray_direction;
     uint32_t stray_end, stray_ack;
-    struct tcpstate_path path[2];                   /* by direction */
+    struct tcpstate_path path[2]; /* by direction */
+    bool
+        has_places; /* one direction was captured in more than one: perhaps of two networks that use the same addresses */
     struct tcpstate_story half_open, ignored_reset; /* findings_story.c */
     int64_t last_ns;
     struct tcpstate_verdict verdicts[TCPSTATE_VERDICTS];

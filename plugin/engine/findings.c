@@ -43,7 +43,7 @@ static bool evidence_is_weak(const struct judgement *j, const struct tcpstate_fi
 
     if (needs_one_header_only(id))
         return false;
-    if (j->connection->summary.roles != TCPSTATE_ROLES_SYN || !y->captured)
+    if (j->connection->summary.roles != TCPSTATE_ROLES_SYN || !y->captured || j->conversation->has_places)
         return true;
     if (info->severity != TCPSTATE_ERROR &&
         (x->evidence_end.missing || y->evidence_end.missing || x->evidence_end.in_hole || y->evidence_end.in_hole))

@@ -166,8 +166,8 @@ struct tcpstate_segment {
     uint8_t ttl;
     uint8_t window_shift; /* with TCPSTATE_OPT_WINDOW_SCALE */
     uint8_t options, traits;
-    uint8_t sack_count; /* 0 to 4 */
-    uint8_t reserved;
+    uint8_t sack_count;           /* 0 to 4 */
+    uint8_t place;                /* where it was captured: alike for the same VLAN and interface */
     struct tcpstate_sack sack[4]; /* in the order of the option, RFC 2018 4 */
 };
 

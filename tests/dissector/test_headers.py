@@ -100,6 +100,21 @@ def test_vlan_and_mac_address_of_the_directions_may_differ(tshark, tmp_path):
     assert connections(tshark, path) == [[segment] for segment in HANDSHAKE]
 
 
+@pytest.mark.parametrize("tags, severity", [((7, 7), "Error"), ((7, 8), "Warning")])
+def test_two_vlans_may_be_two_networks_with_the_same_addresses(tshark, tmp_path, tags, severity):
+    """What a sender says against itself is no proof where two of them may speak."""
+    peers = Peers()
+    fins = [peers.packet("client", ACK | FIN, seq, 1) for seq in (1, 801)]
+    packets = [*peers.handshake(), peers.packet("client", ACK | PSH, 1, 1, payload=b"x" * 800)]
+    path = capture(tmp_path / "x.pcap", [wire.vlan(packet) for packet in packets] + [
+        wire.vlan(fin, tag) for fin, tag in zip(reversed(fins), tags)])
+    (row,) = rows(tshark, path, ["finding", "uncertain"])[-1]
+    assert "fin_moved" in row["finding"]
+    assert row["uncertain"] == ("1" if severity == "Warning" else "0")
+    table = tshark("-r", path, "-q", "-z", "expert,note,tcpstate.violation").stdout
+    assert ("Errors (" in table, "Warns (" in table) == (severity == "Error", True)
+
+
 @pytest.mark.parametrize("name", TUNNELS)
 def test_a_tunnel_is_another_connection(tshark, tmp_path, name):
     """The same segments before and in a tunnel are two views that must not be mixed up."""
