@@ -45,16 +45,18 @@ static void register_preferences(void) {
                                    "The language of the explanations and of the expert information",
                                    &preference_language, languages, FALSE);
     prefs_register_uint_preference(module, "msl", "Maximum segment lifetime (seconds)",
-                                   "An endpoint is taken to leave TIME-WAIT after twice this time. The RFC says 240; "
+                                   "An endpoint is taken to leave TIME-WAIT after twice this time, at least 1. RFC 9293 says 120; "
                                    "Linux waits 60 seconds in all, macOS 30, Windows 30 to 240",
                                    10, &preference_msl_s);
     prefs_register_bool_preference(module, "info_column", "Show steps in the Info column",
                                    "Append the step of the handshake or the close, or else the change of state, to "
                                    "the Info column",
                                    &preference_info_column);
-    prefs_register_bool_preference(module, "quiz", "Quiz: hide states and explanations",
-                                   "Show neither states nor explanations, so that you can work them out yourself",
-                                   &preference_quiz);
+    prefs_register_bool_preference(
+        module, "quiz", "Quiz: hide states and explanations",
+        "Show neither states nor explanations, nor findings that name a state or know the rest of the "
+        "capture, so that you can work them out yourself",
+        &preference_quiz);
     prefs_register_bool_preference(module, "checksum", "Ignore segments with a bad checksum",
                                    "A segment whose checksum Wireshark has verified and found bad changes no state, "
                                    "unless the peer acknowledges such segments. Wireshark verifies TCP checksums only "
@@ -107,7 +109,7 @@ static void suppose(const char *text) {
 /* For a new file, when all is dissected again, and when tshark -M forgets what it has read. */
 static void begin_file(void) {
     const struct tcpstate_settings settings = {
-        .msl_ns = (int64_t)preference_msl_s * 1000000000,
+        .msl_ns = (int64_t)MAX(preference_msl_s, 1) * 1000000000,
         .ignore_bad_checksums = preference_checksum,
     };
     capture = capture_state_new(&settings);

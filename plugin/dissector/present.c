@@ -355,10 +355,11 @@ static void show_connection(const struct page *page, const struct capture_view *
                             const struct presentation *presentation) {
     const struct tcpstate_report *report = &view->report;
     const struct tcpstate_summary *summary = view->summary;
+    const bool knows_the_end = view->is_later_pass && !presentation->is_quiz;
     const enum tcpstate_outcome outcome =
-        (enum tcpstate_outcome)(view->is_later_pass ? view->in_the_end->outcome : report->outcome);
+        (enum tcpstate_outcome)(knows_the_end ? view->in_the_end->outcome : report->outcome);
     const enum tcpstate_conn_state conn_state =
-        (enum tcpstate_conn_state)(view->is_later_pass ? view->in_the_end->conn_state : report->conn_state);
+        (enum tcpstate_conn_state)(knows_the_end ? view->in_the_end->conn_state : report->conn_state);
     char history[TCPSTATE_HISTORY + 1] = "";
 
     add_enumeration(page, &hf_phase, report->phase, tcpstate_phase_name((enum tcpstate_phase)report->phase));
@@ -366,7 +367,7 @@ static void show_connection(const struct page *page, const struct capture_view *
     add_party(page, &hf_opened_by, report->opened_by);
     add_party(page, &hf_closed_by, report->closed_by);
     add_close_kind(page, &hf_close_kind, report->close_kind);
-    if (view->is_later_pass && !presentation->is_quiz) {
+    if (knows_the_end) {
         add_party(page, &hf_settled_closed_by, view->in_the_end->closed_by);
         add_close_kind(page, &hf_settled_close_kind, view->in_the_end->close_kind);
     }
@@ -428,6 +429,26 @@ static void show_info(packet_info *pinfo, const struct capture_view *view, const
             col_append_sep_fstr(pinfo->cinfo, COL_INFO, " ", "[%s]", text);
 }
 
+static bool names_a_state(const char *id) {
+    static const char *const names[] = {"listen",     "syn_sent", "syn_received", "established", "fin_wait",
+                                        "close_wait", "closing",  "last_ack",     "time_wait"};
+    for (size_t i = 0; i < array_length(names); i++)
+        if (strstr(id, names[i]))
+            return true;
+    return false;
+}
+
+/* Of a quiz: findings that name a state, and what only the rest of the capture tells. */
+static void hide_answers(struct capture_view *view) {
+    struct tcpstate_report *report = &view->report;
+    unsigned kept = 0;
+    for (unsigned i = 0; i < report->finding_count; i++)
+        if (!names_a_state(tcpstate_finding_info((enum tcpstate_finding_id)report->findings[i].id)->id))
+            report->findings[kept++] = report->findings[i];
+    report->finding_count = (uint8_t)kept;
+    view->final_count = 0;
+}
+
 void present_frame(packet_info *pinfo, tvbuff_t *tvb, proto_tree *tree, struct capture_state *state, uint32_t first,
                    unsigned count, const struct presentation *presentation) {
     const struct page page = {pinfo, tvb, tree};
@@ -442,6 +463,8 @@ void present_frame(packet_info *pinfo, tvbuff_t *tvb, proto_tree *tree, struct c
             continue;
         }
         capture_state_view(state, record, pinfo->fd->visited, &view);
+        if (presentation->is_quiz)
+            hide_answers(&view);
         show_segment(&page, &view, presentation, fields_are_read);
         if (presentation->info_column)
             show_info(pinfo, &view, presentation);

@@ -9,7 +9,7 @@ import pytest
 
 import wire
 from support import pcap, scenario, scenario_run
-from support.frames import ACK, PSH, RST
+from support.frames import ACK, PSH, RST, SYN
 from wire import HANDSHAKE_STATES, Peers, capture, ethernet, rows, states
 
 ENUMERATIONS = """
@@ -396,6 +396,20 @@ def test_quiz_hides_states_and_explanations(tshark, session):
                     or "certainty" in name or name in ("transition", "explanation")}
     info = tshark("-r", session, "-o", "tcpstate.quiz:TRUE", "-o", "tcpstate.info_column:TRUE").stdout
     assert "->" not in info.replace(" → ", "")
+
+
+def test_quiz_neither_names_states_nor_foretells(tshark, tmp_path):
+    peers = Peers()
+    packets = [peers.packet("client", SYN, 0), peers.packet("server", RST | ACK, -wire.SERVER_ISN, 1)]
+    path = capture(tmp_path / "x.pcap", [ethernet(packet) for packet in packets])
+    fields = ("outcome.name", "conn_state", "finding")
+    quiz, first = rows(tshark, path, fields, "-o", "tcpstate.quiz:TRUE", "-2"), rows(tshark, path, fields)
+    assert first[0][0]["finding"] == ["syn_sent"] and first[1][0]["outcome.name"] == "refused"
+    assert [quiz[0][0], quiz[1][0]] == [{name: value for name, value in row.items() if value != ["syn_sent"]}
+                                        for (row,) in first]
+    assert rows(tshark, path, fields, "-2")[0][0]["outcome.name"] == "refused"
+    text = tshark("-r", path, "-V", "-2", "-o", "tcpstate.quiz:TRUE", "-Y", "frame.number == 1").stdout
+    assert "syn_sent" not in text and "refused" not in text
 
 
 # ---- the rest -------------------------------------------------------------------------------------------------------
