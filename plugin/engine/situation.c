@@ -12,7 +12,7 @@
 struct view {
     const struct tcpstate_report *report;
     const struct tcpstate_end_report *sender, *receiver;
-    bool syn, ack, fin, rst, data;
+    bool syn, ack, fin, rst, data, length_unknown;
     bool first_ack_of_syn_only; /* the ACK fits the peer's SYN, or this cannot be checked */
     bool ack_beyond_syn;        /* acknowledges the peer's SYN and more */
     bool lacks_synack;          /* none has been captured so far */
@@ -37,6 +37,7 @@ static void read_flags(struct view *v, const struct tcpstate_segment *segment, c
     v->fin = segment->flags & TCPSTATE_FIN;
     v->rst = segment->flags & TCPSTATE_RST;
     v->data = segment->length > 0;
+    v->length_unknown = (segment->traits & TCPSTATE_LENGTH_UNKNOWN) != 0;
     v->lacks_synack = summary->synack_frame == 0 || summary->synack_frame > segment->frame;
     v->first_ack_of_syn_only = true;
     if (v->ack && explain_isn(&facts, false, &peer_isn)) {
@@ -258,6 +259,8 @@ static enum explain_situation choose_ordinary(const struct view *v) {
         return EXPLAIN_AFTER_CLOSE;
     if (v->report->acceptable == TCPSTATE_SURELY_NOT)
         return EXPLAIN_UNACCEPTABLE;
+    if (v->length_unknown)
+        return EXPLAIN_LENGTH_UNKNOWN;
     if (!v->data)
         return v->report->acceptable == TCPSTATE_YES && (state == TCPSTATE_ESTABLISHED || state == TCPSTATE_CLOSE_WAIT)
                    ? EXPLAIN_PURE_ACK_BEFORE_DATA

@@ -241,7 +241,8 @@ static void note_own_fin(struct judgement *j) {
             findings_tell(j, TCPSTATE_FINDING_simultaneous_close, s->fin_frame[j->receiver], 0, 0);
         return;
     }
-    findings_tell(j, TCPSTATE_FINDING_passive_close, s->fin_frame[j->receiver], 0, 0);
+    if (x->state != TCPSTATE_FIN_WAIT_1) /* as where somebody else's octet stands in the place of the FIN */
+        findings_tell(j, TCPSTATE_FINDING_passive_close, s->fin_frame[j->receiver], 0, 0);
     if (j->fin_ack_first) {
         c->three_segment = true;
         step(j, TCPSTATE_STEP_CLOSE_2_3, false);

@@ -217,10 +217,10 @@ def test_a_sampled_frame_is_no_segment(tshark, tmp_path):
 REASSEMBLE = {4: "ip.defragment", 6: "ipv6.defragment"}
 
 
-def fragmented_conversation(version, sizes):
+def fragmented_conversation(version, sizes, flags=ACK | PSH | FIN):
     """A handshake, 600 octets in three fragments, and the ACK of them."""
     peers = Peers() if version == 4 else Peers(wire.CLIENT6, wire.SERVER6)
-    large = peers.packet("client", ACK | PSH | FIN, 1, 1, payload=bytes(600))
+    large = peers.packet("client", flags, 1, 1, payload=bytes(600))
     cut = wire.fragments if version == 4 else wire.fragments6
     return [*peers.handshake(), *cut(large, sizes), peers.packet("server", ACK, 1, 602)]
 
@@ -241,6 +241,14 @@ def test_without_reassembly_a_segment_stands_at_its_first_fragment(tshark, tmp_p
     for passes in ([], ["-2"]):
         shown = states(tshark, path, "-o", f"{REASSEMBLE[version]}:FALSE", *passes)
         assert [len(segments) for segments in shown] == [1, 1, 1, 1, 0, 0, 1]
+
+
+@pytest.mark.parametrize("version", (4, 6))
+def test_a_first_fragment_alone_is_no_pure_ack(tshark, tmp_path, version):
+    packets = fragmented_conversation(version, [200, 200], ACK | PSH)
+    path = capture(tmp_path / "x.pcap", list(map(ethernet, packets)))
+    (row,) = rows(tshark, path, ["explanation"], "-o", f"{REASSEMBLE[version]}:FALSE")[3]
+    assert "is not known: the rest of its datagram" in row["explanation"]
 
 
 @pytest.mark.parametrize("version", (4, 6))
