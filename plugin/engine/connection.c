@@ -17,7 +17,11 @@
 #include <assert.h>
 #include <string.h>
 
-enum { MS = 1000000, SILENT_MS = 1000 /* so long nothing was sent: nobody was about to close */ };
+enum {
+    MS = 1000000,
+    CLOCK_JUMP_MS = 100, /* no capture point reorders by so much */
+    SILENT_MS = 1000     /* so long nothing was sent: nobody was about to close */
+};
 
 static void note_event(struct tcpstate_end_report *end, enum tcpstate_event event) {
     if (end->event_count < sizeof end->events)
@@ -251,7 +255,8 @@ static void settle_report(struct judgement *j) {
         if (told->before == stored && !(role == j->sender && j->has_shown))
             continue;
         if (stored != j->receiver_had || role != j->receiver) {
-            if (end->entered_captured && !told->taken_back && told->before != told->state)
+            if (end->entered_captured && !told->taken_back && told->before != told->state &&
+                !j->conversation->clock_jumped)
                 told->dwell_ns = now_ns - end->entered_ns;
             end->entered_captured = !told->taken_back && !j->bridged;
             end->entered_ns = now_ns;
@@ -511,6 +516,8 @@ void tcpstate_segment(struct tcpstate_conversation *conversation, const struct t
     memset(report, 0, sizeof *report);
     read_header(&j);
     note_place(conversation, segment);
+    if (segment->time_ns < conversation->last_ns - (int64_t)CLOCK_JUMP_MS * MS)
+        conversation->clock_jumped = true;
     incarnation_bind(&j);
     note_before(&j);
     if (conversation->current.exists && !conversation->current.self) {

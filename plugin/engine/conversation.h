@@ -363,6 +363,7 @@ struct tcpstate_conversation {
     bool has_stray; /* a segment on a closed connection that does not fit it: is there an answer? */
     uint8_t stray_direction;
     uint32_t stray_end, stray_ack;
+    bool clock_jumped;            /* back, further than any order of capture explains: no interval is known any more */
     struct tcpstate_path path[2]; /* by direction */
     bool
         has_places; /* one direction was captured in more than one: perhaps of two networks that use the same addresses */

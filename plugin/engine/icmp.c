@@ -128,7 +128,7 @@ static void give_up(struct judgement *j) {
                                      .time_ns = j->segment->time_ns};
     engine_restore(j, j->sender, TCPSTATE_CLOSED, TCPSTATE_ASSUMED);
     told->taken_back = false;
-    if (x->entered_captured)
+    if (x->entered_captured && !j->conversation->clock_jumped)
         told->dwell_ns = j->segment->time_ns - x->entered_ns;
     x->entered_captured = true;
     x->entered_ns = j->segment->time_ns;

@@ -86,9 +86,9 @@ static void complete_handshake(struct judgement *j) {
         return;
     s->handshake_ns = now;
     s->handshake_ack_frame = j->segment->frame;
-    if (s->syn_ns >= 0)
+    if (s->syn_ns >= 0 && !j->conversation->clock_jumped)
         s->handshake_time_ns = now - s->syn_ns;
-    if (s->synack_ns >= 0) {
+    if (s->synack_ns >= 0 && !j->conversation->clock_jumped) {
         s->handshake_client_ns = now - s->synack_ns;
         if (s->handshake_server_ns >= 0)
             s->vantage = (uint8_t)vantage_of(s->handshake_server_ns, s->handshake_client_ns);
@@ -152,7 +152,7 @@ static void note_synack(struct judgement *j) {
         s->synack_frame = j->segment->frame;
         s->synack_ns = j->segment->time_ns;
         j->report->shows_server_time = true;
-        if (s->last_syn_ns >= 0) {
+        if (s->last_syn_ns >= 0 && !j->conversation->clock_jumped) {
             s->handshake_server_ns = j->segment->time_ns - s->last_syn_ns;
             if (!(j->segment->options & TCPSTATE_OPT_TIMESTAMPS))
                 capture_add_leg(j->x_path, s->handshake_server_ns);
@@ -284,7 +284,7 @@ static void note_fin_acknowledged(struct judgement *j) {
     if (x->has_fin && x->fin_acked && !x->fin_shadowed && y->has_fin) {
         if (s->closed_ns < 0) {
             s->closed_ns = j->segment->time_ns;
-            if (!c->reset && s->first_fin_ns >= 0) {
+            if (!c->reset && s->first_fin_ns >= 0 && !j->conversation->clock_jumped) {
                 s->close_time_ns = s->closed_ns - s->first_fin_ns;
                 j->report->completes_close = true;
             }
