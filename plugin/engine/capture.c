@@ -25,7 +25,8 @@ enum {
 static const uint32_t HALF_WAY = 1u << 30; /* numbers come round again: so far nobody can mistake them for older ones */
 
 /* The same TCP header, length and, where there is one, IP ID. Linux sends SYN,ACK, RST and all of TIME-WAIT with ID 0,
- * and repeats pure ACKs and reset trains that are alike to the octet: those are no copies. */
+ * and repeats pure ACKs and reset trains that are alike to the octet: those are no copies, unless one has passed a router
+ * more than the other. */
 bool capture_is_copy(struct judgement *j, uint8_t *shown_state, uint8_t *shown_certainty) {
     const struct tcpstate_segment *s = j->segment;
     const struct tcpstate_path *path = j->x_path;
@@ -37,15 +38,16 @@ bool capture_is_copy(struct judgement *j, uint8_t *shown_state, uint8_t *shown_c
         int64_t elapsed = s->time_ns - path->copies[i].time_ns;
         bool both_have_id = (s->traits & path->copies[i].traits & TCPSTATE_HAS_IP_ID) != 0;
         bool id_usable = both_have_id && s->ip_id != 0;
+        bool has_ttl = (s->traits & path->copies[i].traits & TCPSTATE_HAS_TTL) != 0;
+        bool passed_a_router = has_ttl && s->ttl + 1 == path->copies[i].ttl;
         bool found;
 
         if (both_have_id && s->ip_id != path->copies[i].ip_id)
             continue;
         if (id_usable)
-            found = elapsed <= COPY_WITH_ID ||
-                    ((s->traits & path->copies[i].traits & TCPSTATE_HAS_TTL) && s->ttl != path->copies[i].ttl);
+            found = elapsed <= COPY_WITH_ID || (has_ttl && s->ttl != path->copies[i].ttl);
         else
-            found = notable && elapsed <= COPY_WITHOUT_ID;
+            found = (notable || passed_a_router) && elapsed <= COPY_WITHOUT_ID;
         if (found) {
             *shown_state = path->copies[i].shown_state;
             *shown_certainty = path->copies[i].shown_certainty;
