@@ -80,7 +80,7 @@ static void insert(struct tcpstate_course *c, const struct hypothesis *h) {
     c->slots[slot] = ++c->candidate_count;
 }
 
-static void push(struct tcpstate_course *c, const struct hypothesis *h) {
+void course_push(struct tcpstate_course *c, const struct hypothesis *h) {
     if (h->cost > c->best_cost + MARGIN)
         return;
     if (h->cost < c->best_cost)
@@ -109,7 +109,7 @@ static bool is_not_supposed(const struct tcpstate_course *c, enum event_kind kin
     return supposed != TCPSTATE_STATES && !looks_like(state, supposed);
 }
 
-static bool note(struct tcpstate_course *c, struct hypothesis *h, enum event_kind kind, uint32_t index, uint8_t state) {
+bool course_note(struct tcpstate_course *c, struct hypothesis *h, enum event_kind kind, uint32_t index, uint8_t state) {
     if (c->scratch_count >= c->scratch_limit)
         return false;
     if (is_not_supposed(c, kind, index, state))
@@ -126,8 +126,7 @@ static bool note(struct tcpstate_course *c, struct hypothesis *h, enum event_kin
 
 /* ---- one segment ------------------------------------------------------------------------------------------------- */
 
-/* The first segment to the end of `direction` from `index` on, `before` if none. */
-static uint32_t next_to(const struct course_facts *facts, unsigned direction, uint32_t index, uint32_t before) {
+uint32_t course_next_to(const struct course_facts *facts, unsigned direction, uint32_t index, uint32_t before) {
     while (index < before && facts->segments[index].direction == direction)
         index++;
     return index;
@@ -163,7 +162,7 @@ static void forget_late(const struct tcpstate_course *c, struct course_end *end,
     }
 }
 
-static void count_forgery(struct hypothesis *h) {
+void course_count_forgery(struct hypothesis *h) {
     if (h->forgeries < MOST_FORGERIES)
         h->forgeries++;
 }
@@ -187,10 +186,10 @@ static void send_now(struct tcpstate_course *c, const struct hypothesis *h, uint
             sent[i].shown != c->premises[index].proved)
             after.cost += COST_AGAINST_PROOF;
         if (sent[i].forged)
-            count_forgery(&after);
+            course_count_forgery(&after);
         forget_late(c, &after.end[c->facts.unseen[!d] ? !d : d], s->time_ns);
-        if (note(c, &after, SENT, index, sent[i].shown))
-            push(c, &after);
+        if (course_note(c, &after, SENT, index, sent[i].shown))
+            course_push(c, &after);
     }
 }
 
@@ -283,7 +282,7 @@ static void explore(struct tcpstate_course *c, struct hypothesis h, uint32_t ind
     for (; depth < DEPTH; depth++) {
         struct course_variant variants[COURSE_VARIANTS];
         unsigned count;
-        uint32_t at = next_to(&c->facts, d, h.end[d].next, index);
+        uint32_t at = course_next_to(&c->facts, d, h.end[d].next, index);
         const struct tcpstate_segment *q = &c->facts.segments[at];
         int64_t gap_ns = s->time_ns - q->time_ns, news_ns = heard_ns - q->time_ns;
 
@@ -321,7 +320,7 @@ static void explore(struct tcpstate_course *c, struct hypothesis h, uint32_t ind
             late.end[d] = variants[0].end;
             late.cost += COST_LATE;
             late.strain_ms += i == 0 && h.end[d].late[1] != 0 ? 1 : 0; /* of two rather the older one first */
-            if (!note(c, &late, TAKEN, from, late.end[d].state))
+            if (!course_note(c, &late, TAKEN, from, late.end[d].state))
                 return;
             explore(c, late, index, branches - 1, depth + NESTED, hasty);
         }
@@ -338,7 +337,7 @@ static void explore(struct tcpstate_course *c, struct hypothesis h, uint32_t ind
         h.strain_ms += strain_ms(answer_ns, gap_ns);
         h.end[d].next = at + 1;
         if (course_is_void(&c->facts, q)) {
-            if (!note(c, &h, TAKEN, at, h.end[d].state))
+            if (!course_note(c, &h, TAKEN, at, h.end[d].state))
                 return;
             continue;
         }
@@ -356,7 +355,7 @@ static void explore(struct tcpstate_course *c, struct hypothesis h, uint32_t ind
                 lost.end[d].losing = true;
                 lost.end[d].late[1] = lost.end[d].late[0];
                 lost.end[d].late[0] = at + 1;
-                if (!note(c, &lost, LOST, at, h.end[d].state))
+                if (!course_note(c, &lost, LOST, at, h.end[d].state))
                     return;
                 explore(c, lost, index, told || h.end[d].losing ? branches : branches - 1, depth + NESTED, hasty);
                 if (told && (s->sack_count < 3 || branches == 0))
@@ -370,7 +369,7 @@ static void explore(struct tcpstate_course *c, struct hypothesis h, uint32_t ind
                 other.cost += variants[i].cost;
                 if (other.end[d].state == TCPSTATE_CLOSED && !(q->flags & TCPSTATE_RST))
                     other.strain_ms += strain_of_silence(c, &h, d, at);
-                if (!note(c, &other, TAKEN, at, other.end[d].state))
+                if (!course_note(c, &other, TAKEN, at, other.end[d].state))
                     return;
                 explore(c, other, index, variants[i].cost == 0 ? branches : branches - 1, depth + NESTED, hasty);
             }
@@ -378,240 +377,12 @@ static void explore(struct tcpstate_course *c, struct hypothesis h, uint32_t ind
         h.end[d] = variants[0].end;
         h.end[d].losing = false;
         h.cost += variants[0].cost;
-        if (!note(c, &h, TAKEN, at, h.end[d].state))
+        if (!course_note(c, &h, TAKEN, at, h.end[d].state))
             return;
     }
 }
 
-/* ---- explanations other than that x sent it now ------------------------------------------------------------------ */
-
-/* The state of an end by now: what has been under way to it for long enough has arrived. */
-static uint8_t state_by_now(const struct tcpstate_course *c, const struct course_end *end, uint32_t index) {
-    const struct tcpstate_segment *s = &c->facts.segments[index];
-    unsigned d = s->direction;
-    struct course_variant variants[COURSE_VARIANTS];
-
-    variants[0].end = *end;
-    for (uint32_t at = next_to(&c->facts, d, end->next, index); at < index; at = next_to(&c->facts, d, at + 1, index)) {
-        const struct tcpstate_segment *q = &c->facts.segments[at];
-        struct course_end before = variants[0].end;
-        if (s->time_ns - q->time_ns < c->facts.answer_ns[d])
-            break;
-        if (!course_is_void(&c->facts, q))
-            course_deliver(&before, q, NULL, variants);
-    }
-    return variants[0].end.state;
-}
-
-/* Somebody else's segment tells the other end of a window, as the end's own do: RFC 9293 3.10.7.4, fifth. */
-static void tell_window(struct course_end *end, const struct tcpstate_segment *s) {
-    uint32_t edge = s->ack + ((uint32_t)s->window << end->shift);
-
-    if ((s->flags & (TCPSTATE_SYN | TCPSTATE_RST | TCPSTATE_ACK)) == TCPSTATE_ACK &&
-        (end->told_edge == 0 || seq_after(edge, end->told_edge)))
-        end->told_edge = edge;
-}
-
-/* Who has sent a segment twice, or whose segment the path has copied, was as it was then. */
-static uint8_t state_when_sent(const struct tcpstate_course *c, const struct hypothesis *h, uint32_t index,
-                               uint8_t otherwise) {
-    for (uint32_t e = h->event; e != NO_EVENT; e = event_at(c, e)->parent) {
-        const struct event *event = event_at(c, e);
-        if (event->index < index && event->kind <= SENT_COPY)
-            return otherwise;
-        if (event->index == index && event->kind <= SENT_COPY)
-            return event->state;
-    }
-    return otherwise;
-}
-
-/* Text below a FIN that was captured before, or text or a FIN of an end that answers without a connection by now: was what
- * it had sent before that overtaken as well? */
-static bool came_late_before(const struct tcpstate_course *c, const struct hypothesis *h,
-                             const struct tcpstate_segment *s) {
-    const struct course_end *x = &h->end[s->direction];
-    bool is_below_fin = x->fin_sent && s->length > 0;
-
-    if ((x->state != TCPSTATE_CLOSED && !is_below_fin) || (s->flags & (TCPSTATE_SYN | TCPSTATE_RST)) ||
-        c->facts.unseen[!s->direction]) /* what would have closed it was not captured either */
-        return false;
-    for (uint32_t e = h->event, seen = 0; e != NO_EVENT && seen < 50; e = event_at(c, e)->parent, seen++) {
-        const struct event *event = event_at(c, e);
-        const struct tcpstate_segment *other = &c->facts.segments[event->index];
-        bool answers = (other->flags & (TCPSTATE_RST | TCPSTATE_ACK)) == TCPSTATE_RST;
-        if (other->direction == s->direction && !answers && (event->kind == SENT || event->kind == SENT_BEFORE))
-            return event->kind == SENT_BEFORE;
-    }
-    return false;
-}
-
-/* What was not captured in its place comes now: what its absence had cost is given back. Without timestamps it may as well
- * have been sent again, unless it comes too soon for that. */
-static int fill_hole(struct course_end *x, const struct tcpstate_segment *s) {
-    bool may_be_again = !(s->options & TCPSTATE_OPT_TIMESTAMPS) && course_ms(s->time_ns) - x->hole_ms > SOON_MS;
-    uint32_t size = course_end_of(s) - s->seq;
-    int cost = x->hole_cost;
-
-    if (x->hole_left == 0 || size == 0 || size > x->hole_left || may_be_again ||
-        !seq_within(s->seq, x->hole, x->hole_end) || !seq_within(course_end_of(s), x->hole, x->hole_end))
-        return 0;
-    x->hole_left -= size;
-    if (x->hole_left > 0)
-        return 0;
-    course_forget_hole(x);
-    return cost;
-}
-
-static void send_by_others(struct tcpstate_course *c, const struct hypothesis *h, uint32_t index, enum event_kind kind,
-                           int cost) {
-    unsigned d = c->facts.segments[index].direction;
-    struct hypothesis other = *h;
-    uint8_t state = kind == SENT_BEFORE ? h->end[d].state : state_by_now(c, &h->end[d], index);
-
-    other.cost += cost;
-    if (kind == SENT_BY_OTHERS && cost > 0) {
-        count_forgery(&other);
-        tell_window(&other.end[d], &c->facts.segments[index]);
-    }
-    if (kind == SENT_COPY)
-        state = state_when_sent(c, h, course_original_of(&c->facts, index), state);
-    if (kind == SENT_BEFORE) {
-        const struct tcpstate_segment *s = &c->facts.segments[index];
-        if (!course_was_sent_before(c, h, index, &state))
-            return;
-        if (!c->facts.unseen[!d])
-            other.cost -= fill_hole(&other.end[d], s);
-        if ((s->flags & TCPSTATE_FIN) && other.end[d].state == TCPSTATE_LAST_ACK &&
-            seq_before(s->ack, other.end[d].rcv_nxt))
-            other.end[d].state = TCPSTATE_CLOSING; /* its FIN was older than the peer's: they crossed */
-        if ((s->flags & TCPSTATE_FIN) && other.end[d].state == TCPSTATE_CLOSING && s->ack == other.end[d].rcv_nxt)
-            return; /* it acknowledges the peer's, so they did not cross */
-    }
-    if (note(c, &other, kind, index, state))
-        push(c, &other);
-}
-
-/* A SYN of somebody else, before which the end of which nothing is captured has reset: its own would come as well. */
-static void reset_before_syn(struct tcpstate_course *c, const struct hypothesis *h, uint32_t index, int cost) {
-    const struct tcpstate_segment *s = &c->facts.segments[index];
-    unsigned d = !s->direction;
-    struct hypothesis other = *h;
-
-    if (!course_is_bare_syn(s) || !c->facts.unseen[d] || h->end[0].state < TCPSTATE_ESTABLISHED ||
-        h->end[1].state < TCPSTATE_ESTABLISHED)
-        return;
-    for (uint32_t at; (at = next_to(&c->facts, d, other.end[d].next, index)) < index; other.end[d].next = at + 1) {
-        struct course_variant variants[COURSE_VARIANTS];
-        const struct tcpstate_segment *q = &c->facts.segments[at];
-        if (s->time_ns - q->time_ns <= c->facts.answer_ns[d])
-            break;
-        if (!course_is_void(&c->facts, q)) {
-            course_deliver(&other.end[d], q, NULL, variants);
-            other.end[d] = variants[0].end;
-            other.cost += variants[0].cost;
-        }
-        if (!note(c, &other, TAKEN, at, other.end[d].state))
-            return;
-    }
-    other.end[0].state = other.end[1].state = TCPSTATE_CLOSED;
-    send_by_others(c, &other, index, SENT_BY_OTHERS, cost + COST_UNSEEN - 1);
-}
-
-/* ---- the chain of events ----------------------------------------------------------------------------------------- */
-
-/* Moves a chain out of the scratch pool, but for what another survivor has moved already. */
-static void keep_chain(struct tcpstate_course *c, struct hypothesis *h) {
-    uint32_t reversed = NO_EVENT, event = h->event;
-
-    while (event != NO_EVENT && (event & SCRATCH_BIT)) { /* the links are turned round, then followed back */
-        struct event *e = &c->scratch[event & ~SCRATCH_BIT];
-        if (e->kept != NO_EVENT) {
-            event = e->kept;
-            break;
-        }
-        uint32_t parent = e->parent;
-        e->parent = reversed;
-        reversed = event;
-        event = parent;
-    }
-    while (reversed != NO_EVENT) {
-        struct event *e = &c->scratch[reversed & ~SCRATCH_BIT];
-        assert(c->event_count < c->event_limit);
-        e->kept = c->event_count;
-        c->events[c->event_count] = *e;
-        c->events[c->event_count].parent = event;
-        event = c->event_count++;
-        reversed = e->parent;
-    }
-    h->event = event;
-}
-
-/* Drops the events that no hypothesis went through. */
-static void collect(struct tcpstate_course *c) {
-    uint32_t kept = 0;
-
-    for (uint32_t i = 0; i < c->event_count; i++)
-        c->events[i].kept = NO_EVENT;
-    for (unsigned i = 0; i < c->beam_count; i++)
-        for (uint32_t e = c->beam[i].event; e != NO_EVENT && c->events[e].kept == NO_EVENT; e = c->events[e].parent)
-            c->events[e].kept = 0;
-    for (uint32_t i = 0; i < c->event_count; i++) {
-        if (c->events[i].kept == NO_EVENT)
-            continue;
-        c->moved[i] = kept;
-        c->events[kept] = c->events[i];
-        if (c->events[kept].parent != NO_EVENT)
-            c->events[kept].parent = c->moved[c->events[kept].parent];
-        kept++;
-    }
-    c->event_count = kept;
-    for (unsigned i = 0; i < c->beam_count; i++)
-        if (c->beam[i].event != NO_EVENT)
-            c->beam[i].event = c->moved[c->beam[i].event];
-}
-
-static void mark_best(struct tcpstate_course *c, uint32_t event, uint32_t index) {
-    while (event != NO_EVENT && c->events[event].decided == UINT32_MAX) {
-        c->events[event].decided = index;
-        event = c->events[event].parent;
-    }
-}
-
-static void tell(const struct tcpstate_course *c, uint32_t event, struct tcpstate_course_row *rows) {
-    uint32_t next = TCPSTATE_COURSE_LAST, last = c->facts.count - 1;
-    uint32_t crossed[2] = {UINT32_MAX, UINT32_MAX}; /* by which segment it is known */
-
-    for (uint32_t i = 0; i < c->facts.count; i++)
-        rows[i] = (struct tcpstate_course_row){.sender_decided = UINT32_MAX, .receiver_decided = UINT32_MAX};
-    for (; event != NO_EVENT; event = c->events[event].parent) {
-        const struct event *e = &c->events[event];
-        struct tcpstate_course_row *row = &rows[e->index];
-        bool is_sender = e->kind != TAKEN && e->kind != LOST;
-        unsigned end = is_sender ? c->facts.segments[e->index].direction : !c->facts.segments[e->index].direction;
-        /* In CLOSING or TIME-WAIT next: its own FIN was under way when that of the peer came. */
-        bool was_closing = e->state == TCPSTATE_CLOSE_WAIT && crossed[end] != UINT32_MAX;
-        uint8_t state = was_closing ? TCPSTATE_CLOSING : e->state;
-        uint32_t decided = e->decided < last ? e->decided : last;
-        if (was_closing && decided < crossed[end])
-            decided = crossed[end];
-        crossed[end] = state == TCPSTATE_CLOSING || state == TCPSTATE_TIME_WAIT ? decided : UINT32_MAX;
-        if (is_sender) {
-            row->sender = state;
-            row->sender_decided = decided;
-            row->genuine = e->kind != SENT_BY_OTHERS;
-            row->earlier = e->kind == SENT_BEFORE || e->kind == SENT_COPY;
-        } else if (!row->told) { /* what was lost may have come late after all: the newest holds */
-            row->told = true;
-            row->receiver = state;
-            row->receiver_decided = decided;
-            row->arrived = e->kind == TAKEN;
-        } else {
-            continue;
-        }
-        row->next[!is_sender] = next;
-        next = 2 * e->index + !is_sender;
-    }
-}
+/* ---- the beam ------------------------------------------------------------------------------------------------------ */
 
 /* Those of a kind stand for each other: the ends are in the same states, and as many segments were forged. Of one
  * direction too little tells against a forgery, so there it makes no kind. */
@@ -651,9 +422,9 @@ static void choose(struct tcpstate_course *c, uint32_t index) {
     c->total_cost += least;
     for (unsigned i = 0; i < kept; i++) {
         c->beam[i].cost -= least; /* only differences matter */
-        keep_chain(c, &c->beam[i]);
+        course_keep_chain(c, &c->beam[i]);
     }
-    mark_best(c, c->beam[0].event, index);
+    course_mark_best(c, c->beam[0].event, index);
 }
 
 /* ---- the search -------------------------------------------------------------------------------------------------- */
@@ -664,7 +435,7 @@ static bool judge(struct tcpstate_course *c, uint32_t index) {
     uint32_t original = course_original_of(&c->facts, index);
 
     if (c->event_limit - c->event_count < SCRATCH)
-        collect(c);
+        course_collect(c);
     if (c->event_limit - c->event_count < SCRATCH || c->work > WORK)
         return false;
 
@@ -676,14 +447,14 @@ static bool judge(struct tcpstate_course *c, uint32_t index) {
     for (unsigned i = 0; i < c->beam_count; i++) {
         const struct hypothesis *h = &c->beam[i];
         if (course_is_void(&c->facts, s)) {
-            send_by_others(c, h, index, SENT_BY_OTHERS, 0);
+            course_send_by_others(c, h, index, SENT_BY_OTHERS, 0);
             continue;
         }
         if (original != index)
-            send_by_others(c, h, index, SENT_COPY, course_cost_of_copy(s, &c->facts.segments[original]));
-        send_by_others(c, h, index, SENT_BEFORE, came_late_before(c, h, s) ? COST_STALE_TOO : COST_STALE);
-        send_by_others(c, h, index, SENT_BY_OTHERS, course_cost_of_forgery(c, h, index));
-        reset_before_syn(c, h, index, course_cost_of_forgery(c, h, index));
+            course_send_by_others(c, h, index, SENT_COPY, course_cost_of_copy(s, &c->facts.segments[original]));
+        course_send_by_others(c, h, index, SENT_BEFORE, course_came_late_before(c, h, s) ? COST_STALE_TOO : COST_STALE);
+        course_send_by_others(c, h, index, SENT_BY_OTHERS, course_cost_of_forgery(c, h, index));
+        course_reset_before_syn(c, h, index, course_cost_of_forgery(c, h, index));
     }
     if (course_is_void(&c->facts, s)) {
         c->work += c->scratch_count;
@@ -712,12 +483,12 @@ static bool arrive(struct tcpstate_course *c, struct hypothesis *h, unsigned d, 
         chosen++;
     if (chosen == count && !is_not_supposed(c, LOST, at, h->end[d].state)) {
         h->cost += COST_LOST + (c->facts.is_at[d] ? COST_AT_END : 0);
-        return note(c, h, LOST, at, h->end[d].state);
+        return course_note(c, h, LOST, at, h->end[d].state);
     }
     chosen = chosen < count ? chosen : 0;
     h->end[d] = variants[chosen].end;
     h->cost += chosen > 0 ? variants[chosen].cost : 0;
-    return note(c, h, TAKEN, at, h->end[d].state);
+    return course_note(c, h, TAKEN, at, h->end[d].state);
 }
 
 /* What is still under way arrives. */
@@ -725,7 +496,7 @@ static void finish(struct tcpstate_course *c) {
     int64_t end_ns = c->facts.segments[c->facts.count - 1].time_ns;
 
     if (c->event_limit - c->event_count < SCRATCH)
-        collect(c);
+        course_collect(c);
     for (unsigned i = 0; i < c->beam_count; i++) {
         struct hypothesis *h = &c->beam[i];
         if (c->event_limit - c->event_count <= 2 * c->facts.count) { /* never the first, which was the best so far */
@@ -736,7 +507,7 @@ static void finish(struct tcpstate_course *c) {
         c->scratch_limit = SCRATCH;
         for (unsigned d = 0; d < 2; d++) {
             uint32_t at;
-            while ((at = next_to(&c->facts, d, h->end[d].next, c->facts.count)) < c->facts.count) {
+            while ((at = course_next_to(&c->facts, d, h->end[d].next, c->facts.count)) < c->facts.count) {
                 uint8_t owed = h->end[d].reply_count;
                 bool has_room = arrive(c, h, d, at);
                 h->end[d].next = at + 1;
@@ -753,7 +524,7 @@ static void finish(struct tcpstate_course *c) {
                 h->end[d].state != TCPSTATE_CLOSED && h->end[d].state != TCPSTATE_LISTEN)
                 h->cost += COST_SILENT - 1; /* it never closed */
         }
-        keep_chain(c, h);
+        course_keep_chain(c, h);
     }
 }
 
@@ -853,7 +624,7 @@ bool tcpstate_course(const struct tcpstate_settings *settings, const struct tcps
             /* of one end alone, where all is its own, the verdicts know more */
             is_told = (!c->facts.unseen[0] && !c->facts.unseen[1]) || best->forgeries > 0;
             if (is_told)
-                tell(c, best->event, rows);
+                course_tell(c, best->event, rows);
         }
         if (least <= STRAINED || c->room == WIDE || c->facts.unseen[0] || c->facts.unseen[1])
             break;
@@ -863,7 +634,7 @@ bool tcpstate_course(const struct tcpstate_settings *settings, const struct tcps
     if (is_anything_supposed(premises, count)) {
         best = search(c, true);
         if (best != NULL && c->total_cost <= least + COST_FORGED) {
-            tell(c, best->event, rows);
+            course_tell(c, best->event, rows);
             is_told = true;
         }
     }

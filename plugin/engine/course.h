@@ -5,6 +5,8 @@
  * known exactly, as two TCPs that keep RFC 9293 and know only what has reached them.
  *
  *   course.c           the search for the likeliest course
+ *   course_chain.c     the events that a course went through
+ *   course_others.c    what was not sent by its nominal sender, or not just then
  *   course_earlier.c   what was sent earlier than it was captured
  *   course_begin.c     what the endpoints can have been when the capture started
  *   course_forgery.c   what speaks against a forgery, or a copy

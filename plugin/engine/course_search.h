@@ -71,6 +71,40 @@ static inline const struct event *event_at(const struct tcpstate_course *c, uint
     return event & SCRATCH_BIT ? &c->scratch[event & ~SCRATCH_BIT] : &c->events[event];
 }
 
+/* ---- course.c: the beam */
+
+/* Puts `h` among the candidates, unless one that knows the same is as likely. */
+void course_push(struct tcpstate_course *c, const struct hypothesis *h);
+/* `h` goes through an event: segment `index` and, of the end that it is about, the state. False: no room. */
+bool course_note(struct tcpstate_course *c, struct hypothesis *h, enum event_kind kind, uint32_t index, uint8_t state);
+/* The first segment to the end of `direction` from `index` on, `before` if none. */
+uint32_t course_next_to(const struct course_facts *facts, unsigned direction, uint32_t index, uint32_t before);
+void course_count_forgery(struct hypothesis *h);
+
+/* ---- course_chain.c: the events that a hypothesis went through */
+
+/* Moves the chain of `h` out of the scratch pool, but for what another survivor has moved already. */
+void course_keep_chain(struct tcpstate_course *c, struct hypothesis *h);
+/* Drops the events that no hypothesis of the beam went through. */
+void course_collect(struct tcpstate_course *c);
+/* What leads to `event` is on the best path since segment `index`, where it was not before. */
+void course_mark_best(struct tcpstate_course *c, uint32_t event, uint32_t index);
+/* The chain that ends in `event`, by segment: rows of all segments. */
+void course_tell(const struct tcpstate_course *c, uint32_t event, struct tcpstate_course_row *rows);
+
+/* ---- course_others.c: the nominal sender of segment `index` has not sent it just then */
+
+/* `kind`: SENT_BY_OTHERS, SENT_COPY or SENT_BEFORE, at `cost`. */
+void course_send_by_others(struct tcpstate_course *c, const struct hypothesis *h, uint32_t index, enum event_kind kind,
+                           int cost);
+/* A SYN of somebody else, before which the end of which nothing is captured has reset: its own would come as well. */
+void course_reset_before_syn(struct tcpstate_course *c, const struct hypothesis *h, uint32_t index, int cost);
+/* Was what the sender of `s` had sent before that overtaken as well? */
+bool course_came_late_before(const struct tcpstate_course *c, const struct hypothesis *h,
+                             const struct tcpstate_segment *s);
+
+/* ---- course_earlier.c, course_forgery.c */
+
 /* The newest segment of the same sender that looks exactly like this one, `index` if none does. */
 uint32_t course_original_of(const struct course_facts *facts, uint32_t index);
 
