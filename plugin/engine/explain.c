@@ -463,6 +463,8 @@ static void add_notes(struct explain_writer *writer, enum explain_situation situ
     const struct tcpstate_end_report *sender = explain_end(report, true), *receiver = explain_end(report, false);
 
     add_moves(writer, situation, facts);
+    if ((facts->segment->traits & TCPSTATE_LENGTH_UNKNOWN) && (facts->segment->flags & TCPSTATE_FIN))
+        add(writer, EXPLAIN_NOTE_LENGTH_UNKNOWN, facts);
     if (explain_has_event(sender, TCPSTATE_EVENT_time_2msl) || explain_has_event(receiver, TCPSTATE_EVENT_time_2msl))
         add(writer, EXPLAIN_NOTE_2MSL, facts);
     if (explain_has_finding(report, TCPSTATE_FINDING_fin_after_hole))

@@ -244,6 +244,15 @@ def test_without_reassembly_a_segment_stands_at_its_first_fragment(tshark, tmp_p
 
 
 @pytest.mark.parametrize("version", (4, 6))
+def test_the_number_of_a_fin_in_a_first_fragment_is_not_known(tshark, tmp_path, version):
+    path = capture(tmp_path / "x.pcap", list(map(ethernet, fragmented_conversation(version, [200, 200]))))
+    (row,) = rows(tshark, path, ["explanation"], "-o", f"{REASSEMBLE[version]}:FALSE")[3]
+    assert "the number of the FIN, and what acknowledges it, are higher" in row["explanation"]
+    (row,) = rows(tshark, path, ["explanation"], "-o", f"{REASSEMBLE[version]}:TRUE")[5]
+    assert "the FIN with number 1601" in row["explanation"] and "are higher" not in row["explanation"]
+
+
+@pytest.mark.parametrize("version", (4, 6))
 def test_a_first_fragment_alone_is_no_pure_ack(tshark, tmp_path, version):
     packets = fragmented_conversation(version, [200, 200], ACK | PSH)
     path = capture(tmp_path / "x.pcap", list(map(ethernet, packets)))
