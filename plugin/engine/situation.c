@@ -210,7 +210,8 @@ static enum explain_situation choose_step(const struct view *v) {
         return v->data ? EXPLAIN_ACK_OF_FIN_DATA : EXPLAIN_ACK_OF_FIN;
     case TCPSTATE_STEP_CLOSE_2_3: return EXPLAIN_FIN_WITH_ACK;
     case TCPSTATE_STEP_CLOSE_3: return EXPLAIN_SECOND_FIN;
-    case TCPSTATE_STEP_CLOSE_4: return choose_last_ack(v);
+    case TCPSTATE_STEP_CLOSE_4: /* in FIN-WAIT-1 it had not taken the first FIN */
+        return v->receiver->before == TCPSTATE_FIN_WAIT_1 ? EXPLAIN_ACK_OF_SECOND_FIN : choose_last_ack(v);
     case TCPSTATE_STEP_SIM_CLOSE_2: return EXPLAIN_FIN_CROSSED;
     case TCPSTATE_STEP_SIM_CLOSE_3: return EXPLAIN_FIN_CROSSED_ACK_FIRST;
     case TCPSTATE_STEP_SIM_CLOSE_4:
