@@ -327,6 +327,32 @@ def test_a_reset_ends_one_before_the_next_where_it_was_captured_before_the_syn(c
 
 
 @pytest.mark.parametrize("captured", [True, False])
+def test_a_syn_begins_another_connection_where_a_reset_was_captured_before_it(captured):
+    """A resets, opens anew, and resets once more; of these resets, which look alike, two copies came to B after that SYN."""
+    first, reset, again = sent(A, B, SYN, 1, 0), sent(A, B, RST, 2, 0), sent(A, B, SYN, 9, 0)
+
+    def story(segments, outcomes_of):
+        connections = [story_of.Connection(str(A), str(B), outcome, "", "client", "client") for outcome in outcomes_of]
+        for connection, decides in zip(connections, ([("first", first), ("rst", reset)],
+                                                     [("first", again), ("syn", again), ("end of the one before", reset)])):
+            connection.deciding += decides
+        return story_of.Story(connections, segments)
+    at_b = [first] + ([reset] if captured else []) + [again, reset, reset]
+    (found,) = story_of.compare(story([first, reset, again, reset], ["reset", "unanswered"]), story(at_b, ["reset"]))
+    assert bool(found[2]) == (not captured) and (captured or found[2].startswith("before its syn"))
+
+
+@pytest.mark.parametrize("answer", [RST | ACK, SYN | ACK])
+def test_what_left_nothing_but_resets_is_no_connection(answer):
+    """Somebody's SYN in B's name reached A. Of A's answer B's end knows only if it is no reset."""
+    syn, answered = sent(B, A, SYN, 1, 0), sent(A, B, answer, 0, 2)
+    connection = story_of.Connection(str(B), str(A), "refused", "reset", "client", "server", segments=[syn, answered])
+    connection.deciding.append(("first", syn))
+    (found,) = story_of.compare(story_of.Story([connection], [syn, answered]), story_of.Story([], [answered]))
+    assert bool(found[2]) == bool(answer & RST)
+
+
+@pytest.mark.parametrize("captured", [True, False])
 def test_who_has_aborted_only_the_abort_tells(captured):
     """A aborts, and answers what comes later. At B, which is gone too, both only answer."""
     abort, theirs, answer = sent(A, B, RST | ACK, 101, 1), sent(B, A, RST, 1, 0), sent(A, B, RST, 1, 0)

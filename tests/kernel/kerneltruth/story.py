@@ -8,9 +8,9 @@ for the ACK of all before it, or the text just before it, was captured only here
 before its sender's own FIN was, or that own FIN where it came before the ACK; or if a SYN came again, and one copy
 more was captured where it began a connection after the end of the one before, or the RST that ended that one came
 before it only here; or if a SYN began a connection here, and its answer fell into the opening of another SYN there; or if
-what is a connection here is a stray. Who has aborted (RST with ACK) nothing but the abort tells; and that a FIN was sent
-before its sender had its peer's, only a copy that does not acknowledge that one. Everything else the observer could have
-known.
+what is a connection here is a stray, or nothing but resets there. Who has aborted (RST with ACK) nothing but the abort
+tells; and that a FIN was sent before its sender had its peer's, only a copy that does not acknowledge that one. Everything
+else the observer could have known.
 """
 
 from collections import Counter
@@ -39,6 +39,7 @@ class Connection:
     opened_by: str
     closed_by: str
     deciding: list = field(default_factory=list)        # (kind, Tcp)
+    segments: list = field(default_factory=list)        # all of it
     next_syn: object = None                             # the SYN that began the next one of the same two
     resets: dict = field(default_factory=dict)          # the first RST of each end
 
@@ -47,6 +48,9 @@ class Connection:
 
     def keys(self, wanted):
         return {key for kind, tcp in self.deciding if kind == wanted for key in _keys(tcp) if key[0] == wanted}
+
+    def first(self):
+        return next(tcp for kind, tcp in self.deciding if kind == "first")
 
     def parties(self):
         return frozenset((self.client, self.server))
@@ -140,6 +144,7 @@ def _connection(shown, own, segments):
     last = shown[-1][1]
     found = Connection(*(last[f"tcpstate.{key}"] for key in (
         "client", "server", "outcome.name", "close.kind.settled.name", "opened_by.name", "closed_by.settled.name")))
+    found.segments = own
     found.deciding.append(("first", own[0]))
     for kind, key in (("syn", "syn_frame"), ("synack", "synack_frame"), ("rst", "rst_frame"),
                       ("fin", "client.fin_frame"), ("fin", "server.fin_frame")):
@@ -197,7 +202,7 @@ def _is_unknown(kind, tcp, here, other, connection):
     """Was the segment never at the other end, and does nothing there tell of it?"""
     if kind == "first" and not connection and not tcp.flags & SYN:
         # A stray: only who has captured just that knows of more than its answer.
-        return not any(_looks(tcp) == _looks(of) for of in other.segments)
+        return not _has(tcp, other)
     first = next(_keys(tcp))                            # the most telling
     wanted = {"syn": "syn", "synack": "synack", "fin": "fin", "rst": "rst",
               "ack of fin": "ack" if tcp.flags & FIN else "ack without fin", "text": "text"}.get(kind, first[0])
@@ -243,6 +248,10 @@ def _comes_before(rst, syn, story):
     resets = [number for number, key in enumerate(frames) if key == next(_keys(rst))]
     syns = [number for number, key in enumerate(frames) if key == wanted]
     return bool(resets and syns) and resets[0] < syns[-1]
+
+
+def _has(tcp, story):
+    return any(_looks(of) == _looks(tcp) for of in story.segments)
 
 
 def _crosses(fin, connection, story):
@@ -301,6 +310,13 @@ def _excuse(one, two, story_one, story_two, part):
                 return f"{kind} before its sender's own {tcp}"
             if kind == "rst" and other and _is_gone_only_here(mine, other):
                 return f"rst of who is gone too {_is_gone_only_here(mine, other)}"
+            if kind == "end of the one before" and tcp.flags & RST and _is_syn(mine.first()) and \
+                    _has(mine.first(), there) and _comes_before(tcp, mine.first(), here) and \
+                    not _comes_before(tcp, mine.first(), there):
+                return f"before its syn {kind} {tcp}"
+            if kind == "first" and not other and not _has(tcp, there) and \
+                    all(of.flags & RST for of in mine.segments if _has(of, there)):
+                return f"all but resets, which are no connection: {kind} {tcp}"
             if kind == "rst" and mine.next_syn and _comes_before(tcp, mine.next_syn, here) and \
                     not _comes_before(tcp, mine.next_syn, there):
                 return f"before the next connection's syn {kind} {tcp}"
