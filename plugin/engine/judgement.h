@@ -76,7 +76,7 @@ struct judgement {
     bool bears_out_abort; /* text up to the number of a RST of x that was doubted */
     bool rst_was_taken;   /* x shows by its RST that it had taken one that it seemed to ignore */
     bool half_open_reset; /* a RST of SYN-SENT that answers a challenge ACK */
-    bool refuses_syn;     /* a RST,ACK of CLOSED that answers a SYN: it was not in SYN-RECEIVED */
+    bool refuses_syn;     /* a RST,ACK of CLOSED that answers a SYN: nothing that was not captured tells that state */
     bool bridged;         /* an unseen segment was inferred */
     bool echoes_seen_fin; /* it counts a FIN of y that nobody thought taken, and echoes its timestamp */
     bool fin_not_received, last_ack_lost, revived;

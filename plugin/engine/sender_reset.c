@@ -257,6 +257,7 @@ void sender_judge_rst(struct judgement *j) {
             x->answered_closed = true;
         x->has_closed_rst = !j->ack;
         x->closed_rst = s->seq;
+        j->refuses_syn = answers_without_connection(j);
         judge_refusal(j);
         return;
     }
