@@ -289,7 +289,8 @@ static bool value_of(enum variable variable, const struct explain_facts *f, char
     case VARIABLE_SEQ_NEXT: return number(value, s->seq + 1);
     case VARIABLE_END: return number(value, end_number(s));
     case VARIABLE_FIN:
-        return (s->flags & TCPSTATE_FIN) && number(value, s->seq + s->length + ((s->flags & TCPSTATE_SYN) != 0));
+        return known_number(value, (s->flags & TCPSTATE_FIN) != 0,
+                            s->seq + s->length + ((s->flags & TCPSTATE_SYN) != 0));
     case VARIABLE_ACK: return number(value, s->ack);
     case VARIABLE_ACK_BEFORE: return number(value, s->ack - 1);
     case VARIABLE_LEN: return number(value, s->length);
