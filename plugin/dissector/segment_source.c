@@ -24,6 +24,8 @@
 
 #include "compat.h"
 
+#include <wiretap/wtap.h>
+
 #include <string.h>
 
 enum { TCP_HEADER = 20, TCP_FLAGS_END = 14, TCP_WINDOW_END = 16 };

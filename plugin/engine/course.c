@@ -626,7 +626,8 @@ bool tcpstate_course(const struct tcpstate_settings *settings, const struct tcps
             if (is_told)
                 course_tell(c, best->event, rows);
         }
-        if (least <= STRAINED || c->room == WIDE || c->facts.unseen[0] || c->facts.unseen[1])
+        if (least <= STRAINED || least <= EACH * (int)count || c->room == WIDE || c->facts.unseen[0] ||
+            c->facts.unseen[1])
             break;
     }
     if (least == INT_MAX)

@@ -12,7 +12,8 @@ enum {
     SAME = 4,      /* ... of each pair of states, before others have room */
     BEAM = 60,     /* hypotheses from one segment to the next */
     WIDE = 180,    /* ... where the likeliest course of so few is STRAINED */
-    STRAINED = 60, /* it costs more than that: ten segments were lost, or two endpoints did what they would not */
+    STRAINED = 60, /* it costs more than that: ten segments were lost, or two endpoints did what they would not ... */
+    EACH = 2,      /* ... and more than that for each segment */
     EARLY = 16,    /* ... but all seeds for so many, where a capture starts late */
     CANDIDATES = 1024,
     SLOTS = 4096,    /* of the table that finds equal candidates, a power of 2 */
