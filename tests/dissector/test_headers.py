@@ -110,7 +110,7 @@ def test_two_vlans_may_be_two_networks_with_the_same_addresses(tshark, tmp_path,
         wire.vlan(fin, tag) for fin, tag in zip(reversed(fins), tags)])
     (row,) = rows(tshark, path, ["finding", "uncertain"])[-1]
     assert "fin_moved" in row["finding"]
-    assert row["uncertain"] == ("1" if severity == "Warning" else "0")
+    assert (row["uncertain"] in ("1", "True")) == (severity == "Warning")  # 4.6 writes words
     table = tshark("-r", path, "-q", "-z", "expert,note,tcpstate.violation").stdout
     assert ("Errors (" in table, "Warns (" in table) == (severity == "Error", True)
 
