@@ -311,7 +311,7 @@ struct tcpstate_path {
         int64_t time_ns;
     } bare; /* its newest segment without ACK that was no RST */
     bool has_place;
-    uint8_t place; /* where its first segment was captured */
+    uint8_t place; /* where its newest segment was captured */
 };
 
 enum tcpstate_verdict_kind {
@@ -365,8 +365,7 @@ struct tcpstate_conversation {
     uint32_t stray_end, stray_ack;
     bool clock_jumped;            /* back, further than any order of capture explains: no interval is known any more */
     struct tcpstate_path path[2]; /* by direction */
-    bool
-        has_places; /* one direction was captured in more than one: perhaps of two networks that use the same addresses */
+    bool has_places; /* one direction was captured in several: perhaps two networks with the same addresses */
     struct tcpstate_story half_open, ignored_reset; /* findings_story.c */
     int64_t last_ns;
     struct tcpstate_verdict verdicts[TCPSTATE_VERDICTS];

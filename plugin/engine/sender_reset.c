@@ -309,8 +309,8 @@ static bool is_challenge_ack(const struct judgement *j) {
            j->segment->ack != x->undo.rst_seq && x->has_smax && seq_at_least(j->segment->seq, x->smax);
 }
 
-/* Does it acknowledge an octet, or a SYN,ACK, that was captured after `time_ns`? Then it was sent later still. A RST of x itself that
- * was captured sooner than x can answer that octet was sent before x had it. */
+/* Does it acknowledge an octet, or a SYN,ACK, that was captured after `time_ns`? Then it was sent later still. A RST
+ * of x itself that was captured sooner than x can answer that octet was sent before x had it. */
 static bool knows_of_later(const struct judgement *j, int64_t time_ns) {
     const struct tcpstate_endpoint *y = j->y;
     int64_t leg_ns = capture_leg_ns(j->x_path);
