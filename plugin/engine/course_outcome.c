@@ -28,7 +28,8 @@ enum {
 struct fate {
     uint32_t state;           /* it is in, a bit; 0: not told yet */
     uint32_t states;          /* it has been in */
-    uint32_t fin_frame;       /* its FIN */
+    uint32_t fin_frame;       /* its FIN, 0 if that was not captured */
+    uint32_t fin_end;         /* the number after it */
     uint32_t false_fin_frame; /* one that the peer took, but it had not sent */
     bool link_is_false;       /* the FIN of the summary is somebody else's */
     bool is_in;               /* else it is in the connection before or after */
@@ -123,6 +124,11 @@ static void note_fin(struct fate *x, const struct tcpstate_segment *s) {
     if (!(s->flags & TCPSTATE_FIN) || (s->flags & TCPSTATE_RST) || x->fin_frame != 0 || !(x->states & SENT_FIN))
         return;
     x->fin_frame = s->frame;
+    x->fin_end = course_end_of(s);
+}
+
+static bool may_ack_fin(const struct fate *x, const struct tcpstate_segment *s) {
+    return (s->flags & TCPSTATE_ACK) && (x->fin_frame == 0 || seq_at_least(s->ack, x->fin_end));
 }
 
 /* The first segment that acknowledges the peer's FIN; one that was sent before may be captured after. */
@@ -185,7 +191,7 @@ static void take(struct ending *e, unsigned sender, const struct tcpstate_course
         return;
     if (!row->genuine && (s->flags & TCPSTATE_FIN) && (y->state & TOOK_FIN) && !(had & TOOK_FIN))
         e->end[sender].false_fin_frame = s->frame;
-    if (!rst && had == IS(LAST_ACK) && (y->state & GONE))
+    if (!rst && had == IS(LAST_ACK) && (y->state & GONE) && may_ack_fin(y, s)) /* else it had given up before */
         y->fin_acked = true;
     if (!rst && (had & (IS(ESTABLISHED) | IS(CLOSE_WAIT) | WAITS_FOR_FIN)) && (y->state & GONE))
         y->aborted = true; /* text that nobody will read: RFC 1122 4.2.2.13 */
