@@ -480,12 +480,18 @@ static unsigned synchronized(const struct course_end *end, const struct tcpstate
         return 1;
     }
     if (rst) {
+        bool orphan = e->state == TCPSTATE_FIN_WAIT_2 && !e->app_stays;
         if (resets(e, s)) {
             close_by(e, TCPSTATE_EVENT_rcv_rst);
-            return 1;
+            if (end->state != TCPSTATE_FIN_WAIT_2 || !rejected_by_timestamp(end, s, 0))
+                return 1;
+            v[1].end = *end; /* once its program is gone, Linux does not believe it, against RFC 7323 5.2 */
+            v[1].end.owes_ack = v[1].end.app_gone = true;
+            v[1].end.app_stays = false;
+            v[1].cost = orphan ? 1 : 3; /* the program that had stayed has left since */
+            return 2;
         }
-        if (in_window(e, s)) {
-            bool orphan = e->state == TCPSTATE_FIN_WAIT_2 && !e->app_stays; /* it listens to any RST that fits */
+        if (in_window(e, s)) { /* an orphan listens to any RST that fits */
             v[1].end = *end;
             v[1].cost = orphan ? 1 : COST_ODD + 2; /* else as before RFC 5961 */
             e->owes_ack = true;
