@@ -212,6 +212,8 @@ bool sender_sends_on_beyond_fin(struct judgement *j);
 void sender_notes_hole(struct judgement *j);
 /* The number of a pure ACK is the edge of y's window, which lies below SND.NXT. */
 bool sender_is_at_shrunken_edge(const struct judgement *j);
+/* This segment has the FIN of its sender, which was in `before` until then. */
+void sender_note_fin(struct judgement *j, enum tcpstate_state before);
 /* x counts a FIN of its that was doubted: it is believed. Or it had sent none before a RST: it is forgotten. */
 void sender_believe_fin(struct judgement *j, bool another_denied);
 void sender_forget_fin_before_end(struct judgement *j);

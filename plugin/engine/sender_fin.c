@@ -61,6 +61,26 @@ void sender_fin_was_octet(struct judgement *j) {
         engine_move(j, j->receiver, TCPSTATE_EVENT_snd_nack_fin, TCPSTATE_ASSUMED);
 }
 
+void sender_note_fin(struct judgement *j, enum tcpstate_state before) {
+    struct tcpstate_endpoint *x = j->x;
+
+    x->has_fin = true;
+    x->fin_inferred = false;
+    x->fin = j->end - 1;
+    x->fin_frame = j->segment->frame;
+    x->fin_index = j->index;
+    x->fin_ack = j->segment->ack;
+    x->fin_tsval = j->segment->tsval;
+    x->fin_tsecr = j->segment->tsecr;
+    x->fin_ns = x->fin_sent_ns = j->segment->time_ns;
+    x->state_before_fin = (uint8_t)before;
+    x->before_fin = x->smax;
+    x->fin_leaves_hole = x->has_smax && seq_after(j->segment->seq, x->smax);
+    x->hole_reported = x->hole_filled = 0;
+    x->hole_next = x->fin_leaves_hole ? x->before_fin : x->fin;
+    x->has_text_beyond = x->repairs = false;
+}
+
 void sender_judge_fin(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
     uint32_t fin = j->end - 1;
@@ -103,27 +123,13 @@ void sender_judge_fin(struct judgement *j) {
                 j->connection->simultaneous_close = j->connection->three_segment = false; /* this FIN tells */
         } else if (x->fin_inferred && !repeats_inferred)
             x->fin_inferred = false;
-        x->before_fin = x->smax;
-        x->fin_leaves_hole = x->has_smax && seq_after(j->segment->seq, x->smax);
-        x->hole_reported = x->hole_filled = 0;
-        x->hole_next = x->fin_leaves_hole ? x->before_fin : fin;
-        x->has_text_beyond = x->repairs = false;
+        sender_note_fin(j, (enum tcpstate_state)x->state);
         if (x->has_smax && seq_before(j->end, x->smax))
             x->smax = j->end;
-        x->has_fin = true;
-        x->fin_inferred = false;
         x->fin_acked_before = y->has_acked && seq_after(y->acked, fin);
         x->fin_shadowed = y->has_acked && seq_at_least(y->acked, j->end) &&
                           ((x->has_seen_text && x->seen_text == j->end) ||
                            (!x->has_iss && y->heard && (!x->maybe_fin || x->maybe_denied)));
-        x->fin = fin;
-        x->fin_frame = j->segment->frame;
-        x->fin_index = j->index;
-        x->fin_ack = j->segment->ack;
-        x->fin_tsval = j->segment->tsval;
-        x->fin_tsecr = j->segment->tsecr;
-        x->fin_ns = x->fin_sent_ns = j->segment->time_ns;
-        x->state_before_fin = x->state;
         j->first_fin = true;
         j->report->was_counted = x->has_pure && x->pure_seq == j->end;
         if (repeats_inferred)

@@ -461,13 +461,9 @@ bool sender_revive(struct judgement *j) {
         if (j->fin && !j->ack_unsent && !x->has_fin && x->has_smax &&
             (seq_after(j->end, x->smax) ||
              ((then == TCPSTATE_ESTABLISHED || then == TCPSTATE_CLOSE_WAIT) && sender_comes_next_before_hole(j)))) {
+            sender_note_fin(j, then);
             then = engine_peek(TCPSTATE_EVENT_snd_fin, then); /* it had closed before the RST came */
             x->undo.state = (uint8_t)then;
-            x->has_fin = true;
-            x->fin = j->end - 1;
-            x->fin_frame = j->segment->frame;
-            x->fin_index = j->index;
-            x->fin_ns = j->segment->time_ns;
         }
         engine_show(j, then);
         return false;
