@@ -473,6 +473,28 @@ def test_a_stray_makes_a_connection_where_it_was_captured(captured):
     assert bool(found[2]) == (not captured)
 
 
+@pytest.mark.parametrize("captured", [True, False])
+def test_what_somebody_else_has_ended_differs_where_that_was_captured_only_here(captured):
+    forged, refusal = sent(A, B, RST, 101, 0), sent(B, A, RST, 1, 0)
+
+    def story(segments, closed_by):
+        connection = story_of.Connection("A", "B", "reset", "reset", "client", closed_by)
+        connection.resets = story_of.first_resets(segments)
+        connection.deciding += [("rst", refusal)] + [("forgery", forged)] * (forged in segments)
+        return story_of.Story([connection], segments)
+    (found,) = story_of.compare(story([forged, refusal], "client"), story([forged] * captured + [refusal], "server"))
+    assert bool(found[2]) == (not captured)
+
+
+@pytest.mark.parametrize("before, after, taken", [
+    ("ESTABLISHED", "CLOSED", [2]), ("ESTABLISHED", "ESTABLISHED", []), ("CLOSED", "CLOSED", [])])
+def test_a_forgery_is_taken_where_it_moves_its_receiver(before, after, taken):
+    end, other = "192.0.2.1:1", "192.0.2.2:2"
+    assert story_of.forgeries_taken([["1", end, other, before, "ESTABLISHED", "yes", "yes"],
+                                     ["2", other, end, "ESTABLISHED", after, "forged", "yes"],
+                                     ["3", end, other, after, "ESTABLISHED", "yes", "yes"]]) == taken
+
+
 ONE_CLOSE = "close-client-first.middle"
 
 

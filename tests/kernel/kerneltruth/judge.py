@@ -109,7 +109,7 @@ def judge(capture, frames, expert, once, also):
             count(result, frames.get(frame, {}), frame, role, endpoint, state)
         else:
             result.left_out[why] = result.left_out.get(why, 0) + 1
-    result.story = story.read(capture, frames)
+    result.story = story.read(capture, frames, truth)
     result.contradictions = outcome.contradictions(name, frames, truth)
     result.closers = outcome.closers(frames, truth)
     if once is not None:

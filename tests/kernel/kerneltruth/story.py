@@ -8,7 +8,8 @@ for the ACK of all before it, or the text just before it, was captured only here
 before its sender's own FIN was, or that own FIN where it came before the ACK; or if a SYN came again, and one copy
 more was captured where it began a connection after the end of the one before, or the RST that ended that one came
 before it only here; or if a SYN began a connection here, and its answer fell into the opening of another SYN there; or if
-what is a connection here is a stray, or nothing but resets there. Who has aborted (RST with ACK) nothing but the abort
+what is a connection here is a stray, or nothing but resets there; or if what moved an end here was somebody else's, by the
+truth, and was captured only here. Who has aborted (RST with ACK) nothing but the abort
 tells; and that a FIN was sent before its sender had its peer's, only a copy that does not acknowledge that one. Everything
 else the observer could have known.
 """
@@ -26,7 +27,7 @@ SILENT_END = ("reset", "refused")
 DECIDES = {
     "existed": {"first", "syn", "synack", "end of the one before"},
     "opened": {"first", "syn", "synack"},
-    "ended": {"first", "another syn", "synack", "fin", "ack of fin", "text", "rst"},
+    "ended": {"first", "another syn", "synack", "fin", "ack of fin", "text", "rst", "forgery"},
 }
 
 
@@ -116,8 +117,22 @@ def _keys(tcp):
         yield "text", ends, tcp.end
 
 
-def read(capture, frames):
-    """The story of one capture; `frames`: what the plugin shows of each."""
+def forgeries_taken(truth):
+    """Frames of segments that their nominal senders had not sent, and that moved their receivers."""
+    state, found = {}, []
+    for frame, sender, receiver, sender_state, receiver_state, sender_why, _ in truth:
+        if sender_why == "forged":
+            if state.get(receiver, receiver_state) != receiver_state:
+                found.append(int(frame))
+        else:
+            state[sender] = sender_state
+        state[receiver] = receiver_state
+    return found
+
+
+def read(capture, frames, truth=()):
+    """The story of one capture; `frames`: what the plugin shows of each; `truth`: rows of judge.read_truth."""
+    forgeries = forgeries_taken(truth)
     segments = {number: parse_tcp(raw) for number, (_, raw) in enumerate(read_pcap(capture), 1)}
     segments = {number: tcp for number, tcp in segments.items() if tcp}
     of = {}
@@ -130,6 +145,7 @@ def read(capture, frames):
         if all(tcp.flags & RST for tcp in own):
             continue                                    # a stray reset is no connection
         found = _connection(of[number], own, segments)
+        found.deciding += [("forgery", segments[frame]) for frame, _ in of[number] if frame in forgeries]
         previous = before.get(found.parties())
         if previous:
             previous.next_syn = own[0] if _is_syn(own[0]) else None
@@ -299,6 +315,10 @@ def _excuse(one, two, story_one, story_two, part):
     for mine, other, here, there in ((one, two, story_one, story_two), (two, one, story_two, story_one)):
         for kind, tcp in mine.deciding if mine else ():
             if kind not in DECIDES[part]:
+                continue
+            if kind == "forgery":
+                if not _has(tcp, there):
+                    return f"{kind} {tcp}"
                 continue
             if _is_unknown(kind, tcp, here, there, other):
                 return f"{kind} {tcp}"
