@@ -206,11 +206,30 @@ bool capture_clock_jumps(const struct judgement *j) {
                CLOCK_JUMP + 4 * (j->segment->time_ns - x->ts_newest_ns) / MS;
 }
 
-/* Is this timestamp far from what y has echoed of x, and the time that has passed since? */
+/* x echoes this timestamp of y. */
+void capture_note_echo(struct judgement *j) {
+    const struct tcpstate_segment *s = j->segment;
+    struct tcpstate_endpoint *y = j->y;
+    const struct tcpstate_path *path = j->y_path;
+
+    if (!y->has_echoed || y->echoed != s->tsecr) {
+        y->echoed_sent_ns = y->sent_ts && y->ts_newest == s->tsecr ? y->ts_newest_ns : INT64_MIN;
+        for (unsigned i = 0; i < path->tick_count && y->echoed_sent_ns == INT64_MIN; i++)
+            if (path->ticks[i].tsval == s->tsecr)
+                y->echoed_sent_ns = path->ticks[i].time_ns;
+    }
+    y->has_echoed = true;
+    y->echoed = s->tsecr;
+    y->echoed_ns = s->time_ns;
+}
+
+/* Is this timestamp far from what y has echoed of x, and the time that has passed since x sent that? Who had nothing to say
+ * for long is echoed late. */
 bool capture_clock_leaves_echo(const struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x;
 
-    return x->has_echoed && was_elsewhere(j->segment->tsval, x->echoed, j->segment->time_ns - x->echoed_ns);
+    return x->has_echoed && x->echoed_sent_ns != INT64_MIN &&
+           was_elsewhere(j->segment->tsval, x->echoed, j->segment->time_ns - x->echoed_sent_ns);
 }
 
 /* Is this timestamp near what y has echoed, and the newest of x was not? Then y has not heard of that one. */
@@ -218,7 +237,7 @@ bool capture_clock_came_back_to_echo(const struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x;
 
     return seq_distance(x->ts_newest, j->segment->tsval) > CLOCK_JUMP && x->has_echoed &&
-           !capture_clock_leaves_echo(j) && was_elsewhere(x->ts_newest, x->echoed, x->ts_newest_ns - x->echoed_ns);
+           !capture_clock_leaves_echo(j) && was_elsewhere(x->ts_newest, x->echoed, x->ts_newest_ns - x->echoed_sent_ns);
 }
 
 /* Has the clock jumped, and does this segment show that it ticks in milliseconds and never has? */
@@ -244,6 +263,7 @@ void capture_read_clocks(struct judgement *j) {
         if (x->tick_count == 0 || seq_after(s->tsval, x->ticks[newest].tsval) ||
             seq_distance(x->ticks[newest].tsval, s->tsval) > CLOCK_JUMP) { /* that one was not x's, or this is not */
             x->ticks[x->tick_next].tsval = s->tsval;
+            x->ticks[x->tick_next].is_echoed = false;
             x->ticks[x->tick_next].time_ns = s->time_ns;
             x->tick_next = (uint8_t)((x->tick_next + 1) % TCPSTATE_TICKS);
             if (x->tick_count < TCPSTATE_TICKS)
@@ -251,9 +271,9 @@ void capture_read_clocks(struct judgement *j) {
         }
         if (j->ack)
             for (unsigned i = 0; i < y->tick_count; i++)
-                if (y->ticks[i].tsval == s->tsecr && y->ticks[i].time_ns != INT64_MIN) {
+                if (y->ticks[i].tsval == s->tsecr && !y->ticks[i].is_echoed) {
                     capture_add_leg(x, s->time_ns - y->ticks[i].time_ns);
-                    y->ticks[i].time_ns = INT64_MIN; /* the first echo only: later ones may have waited */
+                    y->ticks[i].is_echoed = true; /* the first echo only: later ones may have waited */
                 }
     }
     leg = capture_leg_ns(j->x_path);

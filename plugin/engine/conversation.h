@@ -223,6 +223,7 @@ struct tcpstate_endpoint {
     bool has_echoed; /* y has echoed this timestamp of it, last */
     uint32_t echoed;
     int64_t echoed_ns;
+    int64_t echoed_sent_ns;                            /* when it was captured first; INT64_MIN if it was not */
     uint32_t handshake_ack_frame, handshake_ack_index; /* the segment of y that established it */
     int64_t handshake_ack_ns;
     uint32_t handshake_ack_tsval;    /* 0: it had none */
@@ -288,6 +289,7 @@ struct tcpstate_path {
     } copies[TCPSTATE_COPIES];
     struct {
         uint32_t tsval;
+        bool is_echoed;
         int64_t time_ns;
     } ticks[TCPSTATE_TICKS];
     int64_t legs_ns[TCPSTATE_LEGS];

@@ -128,6 +128,7 @@ bool capture_checksum_is_bad(struct judgement *j);
 int64_t capture_lag_ns(const struct judgement *j);
 bool capture_clock_jumps(const struct judgement *j);
 bool capture_clock_leaves_echo(const struct judgement *j);
+void capture_note_echo(struct judgement *j);
 bool capture_clock_came_back_to_echo(const struct judgement *j);
 bool capture_clock_came_back(const struct judgement *j);
 bool capture_is_alien(struct judgement *j);

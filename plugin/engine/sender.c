@@ -320,12 +320,8 @@ static void note_numbers(struct judgement *j) {
     note_clock(j);
     if (x->ts_jumped && x->ts_jump_index == j->index)
         x->smax_before_jump = had_smax ? smax_before : s->seq;
-    if (j->ordinary && j->ack && !j->ack_unsent && !j->stale && (s->options & TCPSTATE_OPT_TIMESTAMPS) &&
-        s->tsecr != 0) {
-        j->y->has_echoed = true;
-        j->y->echoed = s->tsecr;
-        j->y->echoed_ns = s->time_ns;
-    }
+    if (j->ordinary && j->ack && !j->ack_unsent && !j->stale && (s->options & TCPSTATE_OPT_TIMESTAMPS) && s->tsecr != 0)
+        capture_note_echo(j);
     if (j->ack && !j->ack_unsent) {
         bool known;
         uint32_t window = unscaled_window(j, &known);
