@@ -396,7 +396,8 @@ static bool transmission_proves(const struct judgement *j) {
     }
     if (j->rst)
         return !j->rst_reply && x->state == TCPSTATE_CLOSED && x->undo.cause == TCPSTATE_UNDO_RST_SENT &&
-               x->undo.frame == j->segment->frame && x->spoke && j->ack && !j->connection->disputed;
+               x->undo.frame == j->segment->frame && x->spoke && j->ack && !j->connection->disputed &&
+               ((j->segment->options & TCPSTATE_OPT_TIMESTAMPS) || !capture_timestamps_agreed(j));
     if (!j->ack || j->ack_unsent || has_octet_twice(j) || x->took_unseen)
         return false;
     if (!y->captured || (y->has_smax && seq_after(j->segment->ack, y->smax)))

@@ -197,6 +197,7 @@ struct tcpstate_endpoint {
     uint32_t edge;               /* the right edge that it announced last */
     uint32_t edge_seq, edge_ack; /* ... in this segment: SND.WL1 and SND.WL2 of its peer */
     uint32_t max_window;         /* largest window it announced, octets */
+    uint16_t window;             /* the field of its last ordinary segment */
     bool has_repeated_ack;       /* its newest ordinary segment is a pure ACK, repeated so often since repeated_ns */
     uint8_t repeated_acks;
     uint16_t repeated_window;

@@ -241,6 +241,21 @@ static void send_rst_to_uncaptured(struct sending *t, const struct course_end *x
     sending_add(t, &e, y, cost + (opens || silence > COST_SILENT ? silence : COST_SILENT));
 }
 
+/* As macOS aborts: with the numbers and the window of the segment that it would send now, but without a timestamp, which a
+ * RST should have, and no more (RFC 7323 3.2). */
+static bool is_abort_without_timestamp(const struct sending *t, const struct course_end *x) {
+    const struct tcpstate_segment *s = t->s;
+
+    if (!x->timestamps || (s->options & TCPSTATE_OPT_TIMESTAMPS) || !x->has_snd || s->seq != x->snd_nxt)
+        return false;
+    for (uint32_t i = t->index; i-- > 0;) {
+        const struct tcpstate_segment *q = &t->facts->segments[i];
+        if (q->direction == s->direction && !(q->flags & (TCPSTATE_SYN | TCPSTATE_RST)))
+            return q->window == s->window;
+    }
+    return false;
+}
+
 void sending_rst(struct sending *t, const struct course_end *x, const struct course_end *y) {
     const struct tcpstate_segment *s = t->s;
     struct course_end e = *x, peer = *y;
@@ -306,6 +321,8 @@ void sending_rst(struct sending *t, const struct course_end *x, const struct cou
         peer.snd_nxt = s->ack;
     else if (x->has_rcv && s->ack != x->rcv_nxt)
         cost += COST_TIMESTAMP + (y->has_snd && seq_after(s->ack, y->snd_nxt) ? COST_UNSEEN : 0);
+    else if (is_abort_without_timestamp(t, x))
+        cost += 2;
     else
         cost += sending_cost_of_echo(t, x);
     if (x->has_snd && s->seq != x->snd_nxt && !(x->is_shut && s->seq == x->snd_una))

@@ -206,6 +206,7 @@ static void judge_ordinary(struct judgement *j) {
     if (!j->stale && !(x->fast_open && x->state == TCPSTATE_SYN_RECEIVED) && !j->has_shown &&
         state_is_synchronized((enum tcpstate_state)x->state))
         x->spoke = true;
+    x->window = s->window;
 }
 
 /* The clock of x was far ahead in one segment, and here it is where it was before: that one was not x's. */

@@ -96,9 +96,18 @@ static bool answers_nothing_captured(const struct judgement *j) {
     return true;
 }
 
+/* As macOS aborts: with SND.NXT, RCV.NXT and the window that it told last, but without a timestamp. */
+static bool aborts_without_timestamp(const struct judgement *j) {
+    const struct tcpstate_endpoint *x = j->x;
+    const struct tcpstate_segment *s = j->segment;
+
+    return j->ack && x->spoke && x->has_smax && s->seq == x->smax && x->has_acked && s->ack == x->acked &&
+           s->window == x->window;
+}
+
 /* With a window, so of a connection; but without the timestamp that both ends have agreed on, which a RST of it should
- * carry (RFC 7323 3.2). An answer where there is no connection has no window to tell. No common stack makes such a one. */
-static bool unlike_any_stack(const struct judgement *j) {
+ * carry (RFC 7323 3.2). An answer where there is no connection has no window to tell. */
+static bool lacks_timestamp(const struct judgement *j) {
     const struct tcpstate_segment *s = j->segment;
 
     return s->window != 0 && !(s->options & TCPSTATE_OPT_TIMESTAMPS) && capture_timestamps_agreed(j) &&
@@ -179,7 +188,8 @@ void sender_judge_rst(struct judgement *j) {
     bool unproved = x->state == TCPSTATE_SYN_SENT || x->state == TCPSTATE_SYN_RECEIVED ||
                     (x->state == TCPSTATE_ESTABLISHED && !x->spoke) || x->state == TCPSTATE_LISTEN;
 
-    if (unlike_any_stack(j) || is_no_answer(j) || has_an_old_clock(j) || is_older_than_own_syn(j)) {
+    if ((lacks_timestamp(j) && !aborts_without_timestamp(j)) || is_no_answer(j) || has_an_old_clock(j) ||
+        is_older_than_own_syn(j)) {
         j->alien = true;
         return;
     }
