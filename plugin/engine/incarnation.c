@@ -67,6 +67,13 @@ static bool answers_old_syn(const struct tcpstate_endpoint *y, const struct tcps
     return y->has_iss && seq_within(synack->ack, y->iss + 1, y->iss + 1 + y->syn_length);
 }
 
+/* A SYN,ACK with numbers that are not those of the connection before, whose SYNs were not captured. */
+static bool answers_unknown_syn(const struct tcpstate_endpoint *x, const struct tcpstate_endpoint *y,
+                                const struct tcpstate_segment *synack) {
+    return (synack->options & TCPSTATE_OPT_MSS) && x->has_smax && synack->seq != x->smax && y->has_smax &&
+           !seq_within(synack->ack, y->smax - NUMBERS_FAR, y->smax);
+}
+
 /* A SYN,ACK out of TIME-WAIT: that has accepted a SYN which was not captured (RFC 9293 3.10.7.4 MAY-2). Its number is
  * beyond all that x has used, it acknowledges what y has not sent, and x's clock has gone on: somebody else who sees
  * neither end does not know these. */
@@ -286,6 +293,9 @@ enum incarnation incarnation_of(struct judgement *j) {
         bool knows_iss = j->x->has_iss && (!j->x->iss_inferred || j->y->sent_synack); /* the SYN,ACK of y tells it */
         if ((is_over(conversation) || reopened) && j->y->captured && knows_iss && s->seq != j->x->iss && genuine)
             return INCARNATION_NEW; /* a SYN that was not captured, or a late copy of the old one, has met a listener */
+        bool is_opener = j->sender == TCPSTATE_CLIENT && j->connection->summary.roles != TCPSTATE_ROLES_GUESS;
+        if (is_over(conversation) && j->y->captured && !knows_iss && !is_opener && answers_unknown_syn(j->x, j->y, s))
+            return INCARNATION_NEW; /* ... though the capture had started in the middle */
         if (reopens_from_time_wait(j->x, j->y, s))
             return INCARNATION_NEW;
         bool last_ack_unseen =

@@ -105,6 +105,8 @@ static void judge_ordinary(struct judgement *j) {
     sender_forget_fin_before_end(j);
     sender_believe_syn(j);
     sender_deny_syn(j);
+    if (x->state == TCPSTATE_CLOSED && x->undo.cause == TCPSTATE_UNDO_NONE)
+        sender_judge_handshake(j);
     bool listens_after_reset = x->state == TCPSTATE_LISTEN && x->undo.cause == TCPSTATE_UNDO_RST_TAKEN;
     if ((x->state == TCPSTATE_CLOSED || listens_after_reset) && !sender_revive(j)) {
         j->overtaken_by_fin = sender_was_overtaken_by_fin(j) || sender_was_before_own_fin(j);

@@ -331,7 +331,11 @@ void sender_judge_handshake(struct judgement *j) {
     bool acks_syn;
 
     switch ((enum tcpstate_state)x->state) {
-    case TCPSTATE_LISTEN:
+    case TCPSTATE_CLOSED:
+        if (j->connection->summary.roles != TCPSTATE_ROLES_SYN_ACK || x->sent_syn)
+            return;
+        /* fall through */
+    case TCPSTATE_LISTEN: /* its SYN was not captured */
         if (!y->sent_synack || s->ack != y->iss + 1 || s->seq != y->synack_ack || j->stale)
             return;
         x->active_open = true; /* it has asked for the SYN,ACK that it takes */
@@ -418,7 +422,6 @@ void sender_judge_handshake(struct judgement *j) {
         engine_move(j, j->sender, TCPSTATE_EVENT_snd_synack_again, TCPSTATE_ASSUMED);
         return;
     case TCPSTATE_UNKNOWN:
-    case TCPSTATE_CLOSED:
     case TCPSTATE_FIN_WAIT_1:
     case TCPSTATE_FIN_WAIT_2:
     case TCPSTATE_CLOSING:

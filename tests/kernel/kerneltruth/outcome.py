@@ -176,6 +176,8 @@ def closers(frames, truth):
 
 
 def closer_is_wrong(closed_by, kind, ends):
+    if not any(end.states for end in ends):
+        return False                                    # nothing is known of it
     first = [bool(end.states & {"FIN-WAIT-1", "FIN-WAIT-2", "CLOSING"}) for end in ends]  # its FIN before the peer's
     second = [bool(end.states & {"CLOSE-WAIT", "LAST-ACK"}) and not is_first for end, is_first in zip(ends, first)]
     if kind == "reset":                                 # no FIN but somebody else's; TIME-WAIT is of the connection before
