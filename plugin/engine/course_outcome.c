@@ -44,6 +44,7 @@ struct fate {
 struct ending {
     struct fate end[2];
     bool refused, reset, closed;
+    bool has_synack;     /* was captured */
     bool is_answered;    /* though the answer to its SYN was captured in the next connection */
     uint8_t reset_by;    /* enum tcpstate_party */
     bool reset_is_false; /* its RST was somebody else's */
@@ -200,7 +201,7 @@ static void take(struct ending *e, unsigned sender, const struct tcpstate_course
         y->was_reset = true;
         bool is_first = !e->reset && !e->refused && !e->closed;
         if (is_first) {
-            e->refused = had == IS(SYN_SENT) && !(x->states & OPENING);
+            e->refused = had == IS(SYN_SENT) && (!(x->states & OPENING) || !e->has_synack);
             e->reset = !e->refused;
         }
         if (is_first || (e->reset_is_false && row->genuine)) {
@@ -362,7 +363,7 @@ static unsigned sender_of(const struct tcpstate_segment *s, const struct tcpstat
 
 void tcpstate_course_outcome(const struct tcpstate_course_row *rows, const struct tcpstate_segment *segments,
                              uint32_t first, uint32_t count, struct tcpstate_summary *summary) {
-    struct ending e = {.reset = false};
+    struct ending e = {.has_synack = summary->synack_frame != 0};
     /* Somebody else's SYN,ACK begins nothing: the ends were where they were. */
     bool is_picked_up = !opens(&segments[first]) || (!rows[first].genuine && (segments[first].flags & TCPSTATE_ACK));
     bool has_begun = false;
