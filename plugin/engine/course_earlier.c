@@ -244,8 +244,9 @@ bool course_was_sent_before(const struct tcpstate_course *c, const struct hypoth
                      ((!clocks || other->tsval == s->tsval) && other->ack == s->ack && (other->flags & TCPSTATE_FIN) &&
                       ((s->length > 0 && seq_at_most(course_end_of(s), other->seq)) ||
                        (course_is_pure_ack(s) && s->seq + 1 == course_end_of(other)))); /* a FIN comes last of all */
-        if (newer && clocks && seq_after(s->tsval, other->tsval))
-            return false;
+        if (newer && clocks &&
+            (seq_after(s->tsval, other->tsval) || (other->tsecr != 0 && seq_after(s->tsecr, other->tsecr))))
+            return false; /* by its clock, or as it echoes what was heard later (RFC 7323 4.3) */
         if (newer && (other->flags & TCPSTATE_ACK) && seq_after(s->ack, other->ack))
             return false; /* what it had taken once it acknowledges for good */
         if (newer && overtaken && s->time_ns - other->time_ns > (clocks ? 5000 : 400) * MS_NS)

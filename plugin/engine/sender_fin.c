@@ -333,8 +333,9 @@ static bool was_text_overtaken_by_fin(const struct judgement *j) {
     if (!x->has_fin || x->fin_inferred || x->fin_acked || j->fin || s->length == 0 || seq_after(j->end, x->fin) ||
         seq_after(s->ack, x->fin_ack))
         return false;
-    if ((s->options & TCPSTATE_OPT_TIMESTAMPS) && x->sent_ts && seq_after(s->tsval, x->fin_tsval))
-        return false;
+    if ((s->options & TCPSTATE_OPT_TIMESTAMPS) && x->sent_ts &&
+        (seq_after(s->tsval, x->fin_tsval) || (x->fin_tsecr != 0 && seq_after(s->tsecr, x->fin_tsecr))))
+        return false; /* by its clock, or as it echoes what was heard later (RFC 7323 4.3) */
     bool same_tick = (s->options & TCPSTATE_OPT_TIMESTAMPS) && x->sent_ts && s->tsval == x->fin_tsval;
     bool precedes = same_tick || j->end == x->fin; /* ... the FIN, or what was overtaken as well */
     for (unsigned i = 0; i < x->range_count; i++) {
