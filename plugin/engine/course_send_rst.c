@@ -322,7 +322,7 @@ void sending_rst(struct sending *t, const struct course_end *x, const struct cou
     else if (x->has_rcv && s->ack != x->rcv_nxt)
         cost += COST_TIMESTAMP + (y->has_snd && seq_after(s->ack, y->snd_nxt) ? COST_UNSEEN : 0);
     else if (is_abort_without_timestamp(t, x))
-        cost += 2;
+        cost += y->unseen ? COST_TIMESTAMP : 2; /* ... of one direction less tells that its numbers are its own */
     else
         cost += sending_cost_of_echo(t, x);
     if (x->has_snd && s->seq != x->snd_nxt && !(x->is_shut && s->seq == x->snd_una))
