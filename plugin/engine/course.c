@@ -20,6 +20,7 @@
 #include <string.h>
 
 static const int64_t MS_NS = 1000000;
+static const int64_t SECOND_NS = 1000000000;
 
 /* ---- candidates -------------------------------------------------------------------------------------------------- */
 
@@ -491,6 +492,10 @@ static bool arrive(struct tcpstate_course *c, struct hypothesis *h, unsigned d, 
     return course_note(c, h, TAKEN, at, h->end[d].state);
 }
 
+static bool asks_for_ack(const struct tcpstate_segment *s) {
+    return !(s->flags & TCPSTATE_RST) && course_end_of(s) != s->seq;
+}
+
 /* What is still under way arrives. */
 static void finish(struct tcpstate_course *c) {
     int64_t end_ns = c->facts.segments[c->facts.count - 1].time_ns;
@@ -507,6 +512,7 @@ static void finish(struct tcpstate_course *c) {
         c->scratch_limit = SCRATCH;
         for (unsigned d = 0; d < 2; d++) {
             uint32_t at;
+            int unanswered = 0; /* it is asked once more for each ACK that it had not sent */
             while ((at = course_next_to(&c->facts, d, h->end[d].next, c->facts.count)) < c->facts.count) {
                 uint8_t owed = h->end[d].reply_count;
                 bool has_room = arrive(c, h, d, at);
@@ -514,11 +520,15 @@ static void finish(struct tcpstate_course *c) {
                 if (!h->end[d].unseen && h->end[d].reply_count > owed &&
                     end_ns - c->facts.segments[at].time_ns > 300 * MS_NS)
                     h->cost += COST_NO_REPLY;
+                unanswered +=
+                    asks_for_ack(&c->facts.segments[at]) && end_ns - c->facts.segments[at].time_ns > SECOND_NS;
                 if (!has_room)
                     break;
             }
             if (course_ack_is_overdue(&h->end[d], end_ns - 200 * MS_NS) || course_fin_is_overdue(&h->end[d], end_ns))
                 h->cost += COST_NO_REPLY;
+            if (!h->end[d].unseen && unanswered > 1)
+                h->cost += unanswered < 8 ? unanswered / 2 : 4;
             bool has_closed = h->end[d].fin_sent && h->end[d].rcv_nxt == h->end[!d].fin + 1;
             if (h->end[d].unseen && h->end[!d].fin_sent && !h->end[!d].keeps_on && !has_closed &&
                 h->end[d].state != TCPSTATE_CLOSED && h->end[d].state != TCPSTATE_LISTEN)

@@ -33,31 +33,32 @@ enum {
     COURSE_VARIANTS = 12 /* ways in which an endpoint may react to one delivery, or have made one transmission */
 };
 
-enum {                           /* costs */
-       COST_FORGED = 14,         /* somebody else sent it */
-       COST_MISMATCH = 20,       /* no TCP sends this in that state: dearer than a forgery */
-       COST_UNSEEN = 6,          /* a segment was not captured */
-       COST_LOST = 5,            /* captured, and lost behind the capture point */
-       COST_LOST_TOO = 2,        /* ... like the one before it */
-       COST_LATE = 1,            /* ... or only late */
-       COST_IGNORED = 5,         /* delivered and acceptable, but not taken: a full queue */
-       COST_COPY = 2,            /* the path has copied it */
-       COST_ODD = 6,             /* legal, but a common stack would not */
-       COST_STALE = 5,           /* sent earlier than what was captured before it */
-       COST_STALE_TOO = 2,       /* ... like the one before it */
-       COST_ABORT = 2,           /* a reset for no visible reason */
-       COST_NO_REPLY = 3,        /* an answer that had to come was not captured */
-       COST_SILENT = 6,          /* an endpoint has given up without a word */
-       COST_TIMESTAMP = 9,       /* its clock was elsewhere */
-       COST_ECHO = 4,            /* it echoes another timestamp than it should */
-       COST_SACK = 4,            /* it tells to have received what it has not, or the reverse */
-       COST_SACK_FALSE = 9,      /* ... though it cannot have, or cannot lack it */
-       COST_AT_END = 7,          /* on top: lost or unseen right where the capture was taken */
-       COST_NO_REASON = 2,       /* an ACK that nothing asked for */
-       COST_UNASKED = 3,         /* text sent again, sooner than any timer, that nobody has asked for */
-       COST_AGAINST_PROOF = 6,   /* when it was captured, its sender was proved to be in another state */
-       COST_NOT_SUPPOSED = 1000, /* ... it was supposed to be in another state */
-       COST_WINDOW = 5           /* a RST that is an answer has no window to tell */
+enum {                            /* costs */
+       COST_FORGED = 14,          /* somebody else sent it */
+       COST_FORGED_IN_LEAKY = 28, /* ... where the capture has missed segments: they explain more than strangers do */
+       COST_MISMATCH = 20,        /* no TCP sends this in that state: dearer than a forgery */
+       COST_UNSEEN = 6,           /* a segment was not captured */
+       COST_LOST = 5,             /* captured, and lost behind the capture point */
+       COST_LOST_TOO = 2,         /* ... like the one before it */
+       COST_LATE = 1,             /* ... or only late */
+       COST_IGNORED = 5,          /* delivered and acceptable, but not taken: a full queue */
+       COST_COPY = 2,             /* the path has copied it */
+       COST_ODD = 6,              /* legal, but a common stack would not */
+       COST_STALE = 5,            /* sent earlier than what was captured before it */
+       COST_STALE_TOO = 2,        /* ... like the one before it */
+       COST_ABORT = 2,            /* a reset for no visible reason */
+       COST_NO_REPLY = 3,         /* an answer that had to come was not captured */
+       COST_SILENT = 6,           /* an endpoint has given up without a word */
+       COST_TIMESTAMP = 9,        /* its clock was elsewhere */
+       COST_ECHO = 4,             /* it echoes another timestamp than it should */
+       COST_SACK = 4,             /* it tells to have received what it has not, or the reverse */
+       COST_SACK_FALSE = 9,       /* ... though it cannot have, or cannot lack it */
+       COST_AT_END = 7,           /* on top: lost or unseen right where the capture was taken */
+       COST_NO_REASON = 2,        /* an ACK that nothing asked for */
+       COST_UNASKED = 3,          /* text sent again, sooner than any timer, that nobody has asked for */
+       COST_AGAINST_PROOF = 6,    /* when it was captured, its sender was proved to be in another state */
+       COST_NOT_SUPPOSED = 1000,  /* ... it was supposed to be in another state */
+       COST_WINDOW = 5            /* a RST that is an answer has no window to tell */
 };
 
 enum course_reply_kind { COURSE_REPLY_NONE, COURSE_REPLY_RST, COURSE_REPLY_RST_ACK };
@@ -127,9 +128,10 @@ struct course_facts {
     uint32_t count;
     int64_t answer_ns[2];      /* by direction: from the capture point to that end and back, 0 if not known */
     int64_t next_answer_ns[2]; /* ... if the quickest of few answers was none */
-    bool is_at[2];             /* ... the capture was taken there: what it sent was captured, what came has arrived */
-    bool unseen[2];            /* ... nothing that it sent was captured */
-    bool has_echoes[2];        /* ... what the other echoes tells when its segments arrived */
+    uint8_t ttl[2];     /* ... that of most of what it sent, after so many hops as nobody else has; 0: not told */
+    bool is_at[2];      /* ... the capture was taken there: what it sent was captured, what came has arrived */
+    bool unseen[2];     /* ... nothing that it sent was captured */
+    bool has_echoes[2]; /* ... what the other echoes tells when its segments arrived */
     uint32_t first_echo;
     int64_t echo_base_ns;
     bool has_clock[2];          /* ... its timestamps count milliseconds ... */
@@ -137,6 +139,7 @@ struct course_facts {
     bool trusts_checksum[2];    /* a bad one means that the segment is not taken */
     bool timestamps, sack, mss; /* are in use */
     bool starts_late;           /* something was under way when the capture started */
+    unsigned leaks;             /* runs of octets that were acknowledged and not captured, within what was */
 };
 
 /* `facts` has the segments; the rest is found from them. */

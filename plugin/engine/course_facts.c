@@ -13,8 +13,9 @@ enum {
     ENOUGH = 4 /* answers that tell exactly what they answer */
 };
 static const int64_t MS_NS = 1000000;
-static const int64_t USUAL_NS = 20000000;     /* ... if nothing tells */
-static const int64_t QUIET_NS = 200000000;    /* after it nothing that was sent before is under way any more */
+static const int64_t USUAL_NS = 20000000;  /* ... if nothing tells */
+static const int64_t QUIET_NS = 200000000; /* after it nothing that was sent before is under way any more */
+static const int64_t APART_NS = 200000000;
 static const int64_t LONGEST_NS = 1000000000; /* longer round trips are retransmissions */
 
 static int compare_int64(const void *a, const void *b) {
@@ -22,9 +23,31 @@ static int compare_int64(const void *a, const void *b) {
     return x < y ? -1 : x > y;
 }
 
+struct reading {
+    uint32_t tsval;
+    int64_t time_ns;
+};
+
+/* Do half of the readings that lie some time apart say that the clock ticks at another rate than once in a millisecond? Of
+ * a slower one, short captures show about the same number all the time. */
+static bool ticks_otherwise(const struct reading *readings, unsigned count) {
+    unsigned apart = count / 2, pairs = 0, other = 0;
+
+    for (unsigned i = 0; i + apart < count; i++) {
+        int64_t elapsed_ns = readings[i + apart].time_ns - readings[i].time_ns;
+        int64_t ticked_ns = seq_distance(readings[i + apart].tsval, readings[i].tsval) * MS_NS;
+        if (elapsed_ns < APART_NS)
+            continue;
+        pairs++;
+        other += ticked_ns * 2 < elapsed_ns || ticked_ns > elapsed_ns * 2;
+    }
+    return other * 2 > pairs;
+}
+
 /* Where most of its timestamps lie, if they count milliseconds. */
 static void find_clock(struct course_facts *facts, unsigned direction) {
     int64_t offsets[SAMPLES];
+    struct reading readings[SAMPLES];
     unsigned count = 0, best = 0, left = 0, best_right = 0;
     uint32_t stride = facts->count / SAMPLES + 1, seen = 0;
     bool has_base = false;
@@ -43,9 +66,10 @@ static void find_clock(struct course_facts *facts, unsigned direction) {
         if (!has_base)
             base = offset;
         has_base = true;
+        readings[count] = (struct reading){s->tsval, s->time_ns};
         offsets[count++] = (int32_t)(offset - base);
     }
-    if (count < 2)
+    if (count < 2 || ticks_otherwise(readings, count))
         return;
     qsort(offsets, count, sizeof offsets[0], compare_int64);
     for (unsigned right = 0; right < count; right++) {
@@ -354,6 +378,26 @@ static void find_checksums(struct course_facts *facts, unsigned direction, bool 
     facts->trusts_checksum[direction] = ignore_bad && (bad < 3 || bad * 4 < all); /* else they are offloaded */
 }
 
+/* Hosts begin with one of a few numbers, so those tell nothing. */
+static uint8_t find_ttl(const struct course_facts *facts, unsigned direction) {
+    static const uint8_t first[] = {32, 64, 128, 255};
+    uint32_t of[UINT8_MAX + 1] = {0}, all = 0;
+
+    for (uint32_t i = 0; i < facts->count; i++) {
+        const struct tcpstate_segment *s = &facts->segments[i];
+        if (s->direction == direction && (s->traits & TCPSTATE_HAS_TTL)) {
+            of[s->ttl]++;
+            all++;
+        }
+    }
+    for (unsigned i = 0; i < sizeof first; i++)
+        of[first[i]] = 0;
+    for (unsigned ttl = 1; ttl <= UINT8_MAX; ttl++)
+        if (of[ttl] * 2 > all)
+            return (uint8_t)ttl;
+    return 0;
+}
+
 /* Does the other end acknowledge this SYN, or its sender go on from it? */
 static bool is_taken_up(const struct course_facts *facts, uint32_t index) {
     const struct tcpstate_segment *syn = &facts->segments[index];
@@ -400,12 +444,74 @@ static void find_options(struct course_facts *facts) {
     facts->mss = facts->mss || !sends_no_mss(facts);
 }
 
+/* Octets that nobody captured, though what lies behind them was captured, and their receiver has acknowledged all of that. */
+struct leak {
+    uint32_t left, right;
+    bool acked;
+};
+enum { LEAKS = 16 };
+
+static unsigned forget_leaks(struct leak *leaks, unsigned count, const struct tcpstate_segment *s) {
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < count; i++) {
+        struct leak leak = leaks[i];
+        if (seq_at_most(s->seq, leak.left) && seq_after(course_end_of(s), leak.left))
+            leak.left = course_end_of(s);
+        else if (seq_before(s->seq, leak.right) && seq_at_least(course_end_of(s), leak.right))
+            leak.right = s->seq;
+        if (seq_before(leak.left, leak.right))
+            leaks[kept++] = leak;
+    }
+    return kept;
+}
+
+/* How many such runs of octets that `direction` has sent are missing? Of a capture that has lost some, more may be. */
+static unsigned count_leaks(const struct course_facts *facts, unsigned direction) {
+    struct leak leaks[LEAKS];
+    unsigned count = 0, found = 0;
+    uint32_t next = 0;
+    bool has_next = false, is_confirmed = false; /* the first segment may be somebody else's */
+
+    for (uint32_t i = 0; i < facts->count; i++) {
+        const struct tcpstate_segment *s = &facts->segments[i];
+        if ((s->flags & TCPSTATE_RST) || course_is_void(facts, s))
+            continue;
+        if (s->direction != direction) {
+            for (unsigned k = 0; k < count && (s->flags & TCPSTATE_ACK); k++)
+                leaks[k].acked = leaks[k].acked || (seq_at_least(s->ack, leaks[k].right) && seq_at_most(s->ack, next));
+            continue;
+        }
+        if ((s->flags & TCPSTATE_SYN) || !has_next) { /* the numbers begin here, perhaps anew */
+            for (unsigned k = 0; k < count; k++)
+                found += leaks[k].acked;
+            count = 0;
+            has_next = true;
+            is_confirmed = false;
+            next = course_end_of(s);
+            continue;
+        }
+        count = forget_leaks(leaks, count, s);
+        is_confirmed = is_confirmed || s->seq == next;
+        if (is_confirmed && seq_after(s->seq, next) && course_end_of(s) != s->seq && count < LEAKS)
+            leaks[count++] = (struct leak){.left = next, .right = s->seq};
+        if (seq_after(course_end_of(s), next) && course_end_of(s) != s->seq)
+            next = course_end_of(s);
+    }
+    for (unsigned k = 0; k < count; k++)
+        found += leaks[k].acked;
+    return found;
+}
+
 void course_find_facts(struct course_facts *facts, const struct tcpstate_settings *settings) {
     for (unsigned d = 0; d < 2; d++) {
         find_clock(facts, d);
         find_answer_time(facts, d);
         find_checksums(facts, d, settings->ignore_bad_checksums);
+        facts->ttl[d] = find_ttl(facts, d);
     }
     find_vantage(facts);
     find_options(facts);
+    if (!facts->unseen[0] && !facts->unseen[1])
+        facts->leaks = count_leaks(facts, 0) + count_leaks(facts, 1);
 }

@@ -59,6 +59,22 @@ static bool answers_older_syn(const struct course_end *y, const struct tcpstate_
     return course_is_synack(s) && y->state == TCPSTATE_SYN_SENT && y->has_snd && course_acks_older_syn(s->ack, y->iss);
 }
 
+/* Does it acknowledge what was captured of the other end, but by this course was somebody else's as well? Who speaks for one
+ * end in a connection does not answer himself in the name of the other. */
+static bool confirms_a_forgery(const struct course_facts *facts, const struct course_end *y, uint32_t index) {
+    const struct tcpstate_segment *s = &facts->segments[index];
+
+    if (!(s->flags & TCPSTATE_ACK) || !y->has_snd || y->unseen || !seq_after(s->ack, y->snd_nxt))
+        return false;
+    for (uint32_t i = index, seen = 0; i-- > 0 && seen < 400; seen++) {
+        const struct tcpstate_segment *q = &facts->segments[i];
+        if (q->direction != s->direction && !(q->flags & TCPSTATE_RST) && course_end_of(q) == s->ack &&
+            course_end_of(q) != q->seq)
+            return true;
+    }
+    return false;
+}
+
 /* Who forges a RST fills in a window, as in any segment; what answers for no connection has none to fill in. And what
  * has arrived out of order only the receiver knows. */
 int course_cost_of_forgery(const struct tcpstate_course *c, const struct hypothesis *h, uint32_t index) {
@@ -69,13 +85,17 @@ int course_cost_of_forgery(const struct tcpstate_course *c, const struct hypothe
     bool answers = (s->flags & TCPSTATE_RST) && s->window == 0 && !(s->options & TCPSTATE_OPT_TIMESTAMPS) &&
                    (!(s->flags & TCPSTATE_ACK) || s->seq == 0);
 
-    int cost = COST_FORGED - less_for[before];
+    int cost = (c->facts.leaks > 0 ? COST_FORGED_IN_LEAKY : COST_FORGED) - less_for[before];
     if (answers)
         cost += before > 0 ? 5 : 3;
     if (s->sack_count > 1)
         cost += 6;
     if (answers_older_syn(&h->end[!s->direction], s))
         cost += 2;
+    if (c->facts.ttl[s->direction] != 0 && (s->traits & TCPSTATE_HAS_TTL) && s->ttl == c->facts.ttl[s->direction])
+        cost += COST_ODD; /* who is elsewhere on the path has to count hops to look so */
+    if (confirms_a_forgery(&c->facts, &h->end[!s->direction], index))
+        cost += COST_ODD + 2;
     if (one_sided && foretells_syn(&c->facts, index))
         cost += COST_STALE;
     if (keeps_clock_of_numbers(&c->facts, &h->end[s->direction], index) || answers_rst_in_time(&c->facts, index))
