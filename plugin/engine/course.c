@@ -448,7 +448,7 @@ static bool judge(struct tcpstate_course *c, uint32_t index) {
     for (unsigned i = 0; i < c->beam_count; i++) {
         const struct hypothesis *h = &c->beam[i];
         if (course_is_void(&c->facts, s)) {
-            course_send_by_others(c, h, index, SENT_BY_OTHERS, 0);
+            course_send_by_others(c, h, index, s->traits & TCPSTATE_SEEN_AGAIN ? SENT_COPY : SENT_BY_OTHERS, 0);
             continue;
         }
         if (original != index)
@@ -624,6 +624,9 @@ bool tcpstate_course(const struct tcpstate_settings *settings, const struct tcps
     find_segments(c, segments, count);
     c->facts = (struct course_facts){.segments = c->segments, .count = count};
     c->premises = premises;
+    for (uint32_t i = 0; i < count; i++)
+        if (course_is_seen_again(&c->facts, i))
+            c->segments[i].traits |= TCPSTATE_SEEN_AGAIN;
     course_find_facts(&c->facts, settings);
     for (c->room = BEAM;; c->room = WIDE) {
         best = search(c, false);

@@ -155,7 +155,8 @@ static inline void course_forget_hole(struct course_end *x) {
 int64_t course_heard_ns(const struct course_facts *facts, const struct tcpstate_segment *s);
 
 static inline bool course_is_void(const struct course_facts *facts, const struct tcpstate_segment *s) {
-    return (s->traits & TCPSTATE_CHECKSUM_BAD) != 0 && facts->trusts_checksum[s->direction];
+    return (s->traits & TCPSTATE_SEEN_AGAIN) != 0 ||
+           ((s->traits & TCPSTATE_CHECKSUM_BAD) != 0 && facts->trusts_checksum[s->direction]);
 }
 
 static inline uint32_t course_end_of(const struct tcpstate_segment *s) {

@@ -99,4 +99,12 @@ void course_tell(const struct tcpstate_course *c, uint32_t event, struct tcpstat
         row->next[!is_sender] = next;
         next = 2 * e->index + !is_sender;
     }
+    for (uint32_t i = 0; i < c->facts.count; i++)
+        if (c->facts.segments[i].traits & TCPSTATE_SEEN_AGAIN) {
+            const struct tcpstate_course_row *first = &rows[course_original_of(&c->facts, i)];
+            rows[i].told = first->told;
+            rows[i].arrived = first->arrived;
+            rows[i].receiver = first->receiver;
+            rows[i].receiver_decided = first->receiver_decided;
+        }
 }

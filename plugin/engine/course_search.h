@@ -108,6 +108,8 @@ bool course_came_late_before(const struct tcpstate_course *c, const struct hypot
 
 /* The newest segment of the same sender that looks exactly like this one, `index` if none does. */
 uint32_t course_original_of(const struct course_facts *facts, uint32_t index);
+/* Is this the frame of that segment behind the next router? It is nothing more that its sender has sent, or that arrives. */
+bool course_is_seen_again(const struct course_facts *facts, uint32_t index);
 
 /* The first that asks the sender of segment `index` to send that again: by its SACK it lacks it. 0 if none does, or if a timer
  * may have. */

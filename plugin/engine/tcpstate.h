@@ -139,7 +139,8 @@ enum {                                   /* `traits` of a segment */
        TCPSTATE_TRUNCATED_HEADER = 0x08, /* the captured octets end inside the TCP header: options may be missing */
        TCPSTATE_LENGTH_UNKNOWN = 0x10,   /* `length` is not known (0) */
        TCPSTATE_BROADCAST = 0x20,        /* source or destination is a broadcast or multicast address */
-       TCPSTATE_SELF = 0x40              /* source and destination, address and port, are equal */
+       TCPSTATE_SELF = 0x40,             /* source and destination, address and port, are equal */
+       TCPSTATE_SEEN_AGAIN = 0x80        /* of the engine alone: captured before, one router nearer to its sender */
 };
 
 struct tcpstate_sack {
