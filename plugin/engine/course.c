@@ -54,7 +54,7 @@ static uint32_t hash_of_core(const struct hypothesis *h) {
 }
 
 static bool is_likelier(const struct hypothesis *a, const struct hypothesis *b) {
-    return a->cost != b->cost ? a->cost < b->cost : a->strain_ms < b->strain_ms;
+    return a->cost != b->cost ? a->cost < b->cost : a->strain_us < b->strain_us;
 }
 
 static int compare_cost(const void *a, const void *b) {
@@ -71,7 +71,7 @@ static void insert(struct tcpstate_course *c, const struct hypothesis *h) {
             if (is_likelier(h, other)) {
                 other->cost = h->cost;
                 other->forgeries = h->forgeries;
-                other->strain_ms = h->strain_ms;
+                other->strain_us = h->strain_us;
                 other->event = h->event;
             }
             return;
@@ -232,14 +232,14 @@ static void try_send(struct tcpstate_course *c, const struct hypothesis *h, uint
     send_now(c, &deaf, index);
 }
 
-static uint32_t strain_ms(int64_t from_ns, int64_t to_ns) {
-    int64_t ms = (from_ns - to_ns) / MS_NS;
-    return ms < 0 ? 0 : ms < 1000 ? (uint32_t)ms : 1000;
+static uint64_t strain_us(int64_t from_ns, int64_t to_ns) {
+    int64_t us = (from_ns - to_ns) / 1000;
+    return us < 0 ? 0 : us < 1000000 ? (uint64_t)us : 1000000;
 }
 
 /* An end gives up without a word at any time alike, so most likely in the longest of the spans between what is known of
  * it: the strain of its having done so since the event before, when what `at` is captured as reaches it closed. */
-static uint32_t strain_of_silence(const struct tcpstate_course *c, const struct hypothesis *h, unsigned d,
+static uint64_t strain_of_silence(const struct tcpstate_course *c, const struct hypothesis *h, unsigned d,
                                   uint32_t at) {
     int64_t span_ms = 0;
 
@@ -251,7 +251,7 @@ static uint32_t strain_of_silence(const struct tcpstate_course *c, const struct 
             break;
         }
     }
-    return (uint32_t)(1000 / (10 + (span_ms > 0 ? span_ms : 0)));
+    return 1000 * (uint64_t)(1000 / (10 + (span_ms > 0 ? span_ms : 0)));
 }
 
 /* Does an ACK move `end` to another state: of its SYN,ACK or of its FIN? */
@@ -299,17 +299,17 @@ static void explore(struct tcpstate_course *c, struct hypothesis h, uint32_t ind
             waits = waits || gap_ns < answer_ns;
         } else if (gap_ns < deadline_ns) {
             const int cost = h.cost;
-            const uint32_t strain = h.strain_ms;
+            const uint64_t strain = h.strain_us;
             int64_t slack_ns = c->facts.is_at[d]       ? MS_NS / 2
                                : answer_ns == 0        ? 20 * MS_NS /* nothing tells how far it is */
                                : course_is_pure_ack(q) ? answer_ns / 4 + 2 * MS_NS
                                                        : answer_ns / 2 + 5 * MS_NS;
             if (unseen ? news_ns * 4 > answer_ns * 3 : gap_ns > answer_ns + slack_ns)
                 h.cost += !unseen && gap_ns > 2 * answer_ns + 20 * MS_NS ? 3 : 1; /* it should have arrived */
-            h.strain_ms += strain_ms(gap_ns, answer_ns);
+            h.strain_us += strain_us(gap_ns, answer_ns);
             try_send(c, &h, index);
             h.cost = cost;
-            h.strain_ms = strain;
+            h.strain_us = strain;
         }
         for (unsigned i = 0; i < COURSE_LATE && branches > 0; i++) {
             if (h.end[d].late[i] == 0)
@@ -320,7 +320,7 @@ static void explore(struct tcpstate_course *c, struct hypothesis h, uint32_t ind
             variants[0].end.late[i] = 0;
             late.end[d] = variants[0].end;
             late.cost += COST_LATE;
-            late.strain_ms += i == 0 && h.end[d].late[1] != 0 ? 1 : 0; /* of two rather the older one first */
+            late.strain_us += i == 0 && h.end[d].late[1] != 0 ? 1000 : 0; /* of two rather the older one first */
             if (!course_note(c, &late, TAKEN, from, late.end[d].state))
                 return;
             explore(c, late, index, branches - 1, depth + NESTED, hasty);
@@ -335,7 +335,7 @@ static void explore(struct tcpstate_course *c, struct hypothesis h, uint32_t ind
             h.cost += haste - hasty;
             hasty = haste;
         }
-        h.strain_ms += strain_ms(answer_ns, gap_ns);
+        h.strain_us += strain_us(answer_ns, gap_ns);
         h.end[d].next = at + 1;
         if (course_is_void(&c->facts, q)) {
             if (!course_note(c, &h, TAKEN, at, h.end[d].state))
@@ -351,8 +351,8 @@ static void explore(struct tcpstate_course *c, struct hypothesis h, uint32_t ind
             if (!acknowledged || (q->flags & (TCPSTATE_FIN | TCPSTATE_SYN | TCPSTATE_RST))) {
                 struct hypothesis lost = h;
                 lost.cost += (h.end[d].losing ? COST_LOST_TOO : COST_LOST) + (c->facts.is_at[d] ? COST_AT_END : 0);
-                lost.strain_ms +=
-                    (q->flags & TCPSTATE_RST) ? 1 : 0; /* as many lost: rather what came to nobody's harm */
+                lost.strain_us +=
+                    (q->flags & TCPSTATE_RST) ? 1000 : 0; /* as many lost: rather what came to nobody's harm */
                 lost.end[d].losing = true;
                 lost.end[d].late[1] = lost.end[d].late[0];
                 lost.end[d].late[0] = at + 1;
@@ -369,7 +369,7 @@ static void explore(struct tcpstate_course *c, struct hypothesis h, uint32_t ind
                 other.end[d].losing = false;
                 other.cost += variants[i].cost;
                 if (other.end[d].state == TCPSTATE_CLOSED && !(q->flags & TCPSTATE_RST))
-                    other.strain_ms += strain_of_silence(c, &h, d, at);
+                    other.strain_us += strain_of_silence(c, &h, d, at);
                 if (!course_note(c, &other, TAKEN, at, other.end[d].state))
                     return;
                 explore(c, other, index, variants[i].cost == 0 ? branches : branches - 1, depth + NESTED, hasty);

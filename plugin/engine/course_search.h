@@ -41,7 +41,7 @@ struct event {
 struct hypothesis {
     struct course_end end[2]; /* by direction */
     uint32_t forgeries;       /* up to MOST_FORGERIES: the next is less of a surprise */
-    uint32_t strain_ms;       /* by how much segments came sooner or later than usual: where the cost is the same */
+    uint64_t strain_us;       /* by how much segments came sooner or later than usual: where the cost is the same */
     int cost;
     uint32_t event;
 };

@@ -203,7 +203,9 @@ static void judge_ordinary(struct judgement *j) {
     }
     /* Fast Open: it may have sent this before it got the ACK of its SYN */
     if (x->fast_open && x->state == TCPSTATE_ESTABLISHED && !x->spoke && x->handshake_ack_frame != 0 &&
-        !engine_later_than(j, x->handshake_ack_ns) && seq_at_most(s->ack, y->iss + 1 + y->syn_length))
+        (capture_leg_ns(j->x_path) > 0 ? capture_cannot_answer(j, x->handshake_ack_ns)
+                                       : !engine_later_than(j, x->handshake_ack_ns)) &&
+        seq_at_most(s->ack, y->iss + 1 + y->syn_length))
         engine_show(j, TCPSTATE_SYN_RECEIVED);
     if (!j->stale && !(x->fast_open && x->state == TCPSTATE_SYN_RECEIVED) && !j->has_shown &&
         state_is_synchronized((enum tcpstate_state)x->state))
