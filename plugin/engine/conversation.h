@@ -172,7 +172,8 @@ struct tcpstate_endpoint {
     bool synack_repeated, fin_repeated; /* ... and not acknowledged again since */
     bool was_established, told_step_close_ack;
     int64_t synack_ns, first_syn_ns, last_syn_ns;
-    uint32_t syn_length; /* data octets in its SYN */
+    uint8_t syns_under_way; /* SYNs of it of which no ICMP error says that they have not arrived */
+    uint32_t syn_length;    /* data octets in its SYN */
     struct tcpstate_range ranges[TCPSTATE_RANGES];
     uint8_t range_count;
     uint8_t shift; /* window shift it announced */

@@ -98,17 +98,19 @@ bool tcpstate_error_ended_opening(const struct tcpstate_conversation *conversati
     return conversation->ended_syn.ended && !conversation->ended_syn.by_reset;
 }
 
-/* The only SYN of x has not arrived after all. */
+/* The only SYN of x since the last error has not arrived after all. */
 static void take_delivery_back(struct judgement *j) {
-    const struct tcpstate_endpoint *x = j->x, *y = j->y;
+    struct tcpstate_endpoint *x = j->x;
+    const struct tcpstate_endpoint *y = j->y;
     const struct tcpstate_path *path = j->y_path;
 
-    if (x->undo.state != TCPSTATE_SYN_SENT || x->first_syn_ns != x->last_syn_ns || y->captured ||
+    if (x->undo.state != TCPSTATE_SYN_SENT || x->syns_under_way != 1 || y->captured ||
         y->state != TCPSTATE_SYN_RECEIVED)
         return;
     if (path->bare.is && path->bare.end == x->smax)
         hindsight_note(j, path->bare.index, path->bare.frame, TCPSTATE_VERDICT_NOT_TAKEN);
     engine_restore(j, j->receiver, TCPSTATE_LISTEN, TCPSTATE_ASSUMED);
+    x->syns_under_way = 0;
 }
 
 /* No segment moves it, so there is no event: as for a RST that was taken, x is alive again as soon as it speaks. */

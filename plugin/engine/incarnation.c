@@ -532,6 +532,7 @@ void incarnation_open(struct judgement *j, enum incarnation how) {
         client->iss = syn.seq;
         client->smax = syn.seq + 1 + syn.length;
         client->first_syn_ns = client->last_syn_ns = syn.time_ns;
+        client->syns_under_way = 1;
         client->first_syn_tsval = client->ts_newest = syn.tsval;
         client->sent_ts = (syn.options & TCPSTATE_OPT_TIMESTAMPS) != 0;
         client->syn_length = syn.length;

@@ -30,6 +30,7 @@ void sender_judge_syn(struct judgement *j) {
         x->iss_inferred = false;
         x->iss = s->seq;
         x->first_syn_ns = x->last_syn_ns = s->time_ns;
+        x->syns_under_way = 1;
         x->first_syn_tsval = s->tsval;
         x->syn_length = s->length;
         remember_syn_options(j);
@@ -50,6 +51,8 @@ void sender_judge_syn(struct judgement *j) {
     j->syn_again = true;
     bool too_soon = s->time_ns - x->last_syn_ns < REPETITION_NS; /* for x to repeat it: RFC 6298 2 */
     x->last_syn_ns = s->time_ns;
+    if (x->syns_under_way < UINT8_MAX)
+        x->syns_under_way++;
     if (x->spoke || x->sent_synack)
         return; /* a late copy: it has got further since */
     if (x->syn_doubted && too_soon)

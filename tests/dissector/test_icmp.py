@@ -105,6 +105,17 @@ def test_whoever_sends_its_syn_again_was_not_closed(tshark, tmp_path):
     assert {row["connection"] for (row,) in per_frame} == {"0"}
 
 
+def test_each_error_takes_back_that_the_syn_before_it_arrived(tshark, tmp_path):
+    peers = Peers()
+    syn = peers.handshake()[0]
+    path = written(tmp_path, [syn, error(syn, HOST), syn, error(syn, HOST)], spacing_ns=10**9)
+    fields = ("client.state.name", "server.state.name", "server.settled.name")
+    assert [tuple(row.values()) for (row,) in rows(tshark, path, fields, "-2")][1::2] == [
+        ("CLOSED", "LISTEN", "LISTEN")] * 2
+    path = written(tmp_path, [syn, syn, error(syn, HOST)], spacing_ns=10**9)  # which of the two is it about?
+    assert [row["server.state.name"] for (row,) in shown(tshark, path)][-1] == "SYN-RECEIVED"
+
+
 def test_hindsight_finds_an_error_that_was_not_taken(tshark, tmp_path):
     """The client goes on as if nothing had been. The error is judged again with the segments."""
     peers = Peers()
