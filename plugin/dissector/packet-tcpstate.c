@@ -44,10 +44,11 @@ static void register_preferences(void) {
     prefs_register_enum_preference(module, "language", "Language of the explanations",
                                    "The language of the explanations and of the expert information",
                                    &preference_language, languages, FALSE);
-    prefs_register_uint_preference(module, "msl", "Maximum segment lifetime (seconds)",
-                                   "An endpoint is taken to leave TIME-WAIT after twice this time, at least 1. RFC 9293 says 120; "
-                                   "Linux waits 60 seconds in all, macOS 30, Windows 30 to 240",
-                                   10, &preference_msl_s);
+    prefs_register_uint_preference(
+        module, "msl", "Maximum segment lifetime (seconds)",
+        "An endpoint is taken to leave TIME-WAIT after twice this time, at least 1. RFC 9293 says 120; "
+        "Linux waits 60 seconds in all, macOS 30, Windows 30 to 240",
+        10, &preference_msl_s);
     prefs_register_bool_preference(module, "info_column", "Show steps in the Info column",
                                    "Append the step of the handshake or the close, or else the change of state, to "
                                    "the Info column",
