@@ -153,7 +153,9 @@ static void judge_close_wait(struct judgement *j, struct tcpstate_endpoint *end)
     struct tcpstate_evidence_end *e = &end->evidence_end;
     int64_t elapsed = j->segment->time_ns - e->close_wait_ns;
 
-    if (e->close_wait_frame == 0 || e->close_wait_told || end->has_fin || j->connection->reset ||
+    bool closes_now = end == j->x && j->first_fin; /* at last */
+
+    if (e->close_wait_frame == 0 || e->close_wait_told || (end->has_fin && !closes_now) || j->connection->reset ||
         j->connection->closed || elapsed <= CLOSE_WAIT_SECONDS * SECOND_NS)
         return;
     e->close_wait_told = true;
