@@ -247,7 +247,7 @@ void sender_judge_synack(struct judgement *j) {
         bool was_established = x->state == TCPSTATE_ESTABLISHED;
         if (x->state == TCPSTATE_SYN_SENT) /* y's SYN was taken back, or captured after all: bridge it */
             engine_move(j, j->sender, TCPSTATE_EVENT_rcv_syn, TCPSTATE_PROVED);
-        engine_move(j, j->sender, TCPSTATE_EVENT_snd_synack, TCPSTATE_PROVED);
+        engine_move(j, j->sender, TCPSTATE_EVENT_snd_synack, was_established ? TCPSTATE_ASSUMED : TCPSTATE_PROVED);
         if (was_established)
             engine_show(j, TCPSTATE_SYN_RECEIVED);
     } else {
