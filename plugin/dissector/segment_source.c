@@ -30,7 +30,7 @@
 
 enum { TCP_HEADER = 20, TCP_FLAGS_END = 14, TCP_WINDOW_END = 16 };
 enum { IPV4_HEADER = 20, IPV6_HEADER = 40 };
-enum { PROTOCOL_ICMP = 1, PROTOCOL_ICMPV6 = 58 };
+enum { PROTOCOL_ICMP = 1, PROTOCOL_TCP = 6, PROTOCOL_ICMPV6 = 58 };
 enum { CHECKSUM_STATUS_BAD = 0 }; /* of tcp.checksum.status: Wireshark verified it */
 
 static int hf_tcp, hf_ip, hf_ipv6, hf_tcp_len, hf_tcp_checksum_status;
@@ -422,6 +422,19 @@ static uint8_t place_of(const packet_info *pinfo) {
     return (uint8_t)((pinfo->vlan_id * 31 + interface) * 2654435761u >> 24);
 }
 
+/* Is it what a host leaves to its network card to complete, captured before that: the sum of the pseudo-header (RFC 9293
+ * 3.1) alone, not inverted? */
+static bool is_checksum_left_to_hardware(const uint8_t *tcp, const struct ip_header *ip, uint32_t tcp_length) {
+    const uint32_t address_length = ip->is_ipv4 ? 4 : 16;
+    uint64_t sum = PROTOCOL_TCP + (uint64_t)tcp_length;
+
+    for (uint32_t i = 0; i < address_length; i += 2)
+        sum += (uint64_t)get16(ip->source + i) + get16(ip->destination + i);
+    while (sum > 0xFFFF)
+        sum = (sum & 0xFFFF) + (sum >> 16);
+    return get16(tcp + 16) == sum;
+}
+
 /* The segment of the TCP header headers[index]; false if it is none. */
 static bool read_segment(const packet_info *pinfo, const struct items *items, unsigned index,
                          struct sourced_segment *out) {
@@ -472,7 +485,9 @@ static bool read_segment(const packet_info *pinfo, const struct items *items, un
         segment->traits |= TCPSTATE_LENGTH_UNKNOWN;
     if (present < header_length)
         segment->traits |= TCPSTATE_TRUNCATED_HEADER;
-    if (checksum && field_uint(checksum) == CHECKSUM_STATUS_BAD)
+    if (checksum && field_uint(checksum) == CHECKSUM_STATUS_BAD &&
+        !(around.headers && around.inner_is_here && length >= TCP_HEADER &&
+          is_checksum_left_to_hardware(octets, &around.inner, header_length + segment->length)))
         segment->traits |= TCPSTATE_CHECKSUM_BAD;
     if (present > TCP_HEADER)
         read_options(segment, octets + TCP_HEADER, present - TCP_HEADER);

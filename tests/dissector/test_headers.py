@@ -430,6 +430,19 @@ def test_a_checksum_that_wireshark_found_bad(tshark, tmp_path, version):
     assert states(tshark, path, *verify, "-o", "tcpstate.checksum:FALSE")[-1] == [("FIN-WAIT-1", "CLOSE-WAIT")]
 
 
+@pytest.mark.parametrize("version", (4, 6))
+def test_a_checksum_that_is_left_to_the_network_card_is_not_bad(tshark, tmp_path, version):
+    """Captured on a sending host: what the card sends has the right one."""
+    peers = Peers() if version == 4 else Peers(wire.CLIENT6, wire.SERVER6)
+    packets = [peers.packet("client", SYN, 0, partial_checksum=True), peers.packet("server", SYN | ACK, 0, 1),
+               peers.packet("client", ACK, 1, 1, partial_checksum=True),
+               peers.packet("client", ACK | PSH, 1, 1, payload=b"odd", partial_checksum=True)]
+    path = capture(tmp_path / "x.pcap", list(map(ethernet, packets)))
+    shown = rows(tshark, path, ["client.state.name", "server.state.name", "finding"], "-o", "tcp.check_checksum:TRUE")
+    assert [tuple(row.values())[:2] for (row,) in shown] == [*HANDSHAKE_STATES, ("ESTABLISHED", "ESTABLISHED")]
+    assert not any("checksum_bad" in row.get("finding", "") for (row,) in shown)
+
+
 def test_a_checksum_that_nobody_verified_counts_as_good(tshark, tmp_path):
     path = capture(tmp_path / "x.pcap", corrupted_fin(Peers()))
     assert states(tshark, path, "-o", "tcp.check_checksum:FALSE")[-1] == [("FIN-WAIT-1", "CLOSE-WAIT")]

@@ -56,8 +56,9 @@ def option_fast_open(cookie=b""):
 
 
 def tcp_segment(source, destination, source_port, destination_port, *, seq, ack=0, flags=0, window=0, urgent=0,
-                options=b"", payload=b"", bad_checksum=False):
-    """(header, payload) as one byte string. `source` and `destination` are addresses, for the pseudo-header."""
+                options=b"", payload=b"", bad_checksum=False, partial_checksum=False):
+    """(header, payload) as one byte string. `source` and `destination` are addresses, for the pseudo-header. A partial
+    checksum is what a host leaves to its network card: the sum of the pseudo-header alone."""
     source, destination = ipaddress.ip_address(source), ipaddress.ip_address(destination)
     options += bytes([OPTION_NOP]) * (-len(options) % 4)
     header_length = 20 + len(options)
@@ -73,6 +74,8 @@ def tcp_segment(source, destination, source_port, destination_port, *, seq, ack=
     value = checksum(pseudo + header + payload)
     if bad_checksum:
         value ^= 0x5A5A
+    if partial_checksum:
+        value = checksum(pseudo) ^ 0xFFFF
     return header[:16] + struct.pack("!H", value) + header[18:] + payload
 
 
