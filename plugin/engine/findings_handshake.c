@@ -188,13 +188,14 @@ static void judge_repeated_synack(struct judgement *j) {
                       ms);
 }
 
-/* Two SYN,ACKs for one SYN. A repeated SYN may get another ISN: SYN cookies change with time. After a second, the
- * earliest that a SYN is repeated (RFC 6298 2.1), that SYN may have been missed. */
+/* Two SYN,ACKs for one SYN. A repeated SYN, be it before the first, may get another ISN: SYN cookies change with time.
+ * After a second, the earliest that a SYN is repeated (RFC 6298 2.1), that SYN may have been missed. */
 static void judge_isn_changed(struct judgement *j) {
     const struct tcpstate_evidence_open *e = &j->x->evidence_open;
     const struct tcpstate_segment *s = j->segment;
 
-    if (e->synack_frame != 0 && e->synack_ack == s->ack && e->synack_seq != s->seq && !e->asked_again && j->y->sent_syn)
+    if (e->synack_frame != 0 && e->synack_ack == s->ack && e->synack_seq != s->seq && !e->asked_again &&
+        j->y->sent_syn && j->y->evidence_open.syn_count == 0)
         findings_tell_weak(j, s->time_ns - e->synack_ns >= SECOND_NS, TCPSTATE_FINDING_synack_isn_changed,
                            e->synack_frame, e->synack_seq, 0);
 }
