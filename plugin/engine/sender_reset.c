@@ -101,8 +101,7 @@ static bool aborts_without_timestamp(const struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x;
     const struct tcpstate_segment *s = j->segment;
 
-    return j->ack && x->spoke && x->has_smax && s->seq == x->smax && x->has_acked && s->ack == x->acked &&
-           s->window == x->window;
+    return j->ack && x->has_smax && s->seq == x->smax && x->has_acked && s->ack == x->acked && s->window == x->window;
 }
 
 /* With a window, so of a connection; but without the timestamp that both ends have agreed on, which a RST of it should
