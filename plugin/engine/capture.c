@@ -235,9 +235,10 @@ bool capture_clock_leaves_echo(const struct judgement *j) {
 /* Is this timestamp near what y has echoed, and the newest of x was not? Then y has not heard of that one. */
 bool capture_clock_came_back_to_echo(const struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x;
+    int64_t since_ns = x->echoed_sent_ns != INT64_MIN ? x->echoed_sent_ns : x->echoed_ns; /* ... or a little before */
 
     return seq_distance(x->ts_newest, j->segment->tsval) > CLOCK_JUMP && x->has_echoed &&
-           !capture_clock_leaves_echo(j) && was_elsewhere(x->ts_newest, x->echoed, x->ts_newest_ns - x->echoed_sent_ns);
+           !capture_clock_leaves_echo(j) && was_elsewhere(x->ts_newest, x->echoed, x->ts_newest_ns - since_ns);
 }
 
 /* Has the clock jumped, and does this segment show that it ticks in milliseconds and never has? */
