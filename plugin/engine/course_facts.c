@@ -13,9 +13,9 @@ enum {
     ENOUGH = 4 /* answers that tell exactly what they answer */
 };
 static const int64_t MS_NS = 1000000;
-static const int64_t USUAL_NS = 20000000;  /* ... if nothing tells */
-static const int64_t QUIET_NS = 200000000; /* after it nothing that was sent before is under way any more */
-static const int64_t APART_NS = 200000000;
+static const int64_t USUAL_NS = 20000000;     /* ... if nothing tells */
+static const int64_t QUIET_NS = 200000000;    /* after it nothing that was sent before is under way any more */
+static const int64_t APART_NS = 200000000;    /* over less the rate of a clock does not tell */
 static const int64_t LONGEST_NS = 1000000000; /* longer round trips are retransmissions */
 
 static int compare_int64(const void *a, const void *b) {
