@@ -33,32 +33,32 @@ enum {
     COURSE_VARIANTS = 12 /* ways in which an endpoint may react to one delivery, or have made one transmission */
 };
 
-enum {                            /* costs */
-       COST_FORGED = 14,          /* somebody else sent it */
-       COST_FORGED_IN_LEAKY = 28, /* ... where the capture has missed segments: they explain more than strangers do */
-       COST_MISMATCH = 20,        /* no TCP sends this in that state: dearer than a forgery */
-       COST_UNSEEN = 6,           /* a segment was not captured */
-       COST_LOST = 5,             /* captured, and lost behind the capture point */
-       COST_LOST_TOO = 2,         /* ... like the one before it */
-       COST_LATE = 1,             /* ... or only late */
-       COST_IGNORED = 5,          /* delivered and acceptable, but not taken: a full queue */
-       COST_COPY = 2,             /* the path has copied it */
-       COST_ODD = 6,              /* legal, but a common stack would not */
-       COST_STALE = 5,            /* sent earlier than what was captured before it */
-       COST_STALE_TOO = 2,        /* ... like the one before it */
-       COST_ABORT = 2,            /* a reset for no visible reason */
-       COST_NO_REPLY = 3,         /* an answer that had to come was not captured */
-       COST_SILENT = 6,           /* an endpoint has given up without a word */
-       COST_TIMESTAMP = 9,        /* its clock was elsewhere */
-       COST_ECHO = 4,             /* it echoes another timestamp than it should */
-       COST_SACK = 4,             /* it tells to have received what it has not, or the reverse */
-       COST_SACK_FALSE = 9,       /* ... though it cannot have, or cannot lack it */
-       COST_AT_END = 7,           /* on top: lost or unseen right where the capture was taken */
-       COST_NO_REASON = 2,        /* an ACK that nothing asked for */
-       COST_UNASKED = 3,          /* text sent again, sooner than any timer, that nobody has asked for */
-       COST_AGAINST_PROOF = 6,    /* when it was captured, its sender was proved to be in another state */
-       COST_NOT_SUPPOSED = 1000,  /* ... it was supposed to be in another state */
-       COST_WINDOW = 5            /* a RST that is an answer has no window to tell */
+enum {                           /* costs */
+       COST_FORGED = 14,         /* somebody else sent it */
+       COST_LEAKY = 14,          /* on top: the capture has missed segments, which explain more than strangers do */
+       COST_MISMATCH = 20,       /* no TCP sends this in that state: dearer than a forgery */
+       COST_UNSEEN = 6,          /* a segment was not captured */
+       COST_LOST = 5,            /* captured, and lost behind the capture point */
+       COST_LOST_TOO = 2,        /* ... like the one before it */
+       COST_LATE = 1,            /* ... or only late */
+       COST_IGNORED = 5,         /* delivered and acceptable, but not taken: a full queue */
+       COST_COPY = 2,            /* the path has copied it */
+       COST_ODD = 6,             /* legal, but a common stack would not */
+       COST_STALE = 5,           /* sent earlier than what was captured before it */
+       COST_STALE_TOO = 2,       /* ... like the one before it */
+       COST_ABORT = 2,           /* a reset for no visible reason */
+       COST_NO_REPLY = 3,        /* an answer that had to come was not captured */
+       COST_SILENT = 6,          /* an endpoint has given up without a word */
+       COST_TIMESTAMP = 9,       /* its clock was elsewhere */
+       COST_ECHO = 4,            /* it echoes another timestamp than it should */
+       COST_SACK = 4,            /* it tells to have received what it has not, or the reverse */
+       COST_SACK_FALSE = 9,      /* ... though it cannot have, or cannot lack it */
+       COST_AT_END = 7,          /* on top: lost or unseen right where the capture was taken */
+       COST_NO_REASON = 2,       /* an ACK that nothing asked for */
+       COST_UNASKED = 3,         /* text sent again, sooner than any timer, that nobody has asked for */
+       COST_AGAINST_PROOF = 6,   /* when it was captured, its sender was proved to be in another state */
+       COST_NOT_SUPPOSED = 1000, /* ... it was supposed to be in another state */
+       COST_WINDOW = 5           /* a RST that is an answer has no window to tell */
 };
 
 enum course_reply_kind { COURSE_REPLY_NONE, COURSE_REPLY_RST, COURSE_REPLY_RST_ACK };

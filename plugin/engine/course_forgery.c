@@ -85,7 +85,7 @@ int course_cost_of_forgery(const struct tcpstate_course *c, const struct hypothe
     bool answers = (s->flags & TCPSTATE_RST) && s->window == 0 && !(s->options & TCPSTATE_OPT_TIMESTAMPS) &&
                    (!(s->flags & TCPSTATE_ACK) || s->seq == 0);
 
-    int cost = (c->facts.leaks > 0 ? COST_FORGED_IN_LEAKY : COST_FORGED) - less_for[before];
+    int cost = COST_FORGED - less_for[before] + (c->facts.leaks > 0 ? COST_LEAKY : 0);
     if (answers)
         cost += before > 0 ? 5 : 3;
     if (s->sack_count > 1)
