@@ -264,8 +264,21 @@ static void settle_report(struct judgement *j) {
     }
 }
 
+/* Its clock is x's, and it echoes one of y's that was not captured and lies between the newest that was and now: it answers
+ * what the capture missed. A clock ticks once a millisecond at most (RFC 7323 5.4). */
+static bool echoes_the_uncaptured(const struct judgement *j) {
+    const struct tcpstate_segment *s = j->segment;
+    const struct tcpstate_endpoint *x = j->x, *y = j->y;
+    bool has_both = (s->options & TCPSTATE_OPT_TIMESTAMPS) && x->sent_ts && x->ts_newest != 0 && y->sent_ts &&
+                    y->ts_newest != 0 && y->captured;
+
+    return has_both && seq_after(s->tsecr, y->ts_newest) &&
+           (int64_t)seq_distance(s->tsecr, y->ts_newest) * (int64_t)MS <= s->time_ns - y->ts_newest_ns &&
+           seq_at_least(s->tsval, x->ts_newest) && !capture_clock_jumps(j);
+}
+
 /* An ACK of what y was not seen to send: the capture missed something, or the ACK is false. It is believed when x says
- * it a second time. */
+ * it a second time, or echoes what was missed. */
 static void judge_unsent_ack(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
     uint32_t ack = j->segment->ack;
@@ -298,6 +311,11 @@ static void judge_unsent_ack(struct judgement *j) {
         return; /* an older segment would have known less, not more */
     if (y->sent_synack && !x->spoke && !y->spoke && seq_distance(ack, y->smax) > NUMBERS_FAR)
         return; /* y has sent its SYN,ACK only: no number of this connection, however often */
+    if (!far && x->has_rnxt && seq_at_least(j->segment->seq, x->smax) && echoes_the_uncaptured(j)) {
+        y->smax = ack;
+        j->ack_unsent = x->has_unsent_ack = j->ack_refused = false;
+        return;
+    }
     if (x->has_unsent_ack && seq_at_least(ack, x->unsent_ack) && seq_distance(ack, x->unsent_ack) < NUMBERS_FAR) {
         bool behind_fin = y->has_fin && !y->fin_inferred && midstream_numbers_known(j, y) && seq_after(ack, y->fin + 1);
         j->ack_unsent = false;
