@@ -8,6 +8,7 @@
  * captured late. Both are properties of the path and outlive a connection.
  */
 #include "judgement.h"
+#include "segment.h"
 
 #include <string.h>
 
@@ -16,9 +17,10 @@ enum {
     FLOOR_WITH_TIMESTAMPS = 3 * MS, /* what a quick host may need to react */
     FLOOR_WITHOUT = 10 * MS,
     NO_SAMPLE = 30 * MS,
-    CLOCK_JUMP = 1000,       /* ticks: more than reordering explains */
-    UNSEEN_FAR = 1 << 20,    /* octets that a capture of one direction may miss */
-    MOST_WINDOW = 1 << 28,   /* octets */
+    CLOCK_JUMP = 1000,     /* ticks: more than reordering explains */
+    UNSEEN_FAR = 1 << 20,  /* octets that a capture of one direction may miss */
+    MOST_WINDOW = 1 << 28, /* octets */
+    SURE_STEPS = 2,
     COPY_WITH_ID = 2 * MS,   /* the same frame seen again at another port */
     COPY_WITHOUT_ID = MS / 2 /* without an IP ID only time can tell */
 };
@@ -27,6 +29,27 @@ static const uint32_t HALF_WAY = 1u << 30; /* numbers come round again: so far n
 /* The same TCP header, length and, where there is one, IP ID. Linux sends SYN,ACK, RST and all of TIME-WAIT with ID 0,
  * and repeats pure ACKs and reset trains that are alike to the octet: those are no copies, unless one has passed a router
  * more than the other. */
+/* RFC 6864 asks only that identifications do not come again soon; many stacks count those of a connection. */
+void capture_note_ip_id(struct judgement *j) {
+    struct tcpstate_path *path = j->x_path;
+    const struct tcpstate_segment *s = j->segment;
+
+    if (j->rst || j->copy || !(s->traits & TCPSTATE_HAS_IP_ID) || s->ip_id == 0)
+        return; /* what answers without a connection has 0, or another count */
+    if (path->ip_id != 0)
+        path->ip_id_steps = !segment_ip_id_counts_on(path->ip_id, s->ip_id) ? 0
+                            : path->ip_id_steps < UINT8_MAX                 ? path->ip_id_steps + 1
+                                                                            : UINT8_MAX;
+    path->ip_id = s->ip_id;
+}
+
+bool capture_was_sent_after(const struct judgement *j, uint16_t ip_id) {
+    const struct tcpstate_segment *s = j->segment;
+
+    return j->x_path->ip_id_steps >= SURE_STEPS && ip_id != 0 && (s->traits & TCPSTATE_HAS_IP_ID) &&
+           segment_ip_id_counts_on(ip_id, s->ip_id);
+}
+
 bool capture_is_copy(struct judgement *j, uint8_t *shown_state, uint8_t *shown_certainty) {
     const struct tcpstate_segment *s = j->segment;
     const struct tcpstate_path *path = j->x_path;
@@ -40,6 +63,8 @@ bool capture_is_copy(struct judgement *j, uint8_t *shown_state, uint8_t *shown_c
         bool id_usable = both_have_id && s->ip_id != 0;
         bool has_ttl = (s->traits & path->copies[i].traits & TCPSTATE_HAS_TTL) != 0;
         bool passed_a_router = has_ttl && s->ttl + 1 == path->copies[i].ttl;
+        bool answers_each = (s->flags & (TCPSTATE_SYN | TCPSTATE_ACK)) == (TCPSTATE_SYN | TCPSTATE_ACK) &&
+                            j->y->last_syn_ns > j->y->first_syn_ns; /* its timer, and the SYN that came again */
         bool found;
 
         if (both_have_id && s->ip_id != path->copies[i].ip_id)
@@ -47,7 +72,7 @@ bool capture_is_copy(struct judgement *j, uint8_t *shown_state, uint8_t *shown_c
         if (id_usable)
             found = elapsed <= COPY_WITH_ID || (has_ttl && s->ttl != path->copies[i].ttl);
         else
-            found = (notable || passed_a_router) && elapsed <= COPY_WITHOUT_ID;
+            found = ((notable && !answers_each) || passed_a_router) && elapsed <= COPY_WITHOUT_ID;
         if (found) {
             *shown_state = path->copies[i].shown_state;
             *shown_certainty = path->copies[i].shown_certainty;

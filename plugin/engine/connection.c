@@ -410,6 +410,8 @@ static bool transmission_proves(const struct judgement *j) {
             return false; /* the stacks send it always; who forges often does not */
         if (!j->ack)
             return shown == TCPSTATE_SYN_SENT;
+        if (x->has_seen_fin)
+            return false; /* with Fast Open a FIN may come before the first SYN,ACK that was captured */
         return shown == TCPSTATE_SYN_RECEIVED || (j->fin && shown == TCPSTATE_FIN_WAIT_1);
     }
     if (j->rst)
@@ -595,6 +597,7 @@ void tcpstate_segment(struct tcpstate_conversation *conversation, const struct t
         } else if (!j.copy) {
             sender_judge(&j);
         }
+        capture_note_ip_id(&j);
         receiver_judge(&j);
         settle_report(&j);
         if (j.copy) {

@@ -164,6 +164,9 @@ struct tcpstate_endpoint {
     uint32_t fin_inferred_index, fin_inferred_frame;
     uint32_t fin_ack_frame, fin_ack_index; /* the segment of y that acknowledged the FIN */
     int64_t fin_ack_ns;
+    uint32_t fin_ack_tsval;
+    uint16_t fin_ip_id; /* 0: none */
+    bool fin_ack_tells; /* ... which no earlier one had */
     uint32_t first_synack_index;
     uint32_t synack_frame, synack_index, synack_ack, synack_echo;
     uint32_t synack_tsval; /* of the last one */
@@ -309,6 +312,8 @@ struct tcpstate_path {
         uint8_t traits; /* 1: carried data or FIN */
     } acks[TCPSTATE_ACKS];
     uint8_t ack_next, ack_count;
+    uint16_t ip_id;      /* of the newest segment that is no RST and has one, 0: none */
+    uint8_t ip_id_steps; /* ... after so many in a row that each count on from the one before */
     struct {
         bool is;
         uint32_t end, frame, index;

@@ -48,7 +48,7 @@ static uint32_t hash_of_core(const struct hypothesis *h) {
 
     for (unsigned d = 0; d < 2; d++) {
         ends[d].next = 0;
-        ends[d].losing = false;
+        ends[d].losing = 0;
     }
     return hash_octets(ends, sizeof ends, 14695981039346656037u + (h->forgeries > 0));
 }
@@ -266,6 +266,11 @@ static bool echoes_older(const struct tcpstate_segment *s, const struct tcpstate
            seq_before(s->tsecr, q->tsval);
 }
 
+/* ... after so many have been lost in a row. A path that is down loses all. */
+static int cost_of_loss(uint8_t losing) {
+    return losing == 0 ? COST_LOST : losing < DOWN ? COST_LOST_TOO : COST_LOST_TOO / 2;
+}
+
 /* Lets what was captured towards x arrive, one segment after the other, and sees each time whether x may have sent
  * segment `index` then. */
 static void explore(struct tcpstate_course *c, struct hypothesis h, uint32_t index, unsigned branches, unsigned depth,
@@ -350,10 +355,11 @@ static void explore(struct tcpstate_course *c, struct hypothesis h, uint32_t ind
                                 h.end[d].has_rcv;
             if (!acknowledged || (q->flags & (TCPSTATE_FIN | TCPSTATE_SYN | TCPSTATE_RST))) {
                 struct hypothesis lost = h;
-                lost.cost += (h.end[d].losing ? COST_LOST_TOO : COST_LOST) + (c->facts.is_at[d] ? COST_AT_END : 0);
+                lost.cost += cost_of_loss(h.end[d].losing) + (c->facts.is_at[d] ? COST_AT_END : 0);
                 lost.strain_us +=
                     (q->flags & TCPSTATE_RST) ? 1000 : 0; /* as many lost: rather what came to nobody's harm */
-                lost.end[d].losing = true;
+                if (lost.end[d].losing < DOWN)
+                    lost.end[d].losing++;
                 lost.end[d].late[1] = lost.end[d].late[0];
                 lost.end[d].late[0] = at + 1;
                 if (!course_note(c, &lost, LOST, at, h.end[d].state))
@@ -366,7 +372,7 @@ static void explore(struct tcpstate_course *c, struct hypothesis h, uint32_t ind
             for (unsigned i = 1; i < count; i++) {
                 struct hypothesis other = h;
                 other.end[d] = variants[i].end;
-                other.end[d].losing = false;
+                other.end[d].losing = 0;
                 other.cost += variants[i].cost;
                 if (other.end[d].state == TCPSTATE_CLOSED && !(q->flags & TCPSTATE_RST))
                     other.strain_us += strain_of_silence(c, &h, d, at);
@@ -376,7 +382,7 @@ static void explore(struct tcpstate_course *c, struct hypothesis h, uint32_t ind
             }
         }
         h.end[d] = variants[0].end;
-        h.end[d].losing = false;
+        h.end[d].losing = 0;
         h.cost += variants[0].cost;
         if (!course_note(c, &h, TAKEN, at, h.end[d].state))
             return;
@@ -674,7 +680,10 @@ uint32_t tcpstate_course_states(const struct tcpstate_course_row *row, enum tcps
     for (unsigned role = 0; role < 2; role++) {
         bool is_sender = role == (unsigned)sender;
         uint32_t by = is_sender ? row->sender_decided : row->receiver_decided;
-        settled[role] = is_sender ? row->sender : row->told ? row->receiver : shown[role];
+        settled[role] = is_sender       ? row->sender
+                        : !row->told    ? shown[role]
+                        : row->was_late ? row->receiver_when_due
+                                        : row->receiver;
         if (looks_like(settled[role], shown[role]))
             settled[role] = shown[role]; /* from outside one looks like the other */
         if (settled[role] != shown[role] && by != UINT32_MAX && (decided == UINT32_MAX || by > decided))

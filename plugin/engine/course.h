@@ -41,7 +41,7 @@ enum {                           /* costs */
        COST_LOST = 5,            /* captured, and lost behind the capture point */
        COST_LOST_TOO = 2,        /* ... like the one before it */
        COST_LATE = 1,            /* ... or only late */
-       COST_IGNORED = 5,         /* delivered and acceptable, but not taken: a full queue */
+       COST_IGNORED = 6,         /* delivered and acceptable, but not taken: a full queue */
        COST_COPY = 2,            /* the path has copied it */
        COST_ODD = 6,             /* legal, but a common stack would not */
        COST_STALE = 5,           /* sent earlier than what was captured before it */
@@ -97,7 +97,7 @@ struct course_end {
     bool timestamps, sack, has_ts_recent, has_tsval, has_shift;
     bool owes_ack; /* something has come that must be acknowledged */
     bool syn_had_mss, has_again, has_free, has_first_seq;
-    bool losing;                      /* what was captured last has not reached it */
+    uint8_t losing;                   /* so many that were captured last have not reached it, up to DOWN */
     bool ignores;                     /* it does not take the ACK of its SYN,ACK: a full queue */
     bool owes_text_ack, owes_at_once; /* since owed_since_ms */
     uint32_t owed_since_ms;
@@ -128,10 +128,11 @@ struct course_facts {
     uint32_t count;
     int64_t answer_ns[2];      /* by direction: from the capture point to that end and back, 0 if not known */
     int64_t next_answer_ns[2]; /* ... if the quickest of few answers was none */
-    uint8_t ttl[2];     /* ... that of most of what it sent, after so many hops as nobody else has; 0: not told */
-    bool is_at[2];      /* ... the capture was taken there: what it sent was captured, what came has arrived */
-    bool unseen[2];     /* ... nothing that it sent was captured */
-    bool has_echoes[2]; /* ... what the other echoes tells when its segments arrived */
+    uint8_t ttl[2];            /* ... that of most of what it sent; 0: not told */
+    bool is_at[2];             /* ... the capture was taken there: what it sent was captured, what came has arrived */
+    bool unseen[2];            /* ... nothing that it sent was captured */
+    bool counts_ids[2];        /* ... the identifications of its datagrams (IPv4) count up */
+    bool has_echoes[2];        /* ... what the other echoes tells when its segments arrived */
     uint32_t first_echo;
     int64_t echo_base_ns;
     bool has_clock[2];          /* ... its timestamps count milliseconds ... */

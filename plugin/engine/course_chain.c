@@ -65,9 +65,50 @@ void course_mark_best(struct tcpstate_course *c, uint32_t event, uint32_t index)
     }
 }
 
+/* The end of `direction` by the time of its nominal segment `index`, when what is told here as `next` comes after it: what
+ * was captured before that and has had time to arrive is in its state, though the course came to tell of it only later. */
+static uint8_t state_at(const struct tcpstate_course *c, const struct tcpstate_course_row *rows, uint32_t index,
+                        uint32_t next, uint8_t state) {
+    const struct tcpstate_segment *segments = c->facts.segments;
+    unsigned direction = segments[index].direction;
+
+    for (unsigned seen = 0; next != TCPSTATE_COURSE_LAST && seen < FEW_EVENTS; seen++) {
+        uint32_t i = next / 2;
+        bool arrives = next % 2 != 0, concerns = (segments[i].direction == direction) != arrives;
+        if (concerns &&
+            (arrives ? i > index || segments[index].time_ns - segments[i].time_ns < c->facts.answer_ns[direction]
+                     : rows[i].genuine))
+            break;
+        if (concerns && arrives)
+            state = rows[i].was_late ? rows[i].receiver_when_due : rows[i].receiver;
+        next = rows[i].next[arrives];
+    }
+    return state;
+}
+
+/* When a stranger's segment was captured, the search did not know yet what becomes of what was under way. */
+static void mend_nominal_senders(const struct tcpstate_course *c, struct tcpstate_course_row *rows) {
+    uint8_t state[2] = {TCPSTATE_STATES, TCPSTATE_STATES};
+
+    for (uint32_t next = 0; next != TCPSTATE_COURSE_LAST;) {
+        uint32_t i = next / 2;
+        bool arrives = next % 2 != 0;
+        unsigned end = arrives ? !c->facts.segments[i].direction : c->facts.segments[i].direction;
+        next = rows[i].next[arrives];
+        if (arrives)
+            state[end] = rows[i].receiver;
+        else if (rows[i].genuine && !rows[i].earlier)
+            state[end] = rows[i].sender;
+        else if (!rows[i].genuine && state[end] != TCPSTATE_STATES)
+            rows[i].sender = state_at(c, rows, i, next, state[end]);
+    }
+}
+
 void course_tell(const struct tcpstate_course *c, uint32_t event, struct tcpstate_course_row *rows) {
     uint32_t next = TCPSTATE_COURSE_LAST, last = c->facts.count - 1;
-    uint32_t crossed[2] = {UINT32_MAX, UINT32_MAX}; /* by which segment it is known */
+    uint32_t crossed[2] = {UINT32_MAX, UINT32_MAX};      /* by which segment it is known */
+    struct tcpstate_course_row *later[2] = {NULL, NULL}; /* what arrived next at each end */
+    uint8_t state_later[2];
 
     for (uint32_t i = 0; i < c->facts.count; i++)
         rows[i] = (struct tcpstate_course_row){.sender_decided = UINT32_MAX, .receiver_decided = UINT32_MAX};
@@ -80,6 +121,12 @@ void course_tell(const struct tcpstate_course *c, uint32_t event, struct tcpstat
         bool was_closing = e->state == TCPSTATE_CLOSE_WAIT && crossed[end] != UINT32_MAX;
         uint8_t state = was_closing ? TCPSTATE_CLOSING : e->state;
         uint32_t decided = e->decided < last ? e->decided : last;
+        if (e->kind == SENT || e->kind == TAKEN || e->kind == LOST) {
+            if (later[end] != NULL)
+                later[end]->moves = state_later[end] != e->state;
+            later[end] = e->kind == TAKEN && !row->told ? row : NULL;
+            state_later[end] = e->state;
+        }
         if (was_closing && decided < crossed[end])
             decided = crossed[end];
         crossed[end] = state == TCPSTATE_CLOSING || state == TCPSTATE_TIME_WAIT ? decided : UINT32_MAX;
@@ -88,23 +135,31 @@ void course_tell(const struct tcpstate_course *c, uint32_t event, struct tcpstat
             row->sender_decided = decided;
             row->genuine = e->kind != SENT_BY_OTHERS;
             row->earlier = e->kind == SENT_BEFORE || e->kind == SENT_COPY;
-        } else if (!row->told) { /* what was lost may have come late after all: the newest holds */
+        } else if (!row->told) { /* what was lost may have come late after all */
             row->told = true;
             row->receiver = state;
             row->receiver_decided = decided;
             row->arrived = e->kind == TAKEN;
         } else {
+            if (row->arrived && !row->moves) {
+                row->was_late = true;
+                row->receiver_when_due = state;
+            }
             continue;
         }
         row->next[!is_sender] = next;
         next = 2 * e->index + !is_sender;
     }
+    if (!c->facts.unseen[0] && !c->facts.unseen[1])
+        mend_nominal_senders(c, rows);
     for (uint32_t i = 0; i < c->facts.count; i++)
         if (c->facts.segments[i].traits & TCPSTATE_SEEN_AGAIN) {
             const struct tcpstate_course_row *first = &rows[course_original_of(&c->facts, i)];
             rows[i].told = first->told;
             rows[i].arrived = first->arrived;
             rows[i].receiver = first->receiver;
+            rows[i].was_late = first->was_late;
+            rows[i].receiver_when_due = first->receiver_when_due;
             rows[i].receiver_decided = first->receiver_decided;
         }
 }

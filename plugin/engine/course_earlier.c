@@ -258,6 +258,9 @@ bool course_was_sent_before(const struct tcpstate_course *c, const struct hypoth
         if (newer && clocks &&
             (seq_after(s->tsval, other->tsval) || (other->tsecr != 0 && seq_after(s->tsecr, other->tsecr))))
             return false; /* by its clock, or as it echoes what was heard later (RFC 7323 4.3) */
+        if (newer && c->facts.counts_ids[s->direction] && (s->traits & other->traits & TCPSTATE_HAS_IP_ID) &&
+            other->ip_id != 0 && segment_ip_id_counts_on(other->ip_id, s->ip_id))
+            return false; /* by the identification of its datagram */
         if (newer && (other->flags & TCPSTATE_ACK) && seq_after(s->ack, other->ack))
             return false; /* what it had taken once it acknowledges for good */
         if (newer && overtaken && s->time_ns - other->time_ns > (clocks ? 5000 : 400) * MS_NS)

@@ -378,9 +378,8 @@ static void find_checksums(struct course_facts *facts, unsigned direction, bool 
     facts->trusts_checksum[direction] = ignore_bad && (bad < 3 || bad * 4 < all); /* else they are offloaded */
 }
 
-/* Hosts begin with one of a few numbers, so those tell nothing. */
+/* The TTL of most of what the sender has sent; 0 if there is none such, or too little. */
 static uint8_t find_ttl(const struct course_facts *facts, unsigned direction) {
-    static const uint8_t first[] = {32, 64, 128, 255};
     uint32_t of[UINT8_MAX + 1] = {0}, all = 0;
 
     for (uint32_t i = 0; i < facts->count; i++) {
@@ -390,12 +389,28 @@ static uint8_t find_ttl(const struct course_facts *facts, unsigned direction) {
             all++;
         }
     }
-    for (unsigned i = 0; i < sizeof first; i++)
-        of[first[i]] = 0;
     for (unsigned ttl = 1; ttl <= UINT8_MAX; ttl++)
         if (of[ttl] * 2 > all)
             return (uint8_t)ttl;
     return 0;
+}
+
+static bool counts_ids(const struct course_facts *facts, unsigned direction) {
+    const struct tcpstate_segment *before = NULL;
+    uint32_t steps = 0, all = 0;
+
+    for (uint32_t i = 0; i < facts->count; i++) {
+        const struct tcpstate_segment *s = &facts->segments[i];
+        if (s->direction != direction || !(s->traits & TCPSTATE_HAS_IP_ID) || s->ip_id == 0 ||
+            (s->flags & TCPSTATE_RST))
+            continue;
+        if (before != NULL) {
+            all++;
+            steps += segment_ip_id_counts_on(before->ip_id, s->ip_id);
+        }
+        before = s;
+    }
+    return steps >= 3 && steps * 4 >= all * 3;
 }
 
 /* Does the other end acknowledge this SYN, or its sender go on from it? */
@@ -509,6 +524,7 @@ void course_find_facts(struct course_facts *facts, const struct tcpstate_setting
         find_answer_time(facts, d);
         find_checksums(facts, d, settings->ignore_bad_checksums);
         facts->ttl[d] = find_ttl(facts, d);
+        facts->counts_ids[d] = counts_ids(facts, d);
     }
     find_vantage(facts);
     find_options(facts);

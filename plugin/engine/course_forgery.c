@@ -8,6 +8,8 @@
 
 static const int64_t MS_NS = 1000000;
 
+enum { TTL_TOLERANCE = 2 }; /* routes differ by so many hops within a connection */
+
 /* Is its number the one to which the clock has gone on since its sender's last SYN: RFC 9293 3.4.1, at one tick in 4
  * microseconds or, as Linux has it, in 64 ns? */
 static bool keeps_clock_of_numbers(const struct course_facts *facts, const struct course_end *x, uint32_t index) {
@@ -75,6 +77,22 @@ static bool confirms_a_forgery(const struct course_facts *facts, const struct co
     return false;
 }
 
+/* Who is elsewhere on the path has to count hops to look like the sender; hosts begin with one of a few numbers, so those
+ * tell nothing. A TTL that lies far from that of most is a stranger's, or a middlebox's. */
+static int cost_of_ttl(const struct course_facts *facts, const struct tcpstate_segment *s) {
+    static const uint8_t first[] = {32, 64, 128, 255};
+    uint8_t usual = facts->ttl[s->direction];
+
+    if (usual == 0 || !(s->traits & TCPSTATE_HAS_TTL))
+        return 0;
+    if (s->ttl != usual)
+        return abs(s->ttl - usual) > TTL_TOLERANCE ? -COST_ODD : 0;
+    for (unsigned i = 0; i < sizeof first; i++)
+        if (usual == first[i])
+            return 0;
+    return COST_ODD;
+}
+
 /* Who forges a RST fills in a window, as in any segment; what answers for no connection has none to fill in. And what
  * has arrived out of order only the receiver knows. */
 int course_cost_of_forgery(const struct tcpstate_course *c, const struct hypothesis *h, uint32_t index) {
@@ -92,8 +110,7 @@ int course_cost_of_forgery(const struct tcpstate_course *c, const struct hypothe
         cost += 6;
     if (answers_older_syn(&h->end[!s->direction], s))
         cost += 2;
-    if (c->facts.ttl[s->direction] != 0 && (s->traits & TCPSTATE_HAS_TTL) && s->ttl == c->facts.ttl[s->direction])
-        cost += COST_ODD; /* who is elsewhere on the path has to count hops to look so */
+    cost += cost_of_ttl(&c->facts, s);
     if (confirms_a_forgery(&c->facts, &h->end[!s->direction], index))
         cost += COST_ODD + 2;
     if (one_sided && foretells_syn(&c->facts, index))

@@ -20,11 +20,13 @@ enum {
     SCRATCH = 32768, /* events that no surviving hypothesis went through yet */
     SOON_MS = 50,    /* nobody sends anything again sooner: RFC 6298 2.4, 8985 7.2 */
     MARGIN = 27,     /* what costs so much more than the best is dropped */
+    DOWN = 4,        /* segments lost in a row: so will be the next */
     BRANCHES = 2,    /* rare things between two segments of one endpoint */
     MOST_FORGERIES = 3,
-    WORK = 8000000, /* events, in all: some seconds */
-    DEPTH = 400,    /* segments in flight to one endpoint ... */
-    NESTED = 8      /* ... of which one that may be lost counts for so many */
+    WORK = 8000000,   /* events, in all: some seconds */
+    FEW_EVENTS = 200, /* further on nothing was captured before */
+    DEPTH = 400,      /* segments in flight to one endpoint ... */
+    NESTED = 8        /* ... of which one that may be lost counts for so many */
 };
 #define NO_EVENT    UINT32_MAX
 #define SCRATCH_BIT 0x80000000u /* of the place of an event: it is in the scratch pool */

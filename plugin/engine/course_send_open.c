@@ -174,13 +174,18 @@ static bool agrees_to_less(const struct sending *t) {
     return false;
 }
 
+/* With Fast Open it has sent text and its FIN already, but its SYN is not acknowledged: RFC 7413 4.2.2. */
+static bool repeats_behind_fin(const struct course_end *x, const struct tcpstate_segment *s) {
+    return x->state == TCPSTATE_FIN_WAIT_1 && x->fast_open && x->has_snd && s->seq == x->iss && x->snd_una == x->iss;
+}
+
 void sending_synack(struct sending *t, const struct course_end *x, const struct course_end *y) {
     const struct tcpstate_segment *s = t->s;
     int cost = sending_cost_of_clock(t, x) + sending_cost_of_replies(x->reply_count);
     struct course_end opener = *y, e = *x;
     bool reset = y->unseen && x->state >= TCPSTATE_SYN_RECEIVED && x->state != TCPSTATE_TIME_WAIT &&
                  (!x->has_snd || x->iss != s->seq); /* ... by what was not captured */
-    bool unseen = x->state != TCPSTATE_SYN_RECEIVED || reset;
+    bool unseen = (x->state != TCPSTATE_SYN_RECEIVED && !repeats_behind_fin(x, s)) || reset;
     int cost_of_syn = 0; /* of one that was not captured */
 
     if (x->state == TCPSTATE_CLOSED || x->state == TCPSTATE_LISTEN || x->state == TCPSTATE_TIME_WAIT ||
@@ -233,7 +238,7 @@ void sending_synack(struct sending *t, const struct course_end *x, const struct 
         cost += COST_FORGED - COST_NO_REASON;
         t->forged = true;
         unseen = false;
-    } else if (x->state == TCPSTATE_SYN_RECEIVED) {
+    } else if (x->state == TCPSTATE_SYN_RECEIVED || repeats_behind_fin(x, s)) {
         if (s->ack != x->rcv_nxt && !(x->syn_data > 0 && !x->has_snd && s->ack == x->rcv_nxt + x->syn_data))
             cost += COST_MISMATCH;
         if (x->has_snd && s->seq != x->iss)

@@ -129,7 +129,7 @@ static bool is_of_old_connection(const struct judgement *j) {
     unsigned mine = old_role(j), other = 1 - mine;
     uint32_t isn, other_isn;
 
-    return c->has_previous && !j->syn && !j->rst && j->ack && !j->report->started_connection &&
+    return c->has_previous && !j->syn && (!j->rst || x->spoke) && j->ack && !j->report->started_connection &&
            tcpstate_isn(old, (enum tcpstate_role)mine, UINT32_MAX, &isn) &&
            tcpstate_isn(old, (enum tcpstate_role)other, UINT32_MAX, &other_isn) && x->has_iss &&
            seq_within(s->seq, isn, c->previous_smax[s->direction]) &&

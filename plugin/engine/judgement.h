@@ -124,6 +124,9 @@ bool incarnation_reset_before(const struct judgement *j);
 /* capture.c */
 bool capture_is_copy(struct judgement *j, uint8_t *shown_state, uint8_t *shown_certainty);
 void capture_remember(struct judgement *j, uint8_t shown_state, uint8_t shown_certainty);
+/* Identifications of IPv4, where x counts them: was this sent after the segment with that one? False if nothing tells. */
+void capture_note_ip_id(struct judgement *j);
+bool capture_was_sent_after(const struct judgement *j, uint16_t ip_id);
 bool capture_checksum_is_bad(struct judgement *j);
 int64_t capture_lag_ns(const struct judgement *j);
 bool capture_clock_jumps(const struct judgement *j);
@@ -163,6 +166,8 @@ void knowledge_deny_inferred_fin(struct judgement *j);
 /* x acknowledges up to the end of text that was captured, though it did not seem to be y's; and no FIN of that number was. */
 bool knowledge_took_doubted_text(const struct judgement *j);
 void knowledge_of_unseen_fin(struct judgement *j);
+void knowledge_note_fin_ack(struct judgement *j);
+bool knowledge_echoes_fin_ack(const struct judgement *j);
 
 /* Does x acknowledge one octet of y more than `acked`, and echo what is older than that octet as it was captured? Then x
  * has taken it from another segment, for what is next in line is echoed: RFC 7323 4.3. Without timestamps: would it be by

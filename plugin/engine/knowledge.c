@@ -259,6 +259,30 @@ static bool keeps_text_beyond_fin(const struct judgement *j) {
     return false;
 }
 
+/* x is the first to acknowledge the FIN of y, with this segment. */
+void knowledge_note_fin_ack(struct judgement *j) {
+    const struct tcpstate_segment *s = j->segment;
+    const struct tcpstate_endpoint *x = j->x;
+    struct tcpstate_endpoint *y = j->y;
+
+    y->fin_ack_frame = s->frame;
+    y->fin_ack_index = j->index;
+    y->fin_ack_ns = s->time_ns;
+    y->fin_ack_tsval = s->tsval;
+    y->fin_ack_tells = (s->options & TCPSTATE_OPT_TIMESTAMPS) && s->tsval != 0 &&
+                       (!x->sent_ts || x->ts_newest != s->tsval || x->ts_newest_ns == s->time_ns) &&
+                       (!x->sent_ts || seq_at_least(s->tsval, x->ts_newest));
+}
+
+/* x echoes the timestamp of the segment that acknowledged its FIN, the first of y with that: it has it (RFC 7323 4.3). */
+bool knowledge_echoes_fin_ack(const struct judgement *j) {
+    const struct tcpstate_segment *s = j->segment;
+    const struct tcpstate_endpoint *x = j->x;
+
+    return x->fin_acked && x->fin_ack_tells && (s->options & TCPSTATE_OPT_TIMESTAMPS) && capture_timestamps_agreed(j) &&
+           seq_at_least(s->tsecr, x->fin_ack_tsval);
+}
+
 void knowledge_of_peer_fin(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
 
@@ -307,9 +331,7 @@ void knowledge_of_peer_fin(struct judgement *j) {
     if (j->segment->ack == (y->has_wire_fin ? y->wire_fin : y->fin) + 1) {
         if (y->has_fin && !y->fin_acked && j->segment->ack == y->fin + 1) {
             y->fin_acked = true; /* by its peer's word; taken back if y repeats it */
-            y->fin_ack_frame = j->segment->frame;
-            y->fin_ack_index = j->index;
-            y->fin_ack_ns = j->segment->time_ns;
+            knowledge_note_fin_ack(j);
             j->fin_ack_first = true;
         }
         if (!x->peer_fin_taken) {

@@ -182,9 +182,7 @@ static bool take_ack(struct judgement *j) {
     if (y->has_fin && seq_after(ack, y->fin)) {
         if (!y->fin_acked) {
             y->fin_acked = true;
-            y->fin_ack_frame = j->segment->frame;
-            y->fin_ack_index = j->index;
-            y->fin_ack_ns = j->segment->time_ns;
+            knowledge_note_fin_ack(j);
             j->fin_ack_first = true;
         }
         if (y->state == TCPSTATE_LAST_ACK)
@@ -213,9 +211,7 @@ static void take_ack_in_case(struct judgement *j) {
     if (!y->has_fin || y->fin_acked || j->segment->ack != y->fin + 1)
         return;
     y->fin_acked = true;
-    y->fin_ack_frame = j->segment->frame;
-    y->fin_ack_index = j->index;
-    y->fin_ack_ns = j->segment->time_ns;
+    knowledge_note_fin_ack(j);
     y->una = j->segment->ack;
     y->has_una = true;
     y->undo.state = (uint8_t)engine_peek(TCPSTATE_EVENT_rcv_ack_f, (enum tcpstate_state)y->undo.state);

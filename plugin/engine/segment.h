@@ -13,6 +13,13 @@ static inline bool segment_is_refusal(const struct tcpstate_segment *s) {
            !(s->options & TCPSTATE_OPT_TIMESTAMPS);
 }
 
+/* By the identifications of their datagrams (RFC 791), which many stacks count in each connection, the second was sent after
+ * the first, and little was sent between them. */
+static inline bool segment_ip_id_counts_on(uint16_t first, uint16_t second) {
+    uint16_t step = (uint16_t)(second - first);
+    return step > 0 && step <= 64;
+}
+
 /* A SYN with neither the MSS option nor room for one segment of the default MSS (RFC 9293 3.7.1): no stack opens so. */
 static inline bool segment_offers_no_room(const struct tcpstate_segment *s) {
     return !(s->options & TCPSTATE_OPT_MSS) && s->window < TCPSTATE_DEFAULT_MSS;

@@ -195,7 +195,7 @@ static void judge_ordinary(struct judgement *j) {
     /* simultaneous close: its ACK was under way when the peer's ACK of its FIN was captured, figure 13 line 3 */
     if (j->fin_ack_first && x->has_fin && x->fin_acked && x->state == TCPSTATE_TIME_WAIT && !j->has_shown &&
         y->has_fin && seq_at_most(x->fin_ack, y->fin) && seq_at_most(y->fin_ack, x->fin) &&
-        j->newest_acked_ns <= x->fin_ack_ns && !engine_later_than(j, x->fin_ack_ns))
+        j->newest_acked_ns <= x->fin_ack_ns && !engine_later_than(j, x->fin_ack_ns) && !knowledge_echoes_fin_ack(j))
         engine_show(j, TCPSTATE_CLOSING);
     /* it goes on where a FIN was inferred: it was an octet */
     if (x->has_fin && x->fin_inferred && !j->stale && s->length > 0 && seq_after(s->seq + s->length, x->fin)) {
@@ -205,7 +205,7 @@ static void judge_ordinary(struct judgement *j) {
     if (x->fast_open && x->state == TCPSTATE_ESTABLISHED && !x->spoke && x->handshake_ack_frame != 0 &&
         (capture_leg_ns(j->x_path) > 0 ? capture_cannot_answer(j, x->handshake_ack_ns)
                                        : !engine_later_than(j, x->handshake_ack_ns)) &&
-        seq_at_most(s->ack, y->iss + 1 + y->syn_length))
+        seq_at_most(s->ack, x->synack_ack)) /* beyond that it has taken what came later, with the ACK */
         engine_show(j, TCPSTATE_SYN_RECEIVED);
     if (!j->stale && !(x->fast_open && x->state == TCPSTATE_SYN_RECEIVED) && !j->has_shown &&
         state_is_synchronized((enum tcpstate_state)x->state))

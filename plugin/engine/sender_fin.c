@@ -72,6 +72,7 @@ void sender_note_fin(struct judgement *j, enum tcpstate_state before) {
     x->fin_ack = j->segment->ack;
     x->fin_tsval = j->segment->tsval;
     x->fin_tsecr = j->segment->tsecr;
+    x->fin_ip_id = (j->segment->traits & TCPSTATE_HAS_IP_ID) ? j->segment->ip_id : 0;
     x->fin_ns = x->fin_sent_ns = j->segment->time_ns;
     x->state_before_fin = (uint8_t)before;
     x->before_fin = x->smax;
@@ -154,11 +155,13 @@ void sender_judge_fin(struct judgement *j) {
     j->fin_again = true;
     if (!x->fin_acked)
         return;
-    if (!engine_later_than(j, x->fin_ack_ns) || j->stale) {
+    bool is_early = !engine_later_than(j, x->fin_ack_ns) || j->stale;
+    if (is_early || j->has_shown) {
         uint8_t sent_in = j->has_shown ? j->shown : x->state; /* without y's FIN, if it does not count that */
         engine_show(j, engine_peek(TCPSTATE_EVENT_snd_fin_again, (enum tcpstate_state)sent_in));
-        return;
     }
+    if (is_early)
+        return;
     if (x->state == TCPSTATE_CLOSED || x->state == TCPSTATE_LAST_ACK)
         j->last_ack_lost = true;
     hindsight_note(j, x->fin_ack_index, x->fin_ack_frame, TCPSTATE_VERDICT_NOT_TAKEN);
@@ -336,6 +339,8 @@ static bool was_text_overtaken_by_fin(const struct judgement *j) {
     if ((s->options & TCPSTATE_OPT_TIMESTAMPS) && x->sent_ts &&
         (seq_after(s->tsval, x->fin_tsval) || (x->fin_tsecr != 0 && seq_after(s->tsecr, x->fin_tsecr))))
         return false; /* by its clock, or as it echoes what was heard later (RFC 7323 4.3) */
+    if (capture_was_sent_after(j, x->fin_ip_id))
+        return false;
     bool same_tick = (s->options & TCPSTATE_OPT_TIMESTAMPS) && x->sent_ts && s->tsval == x->fin_tsval;
     bool precedes = same_tick || j->end == x->fin; /* ... the FIN, or what was overtaken as well */
     for (unsigned i = 0; i < x->range_count; i++) {

@@ -20,6 +20,18 @@ static void remember_syn_options(struct judgement *j) {
     x->sent_ts = (j->segment->options & TCPSTATE_OPT_TIMESTAMPS) != 0;
 }
 
+/* With Fast Open y has sent text and its FIN right behind its SYN,ACK: where that has not reached x, nothing has. */
+static void lose_early_text(struct judgement *j) {
+    struct tcpstate_endpoint *x = j->x, *y = j->y;
+
+    for (unsigned i = 0; i < y->range_count; i++) {
+        y->ranges[i].lost = true;
+        hindsight_note(j, y->ranges[i].index, y->ranges[i].frame, TCPSTATE_VERDICT_NOT_TAKEN);
+    }
+    x->peer_fin_taken = false;
+    engine_restore(j, j->sender, TCPSTATE_ESTABLISHED, TCPSTATE_ASSUMED);
+}
+
 void sender_judge_syn(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
     const struct tcpstate_segment *s = j->segment;
@@ -68,6 +80,8 @@ void sender_judge_syn(struct judgement *j) {
     }
     if (y->synack_frame != 0)
         hindsight_note(j, y->synack_index, y->synack_frame, TCPSTATE_VERDICT_NOT_TAKEN);
+    if (x->state == TCPSTATE_CLOSE_WAIT)
+        lose_early_text(j);
     engine_move(j, j->sender, TCPSTATE_EVENT_snd_syn_again, TCPSTATE_PROVED);
 }
 

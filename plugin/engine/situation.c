@@ -153,8 +153,10 @@ static enum explain_situation choose_synack(const struct view *v) {
         return EXPLAIN_SYNACK_UNACCEPTABLE;
     if ((step == TCPSTATE_STEP_HANDSHAKE_2 || step == TCPSTATE_STEP_SIM_OPEN_3 || step == TCPSTATE_STEP_SIM_OPEN_4) &&
         v->report->step_again)
-        return is_open((enum tcpstate_state)v->sender->state) && !explain_is_moved(v->sender) ? EXPLAIN_SYNACK_LATE_COPY
-                                                                                              : EXPLAIN_SYNACK_AGAIN;
+        return is_open((enum tcpstate_state)v->sender->state) && !explain_is_moved(v->sender) &&
+                       v->receiver->before != TCPSTATE_SYN_SENT
+                   ? EXPLAIN_SYNACK_LATE_COPY
+                   : EXPLAIN_SYNACK_AGAIN;
     if (step == TCPSTATE_STEP_SIM_OPEN_3)
         return EXPLAIN_SYNACK_CROSSED_FIRST;
     if (step == TCPSTATE_STEP_SIM_OPEN_4)

@@ -371,7 +371,11 @@ struct tcpstate_course_row {
     bool genuine;             /* its nominal sender sent it, not somebody else */
     bool arrived;             /* and was read, if only to be dropped */
     bool told;                /* the receiver's part */
-    bool earlier;             /* a copy, or overtaken: `sender` is what it was then */
+    bool moves;               /* its arrival moves its receiver */
+    /* it came later than it should have, moved nothing, and found its receiver in `receiver`: the state when it was due */
+    bool was_late;
+    uint8_t receiver_when_due;
+    bool earlier; /* a copy, or overtaken: `sender` is what it was then */
     /* What follows in time on the sending [0] and on the arrival [1] of this segment: 2 * index of the segment that is
      * sent, + 1 of one that arrives; TCPSTATE_COURSE_LAST: nothing. The first to be sent is segment 0. */
     uint32_t next[2];

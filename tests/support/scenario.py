@@ -25,6 +25,7 @@ DOCUMENTATION = [ipaddress.ip_network(text) for text in
 PREFERENCES = ("msl", "checksum")
 TCP_HEADER, LONGEST_TCP_HEADER = 20, 60
 START_NS = 1_750_000_000 * 10**9
+ID_STEP = 25033  # odd, so that no two of 65536 packets have the same, and large, so that they tell no order
 
 
 class ScenarioError(ValueError):
@@ -268,7 +269,7 @@ class Parser:
             self.fail("no window")
         window = self.number(words.pop(0), 0, 65535)
         count = self.sent[sender.name] = self.sent.get(sender.name, 0) + 1
-        segment = Segment(self.line, self.now, sender, receiver, flags, seq, length, ack, window, ip_id=count,
+        segment = Segment(self.line, self.now, sender, receiver, flags, seq, length, ack, window, ip_id=count * ID_STEP % 65536,
                           snap=self.scenario.snap)
         while words:
             self.parse_option(segment, words)
