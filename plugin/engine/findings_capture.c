@@ -91,8 +91,9 @@ static void judge_order(struct judgement *j) {
 static bool numbers_count(const struct judgement *j) {
     const struct tcpstate_evidence_end *e = &j->x->evidence_end;
     int32_t distance = seq_distance(j->segment->seq, e->contig);
+    bool late = j->stale && !(e->in_hole && distance >= 0 && seq_at_most(j->end, e->hole_right)); /* it may fill that */
 
-    return !j->rst && !j->alien && !j->candidate && !j->stale && (j->ack || j->syn) && !j->ack_unsent &&
+    return !j->rst && !j->alien && !j->candidate && !late && (j->ack || j->syn) && !j->ack_unsent &&
            j->acceptable != TCPSTATE_SURELY_NOT && (!e->has_contig || (distance < (1 << 30) && distance > -(1 << 30)));
 }
 

@@ -316,6 +316,17 @@ static bool refused_answer_to_own_syn(const struct tcpstate_endpoint *y) {
            !y->undo.is_abort && y->undo.no_window && !y->undo.has_rst_tsval && y->undo.rst_seq == y->iss + 1;
 }
 
+/* Text that reaches an end which still waits for an ACK: behind what it waits for its FIN may stand, and where its program
+ * has closed, text ends the connection (RFC 9293 3.10.4, RFC 1122 4.2.2.13). What it had proved may be over. */
+static void doubt_what_text_may_end(struct judgement *j) {
+    struct tcpstate_endpoint *y = j->y;
+
+    if (j->segment->length > 0 && y->certainty == TCPSTATE_PROVED &&
+        state_is_synchronized((enum tcpstate_state)y->state) && y->has_smax && j->ack &&
+        seq_after(y->smax, j->segment->ack))
+        y->certainty = TCPSTATE_ASSUMED;
+}
+
 void receiver_judge(struct judgement *j) {
     struct tcpstate_endpoint *y = j->y;
     bool was_refused = hindsight_says(j, j->index, TCPSTATE_VERDICT_REFUSED);
@@ -341,6 +352,7 @@ void receiver_judge(struct judgement *j) {
         engine_restore(j, j->receiver, TCPSTATE_CLOSED, TCPSTATE_INFERRED);
         return;
     }
+    doubt_what_text_may_end(j);
     switch ((enum tcpstate_state)y->state) {
     case TCPSTATE_CLOSED: /* 3.10.7.1: a RST at most */
         take_ack_in_case(j);

@@ -197,7 +197,9 @@ void sender_judge_synack(struct judgement *j) {
         j->alien = true; /* nobody has sent a SYN that it could answer */
         return;
     }
-    if ((x->sent_syn || x->sent_synack) && (x->syn_options & TCPSTATE_OPT_MSS) && !(s->options & TCPSTATE_OPT_MSS)) {
+    bool knows_options = (x->sent_syn || x->sent_synack) && (x->syn_options & TCPSTATE_OPT_MSS);
+    bool is_over = x->state == TCPSTATE_CLOSED && s->seq != x->iss;
+    if (knows_options && (is_over ? incarnation_syn_is_unlike(x, s) : !(s->options & TCPSTATE_OPT_MSS))) {
         j->alien = true; /* not as its own stack makes it */
         return;
     }

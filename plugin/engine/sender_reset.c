@@ -448,14 +448,17 @@ bool sender_revive(struct judgement *j) {
         at_once = true; /* x cannot know what y has not sent */
     if (x->undo.cause == TCPSTATE_UNDO_RST_SENT && x->undo.answers_nobody && x->has_smax && j->segment->seq == x->smax)
         at_once = true; /* an answer to somebody else, before x was established */
-    if (x->undo.cause == TCPSTATE_UNDO_RST_SENT && x->undo.bears_next && seq_after(j->end, x->undo.rst_seq) &&
-        seq_distance(j->end, x->undo.rst_seq) < NUMBERS_FAR)
+    bool goes_beyond = x->undo.cause == TCPSTATE_UNDO_RST_SENT && x->undo.bears_next &&
+                       seq_after(j->end, x->undo.rst_seq) && seq_distance(j->end, x->undo.rst_seq) < NUMBERS_FAR;
+    if (goes_beyond)
         at_once = true; /* it has sent more since */
+    /* ... or before: no RST has a number in the middle of what its sender had sent */
+    bool spans_own_rst = goes_beyond && x->undo.is_abort && seq_before(j->segment->seq, x->undo.rst_seq);
     if (x->answered_closed && !j->stale && !j->ack_unsent && x->revivals < 255)
         x->revivals++; /* it has said itself that it has no connection: one segment does not outweigh that */
     if (j->stale || j->ack_unsent || !plausible_words(j) || (x->answered_closed && x->revivals < 3) ||
-        was_sent_before_own_rst(j) || knows_less_than_own_rst(j) || was_echoed_before_end(j) ||
-        (!at_once && !later_than_cause(j))) {
+        (was_sent_before_own_rst(j) && !spans_own_rst) || (knows_less_than_own_rst(j) && !spans_own_rst) ||
+        was_echoed_before_end(j) || (!at_once && !later_than_cause(j))) {
         if (j->fin && !x->has_fin && x->undo.cause == TCPSTATE_UNDO_RST_SENT && x->undo.bears_next &&
             seq_after(j->end, x->undo.rst_seq)) { /* a RST sent after this FIN would have counted it */
             j->alien = true;

@@ -86,7 +86,7 @@ static enum explain_situation choose_rst(const struct view *v) {
         return EXPLAIN_RST_HALF_OPEN;
     if (SENT(v, snd_rst_reply) && v->sender->state == TCPSTATE_SYN_SENT) {
         if (before == TCPSTATE_SYN_RECEIVED)
-            return v->lacks_synack ? EXPLAIN_RST_TO_WHAT_WAS_NOT_CAPTURED : EXPLAIN_RST_TO_OLD_SYN;
+            return v->lacks_synack ? EXPLAIN_RST_TO_WHAT_IS_OLDER : EXPLAIN_RST_TO_OLD_SYN;
         if (is_open(before))
             return EXPLAIN_RST_HALF_OPEN;
     }
