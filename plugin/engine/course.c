@@ -266,9 +266,12 @@ static bool echoes_older(const struct tcpstate_segment *s, const struct tcpstate
            seq_before(s->tsecr, q->tsval);
 }
 
-/* ... after so many have been lost in a row. A path that is down loses all. */
-static int cost_of_loss(uint8_t losing) {
-    return losing == 0 ? COST_LOST : losing < DOWN ? COST_LOST_TOO : COST_LOST_TOO / 2;
+/* That q is lost on its way to `end`, after what was lost before it. A path that is down loses all that is repeated. */
+static int cost_of_loss(const struct course_facts *facts, const struct course_end *end,
+                        const struct tcpstate_segment *q) {
+    bool again = q->length > 0 && end->late[0] != 0 && facts->segments[end->late[0] - 1].seq == q->seq;
+
+    return end->losing == 0 ? COST_LOST : again && end->losing >= DOWN ? COST_LOST_TOO / 2 : COST_LOST_TOO;
 }
 
 /* Lets what was captured towards x arrive, one segment after the other, and sees each time whether x may have sent
@@ -355,7 +358,7 @@ static void explore(struct tcpstate_course *c, struct hypothesis h, uint32_t ind
                                 h.end[d].has_rcv;
             if (!acknowledged || (q->flags & (TCPSTATE_FIN | TCPSTATE_SYN | TCPSTATE_RST))) {
                 struct hypothesis lost = h;
-                lost.cost += cost_of_loss(h.end[d].losing) + (c->facts.is_at[d] ? COST_AT_END : 0);
+                lost.cost += cost_of_loss(&c->facts, &h.end[d], q) + (c->facts.is_at[d] ? COST_AT_END : 0);
                 lost.strain_us +=
                     (q->flags & TCPSTATE_RST) ? 1000 : 0; /* as many lost: rather what came to nobody's harm */
                 if (lost.end[d].losing < DOWN)
