@@ -29,6 +29,13 @@ static const uint32_t HALF_WAY = 1u << 30; /* numbers come round again: so far n
 /* The same TCP header, length and, where there is one, IP ID. Linux sends SYN,ACK, RST and all of TIME-WAIT with ID 0,
  * and repeats pure ACKs and reset trains that are alike to the octet: those are no copies, unless one has passed a router
  * more than the other. */
+bool capture_was_overtaken(const struct judgement *j) {
+    const struct tcpstate_segment *s = j->segment;
+
+    return j->x_path->ip_id_steps >= SURE_STEPS && !j->rst && !j->copy && (s->traits & TCPSTATE_HAS_IP_ID) &&
+           s->ip_id != 0 && segment_ip_id_counts_on(s->ip_id, j->x_path->ip_id);
+}
+
 /* RFC 6864 asks only that identifications do not come again soon; many stacks count those of a connection. */
 void capture_note_ip_id(struct judgement *j) {
     struct tcpstate_path *path = j->x_path;
@@ -36,6 +43,8 @@ void capture_note_ip_id(struct judgement *j) {
 
     if (j->rst || j->copy || !(s->traits & TCPSTATE_HAS_IP_ID) || s->ip_id == 0)
         return; /* what answers without a connection has 0, or another count */
+    if (capture_was_overtaken(j))
+        return;
     if (path->ip_id != 0)
         path->ip_id_steps = !segment_ip_id_counts_on(path->ip_id, s->ip_id) ? 0
                             : path->ip_id_steps < UINT8_MAX                 ? path->ip_id_steps + 1

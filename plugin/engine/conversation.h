@@ -225,6 +225,8 @@ struct tcpstate_endpoint {
     bool ts_jumped; /* ts_newest is far ahead of ts_before: its clock, or somebody else's segment */
     uint32_t ts_before, ts_jump_frame, ts_jump_index, smax_before_jump;
     int64_t ts_newest_ns;
+    bool has_newest_end; /* where the segment with that timestamp ended */
+    uint32_t newest_end;
     bool has_echoed; /* y has echoed this timestamp of it, last */
     uint32_t echoed;
     int64_t echoed_ns;

@@ -41,7 +41,7 @@ enum {                           /* costs */
        COST_LOST = 5,            /* captured, and lost behind the capture point */
        COST_LOST_TOO = 2,        /* ... like the one before it */
        COST_LATE = 1,            /* ... or only late */
-       COST_IGNORED = 6,         /* delivered and acceptable, but not taken: a full queue */
+       COST_IGNORED = 8,         /* delivered and acceptable, but not taken: a full queue */
        COST_COPY = 2,            /* the path has copied it */
        COST_ODD = 6,             /* legal, but a common stack would not */
        COST_STALE = 5,           /* sent earlier than what was captured before it */

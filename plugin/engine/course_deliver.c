@@ -376,7 +376,7 @@ static unsigned embryonic(const struct course_end *end, const struct tcpstate_se
         return 2;
     }
     v[1].end = *end; /* a full queue, or one that waits for data */
-    v[1].cost = end->ignores ? 0 : end->unseen ? COST_IGNORED - 1 : COST_IGNORED; /* unseen are also its SYN,ACKs */
+    v[1].cost = end->ignores ? 0 : end->unseen ? COST_IGNORED - 3 : COST_IGNORED; /* unseen are also its SYN,ACKs */
     v[1].end.ignores = true;
     if (end->ignores)
         v[0].cost = s->length > 0 ? 1 : 2;

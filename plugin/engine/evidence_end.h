@@ -41,6 +41,7 @@ struct tcpstate_evidence_end {
     bool has_contig, in_hole, missing;
     uint32_t contig, hole_right, beyond_right, hole_frame;
     int64_t hole_ns;
+    uint32_t hole_tsval;
     /* windows and time */
     bool has_raw_edge, window_closed, sent_keep_alive;
     uint32_t raw_edge; /* highest right edge without a window scale */

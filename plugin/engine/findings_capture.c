@@ -35,6 +35,7 @@ static void open_hole(struct judgement *j) {
     e->hole_right = j->segment->seq;
     e->beyond_right = j->end;
     e->hole_ns = j->segment->time_ns;
+    e->hole_tsval = j->segment->tsval;
     e->hole_frame = j->segment->frame;
 }
 
@@ -76,12 +77,14 @@ static void judge_hole(struct judgement *j) {
 static void judge_order(struct judgement *j) {
     const struct tcpstate_evidence_end *e = &j->x->evidence_end;
     const struct tcpstate_segment *s = j->segment;
-    bool older = j->ordinary && j->stale && (s->options & TCPSTATE_OPT_TIMESTAMPS) && j->x->ts_newest != 0 &&
-                 seq_before(s->tsval, j->x->ts_newest);
+    bool by_clock = j->stale && (s->options & TCPSTATE_OPT_TIMESTAMPS) && j->x->ts_newest != 0 &&
+                    seq_before(s->tsval, j->x->ts_newest);
+    bool older = j->ordinary && (by_clock || (j->stale && capture_was_overtaken(j)));
     bool late_syn = j->syn_again && (j->x->spoke || j->x->sent_synack);
     bool fills = j->ordinary && e->in_hole && j->end != s->seq && seq_at_least(s->seq, e->contig) &&
                  seq_at_most(j->end, e->hole_right) && s->time_ns - e->hole_ns < FILLED_AT_ONCE &&
-                 j->y->last_sent_ns < e->hole_ns; /* y has not asked for it */
+                 j->y->last_sent_ns < e->hole_ns && /* y has not asked for it */
+                 !((s->options & TCPSTATE_OPT_TIMESTAMPS) && seq_after(s->tsval, e->hole_tsval));
 
     if (older || late_syn || fills)
         findings_tell(j, TCPSTATE_FINDING_frames_reordered, fills ? e->hole_frame : 0, 0, 0);

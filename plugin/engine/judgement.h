@@ -126,6 +126,7 @@ bool capture_is_copy(struct judgement *j, uint8_t *shown_state, uint8_t *shown_c
 void capture_remember(struct judgement *j, uint8_t shown_state, uint8_t shown_certainty);
 /* Identifications of IPv4, where x counts them: was this sent after the segment with that one? False if nothing tells. */
 void capture_note_ip_id(struct judgement *j);
+bool capture_was_overtaken(const struct judgement *j); /* ... before the newest so far of x */
 bool capture_was_sent_after(const struct judgement *j, uint16_t ip_id);
 bool capture_checksum_is_bad(struct judgement *j);
 int64_t capture_lag_ns(const struct judgement *j);
@@ -204,6 +205,8 @@ void sender_judge_fin(struct judgement *j);
 /* What lies beyond this FIN lies beyond a hole as well, while the FIN is what comes next of all that y has: so x ends there,
  * and that text is more likely somebody else's than the FIN. */
 bool sender_comes_next_before_hole(const struct judgement *j);
+/* Its number is where x's last word ended, by x's clock: what lies beyond was not x's. */
+bool sender_goes_on_from_last_word(const struct judgement *j);
 /* The FIN lies further ahead of what was captured than any sender goes without an ACK. */
 bool sender_fin_is_beyond_flight(const struct judgement *j);
 /* What was taken for the FIN of x, which was not captured, was an octet. */

@@ -323,6 +323,11 @@ static void note_numbers(struct judgement *j) {
         x->has_dmax = true;
     }
     note_clock(j);
+    if ((s->options & TCPSTATE_OPT_TIMESTAMPS) && x->sent_ts && s->tsval == x->ts_newest && !keep_alive &&
+        !j->ack_unsent) {
+        x->newest_end = x->has_newest_end && x->ts_newest_ns != s->time_ns ? seq_max(x->newest_end, j->end) : j->end;
+        x->has_newest_end = true;
+    }
     if (x->ts_jumped && x->ts_jump_index == j->index)
         x->smax_before_jump = had_smax ? smax_before : s->seq;
     if (j->ordinary && j->ack && !j->ack_unsent && !j->stale && (s->options & TCPSTATE_OPT_TIMESTAMPS) && s->tsecr != 0)
@@ -380,6 +385,9 @@ void sender_judge(struct judgement *j) {
         seq_before(s->tsval, x->ts_newest))
         j->stale = true;
     if (!j->stale && j->ack && j->ordinary && x->has_acked && x->spoke && seq_before(s->ack, x->acked))
+        j->stale = true;
+    if (!j->stale && j->ordinary &&
+        !((s->options & TCPSTATE_OPT_TIMESTAMPS) && x->sent_ts && s->tsval != x->ts_newest) && capture_was_overtaken(j))
         j->stale = true;
     if (!j->stale && sender_is_older_than_counted_fin(j))
         j->stale = true;

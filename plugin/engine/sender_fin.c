@@ -82,6 +82,13 @@ void sender_note_fin(struct judgement *j, enum tcpstate_state before) {
     x->has_text_beyond = x->repairs = false;
 }
 
+bool sender_goes_on_from_last_word(const struct judgement *j) {
+    const struct tcpstate_endpoint *x = j->x;
+
+    return (j->segment->options & TCPSTATE_OPT_TIMESTAMPS) && x->sent_ts && x->has_newest_end &&
+           x->newest_end == j->segment->seq && seq_after(j->segment->tsval, x->ts_newest) && !capture_clock_jumps(j);
+}
+
 void sender_judge_fin(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
     uint32_t fin = j->end - 1;
@@ -100,7 +107,7 @@ void sender_judge_fin(struct judgement *j) {
         bool is_next = !x->has_smax || (seq_after(j->end, x->smax) && !sender_fin_is_beyond_flight(j));
         bool plausible = is_next || x->fin_inferred || beyond_is_false || was_denied ||
                          (x->smax_is_next && j->end == x->smax) || own_word || sender_comes_next_before_hole(j);
-        plausible = plausible || repeats_refused_fin(j, fin);
+        plausible = plausible || sender_goes_on_from_last_word(j) || repeats_refused_fin(j, fin);
         bool repeats_inferred = x->fin_inferred && x->fin == fin;
 
         bool after_last_data = !j->stale || !(j->segment->options & TCPSTATE_OPT_TIMESTAMPS) ||

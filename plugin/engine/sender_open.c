@@ -203,6 +203,11 @@ void sender_judge_synack(struct judgement *j) {
         j->alien = true; /* not as its own stack makes it */
         return;
     }
+    if (x->sent_syn && !x->sent_synack && x->has_iss && s->seq != x->iss && y->sent_synack && y->captured &&
+        s->ack != y->iss + 1) {
+        j->alien = true; /* neither its own number, nor that of the SYN,ACK which has answered it */
+        return;
+    }
     if (x->state == TCPSTATE_SYN_RECEIVED && y->sent_syn && (y->syn_options & TCPSTATE_OPT_MSS) &&
         s->ack != y->iss + 1 + y->syn_length && !x->sent_syn && !x->sent_synack && segment_offers_no_room(s)) {
         j->alien = true; /* no stack opens so, and it answers no captured SYN */
@@ -285,6 +290,7 @@ void sender_judge_synack(struct judgement *j) {
     x->iss_inferred = false;
     x->iss = s->seq;
     x->smax = s->seq + 1 + s->length;
+    x->smax_tsval = s->tsval;
     x->has_smax = true;
     x->synack_ack = s->ack;
     x->synack_echo = (s->options & TCPSTATE_OPT_TIMESTAMPS) ? s->tsecr : 0;

@@ -471,7 +471,7 @@ bool sender_revive(struct judgement *j) {
             (j->y->sent_synack ? seq_after(j->segment->ack, j->y->iss) : j->ack && !j->y->captured))
             then = TCPSTATE_ESTABLISHED; /* it has taken the SYN,ACK: no RST had closed it */
         if (j->fin && !j->ack_unsent && !x->has_fin && x->has_smax &&
-            (seq_after(j->end, x->smax) ||
+            (seq_after(j->end, x->smax) || sender_goes_on_from_last_word(j) ||
              ((then == TCPSTATE_ESTABLISHED || then == TCPSTATE_CLOSE_WAIT) && sender_comes_next_before_hole(j)))) {
             sender_note_fin(j, then);
             then = engine_peek(TCPSTATE_EVENT_snd_fin, then); /* it had closed before the RST came */

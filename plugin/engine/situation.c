@@ -251,6 +251,9 @@ static enum explain_situation choose_ordinary(const struct view *v) {
     if (v->fin && v->report->was_in_flight && v->receiver->state == TCPSTATE_CLOSED &&
         (state == TCPSTATE_FIN_WAIT_1 || state == TCPSTATE_LAST_ACK) && v->report->phase == TCPSTATE_PHASE_RESET)
         return EXPLAIN_FIN_CROSSED_RESET;
+    if (v->fin && v->report->was_counted && v->report->was_in_flight && state == TCPSTATE_FIN_WAIT_1 &&
+        (v->receiver->state == TCPSTATE_CLOSING || v->receiver->state == TCPSTATE_TIME_WAIT))
+        return EXPLAIN_FIN_CROSSED; /* captured only after it had been inferred */
     if (v->fin && RECEIVED(v, rcv_fin) && explain_is_moved(v->receiver) && !explain_is_moved(v->sender) &&
         state >= TCPSTATE_ESTABLISHED && !SENT(v, snd_fin_again) && !FOUND(v, fin_retransmitted))
         return EXPLAIN_FIN_BY_ANOTHER;
