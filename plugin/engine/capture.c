@@ -17,10 +17,10 @@ enum {
     FLOOR_WITH_TIMESTAMPS = 3 * MS, /* what a quick host may need to react */
     FLOOR_WITHOUT = 10 * MS,
     NO_SAMPLE = 30 * MS,
-    CLOCK_JUMP = 1000,     /* ticks: more than reordering explains */
-    UNSEEN_FAR = 1 << 20,  /* octets that a capture of one direction may miss */
-    MOST_WINDOW = 1 << 28, /* octets */
-    SURE_STEPS = 2,
+    CLOCK_JUMP = 1000,       /* ticks: more than reordering explains */
+    UNSEEN_FAR = 1 << 20,    /* octets that a capture of one direction may miss */
+    MOST_WINDOW = 1 << 28,   /* octets */
+    SURE_STEPS = 2,          /* of identifications that count on: by chance one in a million */
     COPY_WITH_ID = 2 * MS,   /* the same frame seen again at another port */
     COPY_WITHOUT_ID = MS / 2 /* without an IP ID only time can tell */
 };

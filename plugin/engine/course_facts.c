@@ -378,7 +378,7 @@ static void find_checksums(struct course_facts *facts, unsigned direction, bool 
     facts->trusts_checksum[direction] = ignore_bad && (bad < 3 || bad * 4 < all); /* else they are offloaded */
 }
 
-/* The TTL of most of what the sender has sent; 0 if there is none such, or too little. */
+/* The TTL of more than half of what the sender has sent; 0 if no TTL is. */
 static uint8_t find_ttl(const struct course_facts *facts, unsigned direction) {
     uint32_t of[UINT8_MAX + 1] = {0}, all = 0;
 
@@ -395,6 +395,7 @@ static uint8_t find_ttl(const struct course_facts *facts, unsigned direction) {
     return 0;
 }
 
+/* Strangers' segments in its name, which have other identifications, are at most a quarter. */
 static bool counts_ids(const struct course_facts *facts, unsigned direction) {
     const struct tcpstate_segment *before = NULL;
     uint32_t steps = 0, all = 0;
