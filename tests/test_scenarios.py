@@ -230,7 +230,7 @@ peer B   [2001:db8::2]:49153 isn 5
   +0.5   A>B .  1:11(10) -5 64240 ts 7 8 sack -1:3,=7:=8 | SYN-SENT SYN-RECEIVED
 """.replace("192.0.2.1", "[2001:db8::1]"), FINDINGS)
     first, second = scenario.segments
-    assert (first.seq, first.ack, first.ip_id, first.window) == (4294967295, 6, 1, 64240)
+    assert (first.seq, first.ack, first.ip_id, first.window) == (4294967295, 6, language.ID_STEP, 64240)
     assert (second.seq, second.ack, second.length, second.facts["sack"]) == (0, 0, 10, [(4, 8), (7, 8)])
     assert second.time_ns - first.time_ns == 500_000_000
 

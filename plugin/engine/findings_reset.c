@@ -248,7 +248,7 @@ static void note_what_a_reset_may_cross(struct judgement *j) {
 void findings_reset(struct judgement *j) {
     struct tcpstate_evidence_end *mine = &j->x->evidence_end, *other = &j->y->evidence_end;
 
-    if (j->candidate || findings_told(j, TCPSTATE_FINDING_segment_of_old_connection))
+    if (j->candidate || (j->rst && findings_told(j, TCPSTATE_FINDING_segment_of_old_connection)))
         return;
     if (j->rst) {
         judge_rst(j);

@@ -287,8 +287,9 @@ enum incarnation incarnation_of(struct judgement *j) {
             return INCARNATION_NEW_OF_CANDIDATE;
         }
         /* it was closed, and a late copy of the SYN has moved it again */
-        bool knows_options = j->x->has_iss && (j->x->syn_options & TCPSTATE_OPT_MSS);
-        bool genuine = !lacks_own_mss(j->x, s) && !(knows_options && incarnation_syn_is_unlike(j->x, s));
+        /* a listener's options depend on those of the SYN that it answers; of an opener nobody knows that it listens */
+        bool opened = j->x->sent_syn && !j->x->sent_synack && (j->x->syn_options & TCPSTATE_OPT_MSS);
+        bool genuine = !lacks_own_mss(j->x, s) && !(opened && incarnation_syn_is_unlike(j->x, s));
         bool reopened = j->x->state == TCPSTATE_SYN_RECEIVED && j->x->sent_synack && j->x->spoke &&
                         at_rest((enum tcpstate_state)j->y->state);
         bool knows_iss = j->x->has_iss && (!j->x->iss_inferred || j->y->sent_synack); /* the SYN,ACK of y tells it */

@@ -198,7 +198,7 @@ void sender_judge_synack(struct judgement *j) {
         return;
     }
     bool knows_options = (x->sent_syn || x->sent_synack) && (x->syn_options & TCPSTATE_OPT_MSS);
-    bool is_over = x->state == TCPSTATE_CLOSED && s->seq != x->iss;
+    bool is_over = x->state == TCPSTATE_CLOSED && s->seq != x->iss && !x->sent_synack;
     if (knows_options && (is_over ? incarnation_syn_is_unlike(x, s) : !(s->options & TCPSTATE_OPT_MSS))) {
         j->alien = true; /* not as its own stack makes it */
         return;

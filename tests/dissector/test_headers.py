@@ -105,10 +105,10 @@ def test_vlan_and_mac_address_of_the_directions_may_differ(tshark, tmp_path):
 def test_two_vlans_may_be_two_networks_with_the_same_addresses(tshark, tmp_path, tags, severity):
     """What a sender says against itself is no proof where two of them may speak."""
     peers = Peers()
-    fins = [peers.packet("client", ACK | FIN, seq, 1) for seq in (1, 801)]
     packets = [*peers.handshake(), peers.packet("client", ACK | PSH, 1, 1, payload=b"x" * 800)]
+    fins = [peers.packet("client", ACK | FIN, seq, 1) for seq in (801, 1)]  # in this order, as their IPv4 numbers say
     path = capture(tmp_path / "x.pcap", [wire.vlan(packet) for packet in packets] + [
-        wire.vlan(fin, tag) for fin, tag in zip(reversed(fins), tags)])
+        wire.vlan(fin, tag) for fin, tag in zip(fins, tags)])
     (row,) = rows(tshark, path, ["finding", "uncertain"])[-1]
     assert "fin_moved" in row["finding"]
     assert (row["uncertain"] in ("1", "True")) == (severity == "Warning")  # 4.6 writes words
