@@ -26,9 +26,8 @@ enum {
 };
 static const uint32_t HALF_WAY = 1u << 30; /* numbers come round again: so far nobody can mistake them for older ones */
 
-/* The same TCP header, length and, where there is one, IP ID. Linux sends SYN,ACK, RST and all of TIME-WAIT with ID 0,
- * and repeats pure ACKs and reset trains that are alike to the octet: those are no copies, unless one has passed a router
- * more than the other. */
+/* ---- identifications ------------------------------------------------------------------------------------------------ */
+
 bool capture_was_overtaken(const struct judgement *j) {
     const struct tcpstate_segment *s = j->segment;
 
@@ -59,6 +58,11 @@ bool capture_was_sent_after(const struct judgement *j, uint16_t ip_id) {
            segment_ip_id_counts_on(ip_id, s->ip_id);
 }
 
+/* ---- copies --------------------------------------------------------------------------------------------------------- */
+
+/* The same TCP header, length and, where there is one, IP ID. Linux sends SYN,ACK, RST and all of TIME-WAIT with ID 0,
+ * and repeats pure ACKs and reset trains that are alike to the octet: those are no copies, unless one has passed a router
+ * more than the other. */
 bool capture_is_copy(struct judgement *j, uint8_t *shown_state, uint8_t *shown_certainty) {
     const struct tcpstate_segment *s = j->segment;
     const struct tcpstate_path *path = j->x_path;

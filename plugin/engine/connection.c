@@ -273,7 +273,7 @@ static bool echoes_the_uncaptured(const struct judgement *j) {
                     y->ts_newest != 0 && y->captured;
 
     return has_both && seq_after(s->tsecr, y->ts_newest) &&
-           (int64_t)seq_distance(s->tsecr, y->ts_newest) * (int64_t)MS <= s->time_ns - y->ts_newest_ns &&
+           (int64_t)seq_distance(s->tsecr, y->ts_newest) * MS <= s->time_ns - y->ts_newest_ns &&
            seq_at_least(s->tsval, x->ts_newest) && !capture_clock_jumps(j);
 }
 

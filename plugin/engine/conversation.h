@@ -165,8 +165,8 @@ struct tcpstate_endpoint {
     uint32_t fin_ack_frame, fin_ack_index; /* the segment of y that acknowledged the FIN */
     int64_t fin_ack_ns;
     uint32_t fin_ack_tsval;
-    uint16_t fin_ip_id; /* 0: none */
     bool fin_ack_tells; /* ... which no earlier one had */
+    uint16_t fin_ip_id; /* the identification of the datagram with the FIN, 0: none */
     uint32_t first_synack_index;
     uint32_t synack_frame, synack_index, synack_ack, synack_echo;
     uint32_t synack_tsval; /* of the last one */

@@ -457,8 +457,8 @@ bool sender_revive(struct judgement *j) {
     if (x->answered_closed && !j->stale && !j->ack_unsent && x->revivals < 255)
         x->revivals++; /* it has said itself that it has no connection: one segment does not outweigh that */
     if (j->stale || j->ack_unsent || !plausible_words(j) || (x->answered_closed && x->revivals < 3) ||
-        (was_sent_before_own_rst(j) && !spans_own_rst) || (knows_less_than_own_rst(j) && !spans_own_rst) ||
-        was_echoed_before_end(j) || (!at_once && !later_than_cause(j))) {
+        (!spans_own_rst && (was_sent_before_own_rst(j) || knows_less_than_own_rst(j))) || was_echoed_before_end(j) ||
+        (!at_once && !later_than_cause(j))) {
         if (j->fin && !x->has_fin && x->undo.cause == TCPSTATE_UNDO_RST_SENT && x->undo.bears_next &&
             seq_after(j->end, x->undo.rst_seq)) { /* a RST sent after this FIN would have counted it */
             j->alien = true;
