@@ -110,13 +110,14 @@ static bool was_dead(const struct tcpstate_course *c, uint32_t rst) {
     return false;
 }
 
-/* Has its sender acknowledged and echoed the same before, as captured before `rst`? */
+/* Has its sender acknowledged the same before, and with timestamps echoed it, as captured before `rst`? */
 static bool had_told_by(const struct course_facts *facts, const struct tcpstate_segment *s,
                         const struct tcpstate_segment *rst) {
     for (uint32_t i = (uint32_t)(rst - facts->segments), seen = 0; i-- > 0 && seen < 200; seen++) {
         const struct tcpstate_segment *q = &facts->segments[i];
         if (q->direction == s->direction && (q->flags & (TCPSTATE_RST | TCPSTATE_ACK)) == TCPSTATE_ACK &&
-            q->ack == s->ack && (q->options & s->options & TCPSTATE_OPT_TIMESTAMPS) && q->tsecr == s->tsecr)
+            q->ack == s->ack && (q->options & TCPSTATE_OPT_TIMESTAMPS) == (s->options & TCPSTATE_OPT_TIMESTAMPS) &&
+            (!(s->options & TCPSTATE_OPT_TIMESTAMPS) || q->tsecr == s->tsecr))
             return true;
     }
     return false;

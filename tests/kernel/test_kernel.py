@@ -247,6 +247,30 @@ def test_no_answer_tells_who_has_aborted(flags):
     assert bool(excuse([reset, answer], "reset", "server", [answer], "established", "")) == bool(flags & ACK)
 
 
+@pytest.mark.parametrize("flags, crosses", [(RST, True), (RST, False), (RST | ACK, True)])
+def test_a_reset_that_crossed_that_of_the_peer_looks_like_an_answer(flags, crosses):
+    """B answers A's text with a RST, while A aborts. Where A's comes first, B's may answer what A had sent before it."""
+    text, abort, reset = sent(A, B, ACK, 1, 1, 9), sent(A, B, RST | ACK, 10, 1), sent(B, A, flags, 1, 1 if flags & ACK else 0)
+    at_a = [text, abort, reset] if crosses else [text, reset, abort]
+    told = excuse([text, reset, abort], "reset", "both", at_a, "reset", "client")
+    assert bool(told) == (crosses and flags == RST) and (not told or told.startswith("before the peer's rst"))
+
+
+@pytest.mark.parametrize("captured", [True, False])
+def test_a_syn_ack_begins_a_connection_where_its_syn_was_captured_only_at_the_other_end(captured):
+    """There that SYN is one of several with which its sender tries to open it."""
+    syn, another, answer = sent(A, B, SYN, 99, 0), sent(A, B, SYN, 5, 0), sent(B, A, SYN | ACK, 1, 6)
+
+    def story(segments, count):
+        connections = [story_of.Connection(str(A), str(B), "incomplete", "", "", "") for _ in range(count)]
+        for connection, first in zip(connections, (segments[0], answer)):
+            connection.deciding += [("first", first)]
+        return story_of.Story(connections, segments)
+    at_a = [syn, another, answer] if captured else [syn, answer]
+    (found,) = story_of.compare(story(at_a, 2), story([syn, another, answer], 1))
+    assert bool(found[2]) == (not captured) and (captured or found[2].startswith("the syn is not of first"))
+
+
 @pytest.mark.parametrize("captured", [True, False])
 def test_a_syn_that_crosses_is_known_where_it_was_captured(captured):
     ours, theirs = sent(A, B, SYN, 1, 0), sent(B, A, SYN, 1, 0)
@@ -356,7 +380,7 @@ def test_what_left_nothing_but_resets_is_no_connection(answer):
 def test_who_has_aborted_only_the_abort_tells(captured):
     """A aborts, and answers what comes later. At B, which is gone too, both only answer."""
     abort, theirs, answer = sent(A, B, RST | ACK, 101, 1), sent(B, A, RST, 1, 0), sent(A, B, RST, 1, 0)
-    at_b = [theirs] + ([abort] if captured else []) + [answer]
+    at_b = ([abort] if captured else []) + [theirs, answer]
 
     def story(segments, closed_by):
         connection = story_of.Connection("192.0.2.1:40001", "192.0.2.2:8080", "reset", "reset", "client", closed_by)

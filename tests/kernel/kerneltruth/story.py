@@ -7,9 +7,10 @@ older than it is, for the text before it was captured only there; or if it seems
 for the ACK of all before it, or the text just before it, was captured only here; or if the ACK of a FIN that was sent
 before its sender's own FIN was, or that own FIN where it came before the ACK; or if a SYN came again, and one copy
 more was captured where it began a connection after the end of the one before, or the RST that ended that one came
-before it only here; or if a SYN began a connection here, and its answer fell into the opening of another SYN there; or if
-what is a connection here is a stray, or nothing but resets there; or if what moved an end here was somebody else's, by the
-truth, and was captured only here. Who has aborted (RST with ACK) nothing but the abort
+before it only here; or if a SYN began a connection here, and its answer fell into the opening of another SYN there, or that
+SYN was captured only there; or if what is a connection here is a stray, or nothing but resets there; or if what moved an
+end here was somebody else's, by the truth, and was captured only here; or if a RST without ACK crossed that of the peer, so
+that it looks there like the answer of a host without a connection to what the peer had sent before. Who has aborted (RST with ACK) nothing but the abort
 tells; and that a FIN was sent before its sender had its peer's, only a copy that does not acknowledge that one. Everything
 else the observer could have known.
 """
@@ -293,6 +294,23 @@ def _answers(fin, connection, story):
     return bool(first and first.flags & FIN), bool(first) and not first.flags & FIN and seq_diff(first.seq, fin.end) >= 0
 
 
+def _looks_like_an_answer(rst, mine, other, here, there):
+    """Both have reset, and their resets crossed: there it comes after that of its peer."""
+    def is_first(connection, story):
+        at = {ends: story.segments.index(first) for ends, first in connection.resets.items()}
+        return len(at) == 2 and at[_ends(rst)] < at[_back(rst)]
+    return mine.closed_by == "both" and other.closed_by != "both" and len(other.resets) == 2 and not rst.flags & ACK and \
+        is_first(mine, here) and not is_first(other, there)
+
+
+def _answers_only_there(synack, here, there):
+    """The SYN that it answers was captured only there, and it belongs there to what that is part of."""
+    def is_answered(tcp):
+        return _is_syn(tcp) and _ends(tcp) == _back(synack) and tcp.seq + 1 & 0xffffffff == synack.ack
+    return synack.flags & (SYN | ACK) == SYN | ACK and any(map(is_answered, there.segments)) and \
+        not any(map(is_answered, here.segments))
+
+
 def _is_gone_only_here(mine, other):
     """The RST of an end that has no connection any more. The other end has sent one too, of which nothing is known but that
     it is gone as well: after a FIN the number that answers what was sent before is too low to end anything."""
@@ -328,6 +346,10 @@ def _excuse(one, two, story_one, story_two, part):
                 return f"copy before its sender's ack {kind} {tcp}"
             if kind == "ack of fin" and _is_later_there(tcp, mine, there):
                 return f"{kind} before its sender's own {tcp}"
+            if kind == "first" and not other and _answers_only_there(tcp, here, there):
+                return f"the syn is not of {kind} {tcp}"
+            if kind == "rst" and other and _looks_like_an_answer(tcp, mine, other, here, there):
+                return f"before the peer's {kind} {tcp}"
             if kind == "rst" and other and _is_gone_only_here(mine, other):
                 return f"rst of who is gone too {_is_gone_only_here(mine, other)}"
             if kind == "end of the one before" and tcp.flags & RST and _is_syn(mine.first()) and \
