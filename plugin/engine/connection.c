@@ -389,11 +389,25 @@ static bool echoes_none_captured(const struct judgement *j) {
     return has_older;
 }
 
-/* x has acknowledged one number: y's octet, or a FIN in its name that was not captured. Timestamps tell which it was. */
+/* Does it echo a tick of y's clock in which y had sent something else before its last octet? */
+static bool echoes_before_octet(const struct judgement *j) {
+    const struct tcpstate_endpoint *y = j->y;
+    const struct tcpstate_path *path = j->y_path;
+
+    for (unsigned i = 0; i < path->tick_count; i++)
+        if (path->ticks[i].tsval == j->segment->tsecr)
+            return y->has_smax && y->smax == j->x->acked && y->text_end == y->smax &&
+                   path->ticks[i].time_ns < y->text_ns;
+    return false;
+}
+
+/* x has acknowledged one number: y's octet, or a FIN in its name that was not captured. Timestamps tell which it was, if
+ * they differ. */
 static bool counts_what_a_fin_would(const struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x;
 
-    return x->acked == x->acked_before + 1 && seq_after(x->acked_before, j->y->iss) && !capture_timestamps_agreed(j);
+    return x->acked == x->acked_before + 1 && seq_after(x->acked_before, j->y->iss) &&
+           (!capture_timestamps_agreed(j) || echoes_before_octet(j));
 }
 
 /* May `state`, shown by a transmission of its owner, be called proved? Some states look alike from outside. */

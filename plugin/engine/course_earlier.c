@@ -182,7 +182,7 @@ static bool is_abort_of_the_dead(const struct tcpstate_course *c, const struct h
         const struct tcpstate_segment *other = &c->facts.segments[event->index];
         if (event->kind == SENT && other->direction == s->direction)
             return (other->flags & (TCPSTATE_RST | TCPSTATE_ACK)) == TCPSTATE_RST &&
-                   s->time_ns - other->time_ns < 400 * MS_NS && was_dead(c, e) &&
+                   s->time_ns - other->time_ns < 400 * MS_NS && (was_dead(c, e)) &&
                    can_precede(&c->facts, s, other, index);
     }
     return false;
@@ -191,6 +191,24 @@ static bool is_abort_of_the_dead(const struct tcpstate_course *c, const struct h
 /* What the other end has not sent by now, nobody can have acknowledged before. */
 static bool acknowledges_unsent(const struct course_end *y, const struct tcpstate_segment *s) {
     return !y->unseen && y->has_snd && seq_after(s->ack, y->snd_nxt) && s->ack - y->snd_nxt < 1u << 24;
+}
+
+/* How far the text of its sender goes on from `sent` with what is captured soon after segment `index`, in whatever order. */
+static uint32_t end_of_text_after(const struct course_facts *facts, uint32_t index, uint32_t sent) {
+    const struct tcpstate_segment *s = &facts->segments[index];
+    const int64_t soon_ns = 200 * MS_NS;
+    uint32_t from;
+
+    do {
+        from = sent;
+        for (uint32_t i = index + 1; i < facts->count && facts->segments[i].time_ns - s->time_ns < soon_ns; i++) {
+            const struct tcpstate_segment *q = &facts->segments[i];
+            if (q->direction == s->direction && q->length > 0 && !(q->flags & (TCPSTATE_SYN | TCPSTATE_RST)) &&
+                seq_at_most(q->seq, sent) && seq_after(q->seq + q->length, sent))
+                sent = q->seq + q->length;
+        }
+    } while (sent != from && seq_before(sent, s->seq));
+    return sent;
 }
 
 static uint8_t moved(uint8_t state, enum tcpstate_event event) {
@@ -273,6 +291,8 @@ bool course_was_sent_before(const struct tcpstate_course *c, const struct hypoth
         *state = event->state == TCPSTATE_SYN_SENT || event->state == TCPSTATE_SYN_RECEIVED
                      ? (uint8_t)TCPSTATE_ESTABLISHED
                      : event->state;
+        if (from_the_dead && seq_after(s->seq, sent) && seq_at_least(end_of_text_after(&c->facts, index, sent), s->seq))
+            sent = s->seq; /* what comes before it was captured later still */
         bool had_fin = s->ack == x->rcv_nxt && seq_before(other->ack, s->ack) && acknowledges_fin(&c->facts, s, index);
         if (had_fin && (s->flags & TCPSTATE_FIN))
             *state = moved(*state, TCPSTATE_EVENT_rcv_fin);

@@ -155,6 +155,8 @@ static void send(struct ending *e, unsigned sender, const struct tcpstate_course
         }
         if (is_own && x->is_in)
             note_ack_of_fin(x, row->sender, s);
+        x->says_abort =
+            x->says_abort || (x->aborted && is_own && (s->flags & TCPSTATE_RST)); /* what it answered came after */
         return;
     }
     if (x->state == 0 && is_own)

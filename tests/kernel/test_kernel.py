@@ -272,6 +272,23 @@ def test_a_syn_ack_begins_a_connection_where_its_syn_was_captured_only_at_the_ot
 
 
 @pytest.mark.parametrize("captured", [True, False])
+def test_a_syn_begins_another_connection_where_the_one_before_was_not_answered_yet(captured):
+    """B answers A's first SYN, and challenges the second. At A that answer comes after the second."""
+    syn, answer, again = sent(A, B, SYN, 1, 0), sent(B, A, SYN | ACK, 1, 2), sent(A, B, SYN, 99, 0)
+
+    def story(segments, outcomes_of):
+        connections = [story_of.Connection(str(A), str(B), outcome, "", "client", "") for outcome in outcomes_of]
+        for connection, first in zip(connections, (syn, again)):
+            connection.deciding += [("first", first), ("syn", first)]
+        connections[0].deciding += [("synack", answer)] if len(connections) == 1 else []
+        connections[0].next_syn = again if len(connections) == 2 else None
+        return story_of.Story(connections, segments)
+    at_a = [syn, answer, again] if captured else [syn, again, answer]
+    found = story_of.compare(story(at_a, ["unanswered", "incomplete"]), story([syn, answer, again], ["incomplete"]))
+    assert [bool(excuse) for _, _, excuse in found] == [not captured] * 2
+
+
+@pytest.mark.parametrize("captured", [True, False])
 def test_a_syn_that_crosses_is_known_where_it_was_captured(captured):
     ours, theirs = sent(A, B, SYN, 1, 0), sent(B, A, SYN, 1, 0)
 

@@ -7,7 +7,8 @@ older than it is, for the text before it was captured only there; or if it seems
 for the ACK of all before it, or the text just before it, was captured only here; or if the ACK of a FIN that was sent
 before its sender's own FIN was, or that own FIN where it came before the ACK; or if a SYN came again, and one copy
 more was captured where it began a connection after the end of the one before, or the RST that ended that one came
-before it only here; or if a SYN began a connection here, and its answer fell into the opening of another SYN there, or that
+before it only here; or if the answer to the SYN before came before a SYN only there, where they are one; or if a SYN
+began a connection here, and its answer fell into the opening of another SYN there, or that
 SYN was captured only there; or if what is a connection here is a stray, or nothing but resets there; or if what moved an
 end here was somebody else's, by the truth, and was captured only here; or if a RST without ACK crossed that of the peer, so
 that it looks there like the answer of a host without a connection to what the peer had sent before. Who has aborted (RST with ACK) nothing but the abort
@@ -258,13 +259,19 @@ def _seems_beyond(rst, here, there):
     return here.keys[key] and not there.keys[key] and not there.keys["ack", _back(rst), rst.seq]
 
 
-def _comes_before(rst, syn, story):
-    """A RST like that, and then a SYN like that?"""
+def _comes_before(tcp, syn, story):
+    """A RST or SYN,ACK like that, and then a SYN like that?"""
     wanted = next(key for key in _keys(syn) if key[0] == "syn")
-    frames = [next(_keys(tcp)) for tcp in story.segments]
-    resets = [number for number, key in enumerate(frames) if key == next(_keys(rst))]
+    frames = [next(_keys(of)) for of in story.segments]
+    found = [number for number, key in enumerate(frames) if key == next(_keys(tcp))]
     syns = [number for number, key in enumerate(frames) if key == wanted]
-    return bool(resets and syns) and resets[0] < syns[-1]
+    return bool(found and syns) and found[0] < syns[-1]
+
+
+def _is_answered_before(syn, here, there):
+    """There its receiver had answered another SYN when it came, and so it was no new beginning; here that answer came later."""
+    return any(tcp.flags & (SYN | ACK | RST) == SYN | ACK and _ends(tcp) == _back(syn) and tcp.ack != syn.end
+               and _comes_before(tcp, syn, there) and not _comes_before(tcp, syn, here) for tcp in there.segments)
 
 
 def _has(tcp, story):
@@ -346,6 +353,10 @@ def _excuse(one, two, story_one, story_two, part):
                 return f"copy before its sender's ack {kind} {tcp}"
             if kind == "ack of fin" and _is_later_there(tcp, mine, there):
                 return f"{kind} before its sender's own {tcp}"
+            if kind == "synack" and other and other.next_syn and _is_answered_before(other.next_syn, there, here):
+                return f"before the next connection's syn {kind} {tcp}"
+            if kind == "first" and not other and _is_syn(tcp) and _is_answered_before(tcp, here, there):
+                return f"the syn before was answered, {kind} {tcp}"
             if kind == "first" and not other and _answers_only_there(tcp, here, there):
                 return f"the syn is not of {kind} {tcp}"
             if kind == "rst" and other and _looks_like_an_answer(tcp, mine, other, here, there):
