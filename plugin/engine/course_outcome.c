@@ -141,6 +141,24 @@ static void note_ack_of_fin(struct fate *x, uint8_t state, const struct tcpstate
     x->acks_by_fin = !x->acks_before;
 }
 
+static uint8_t party_of(unsigned role) { return role == TCPSTATE_CLIENT ? TCPSTATE_BY_CLIENT : TCPSTATE_BY_SERVER; }
+
+/* Of an end that has a connection: without one there is no number to send, RFC 9293 3.10.7.1. */
+static bool is_abort(const struct tcpstate_segment *s) {
+    return (s->flags & TCPSTATE_RST) && (s->flags & TCPSTATE_ACK) && s->seq != 0;
+}
+
+/* It was overtaken by what its sender has answered since, and so was sent before a RST of the peer that seemed to come to
+ * an end that was alive. */
+static void note_earlier_abort(struct ending *e, unsigned sender) {
+    struct fate *x = &e->end[sender];
+
+    x->aborted = x->says_abort = true;
+    x->was_reset = false;
+    if (e->reset && e->reset_by == party_of(!sender))
+        e->reset = e->reset_is_false = false;
+}
+
 static void send(struct ending *e, unsigned sender, const struct tcpstate_course_row *row,
                  const struct tcpstate_segment *s, bool is_own) {
     struct fate *x = &e->end[sender], *y = &e->end[!sender];
@@ -155,8 +173,8 @@ static void send(struct ending *e, unsigned sender, const struct tcpstate_course
         }
         if (is_own && x->is_in)
             note_ack_of_fin(x, row->sender, s);
-        x->says_abort =
-            x->says_abort || (x->aborted && is_own && (s->flags & TCPSTATE_RST)); /* what it answered came after */
+        if (is_own && x->is_in && is_abort(s))
+            note_earlier_abort(e, sender);
         return;
     }
     if (x->state == 0 && is_own)
@@ -176,8 +194,6 @@ static void send(struct ending *e, unsigned sender, const struct tcpstate_course
     if ((s->flags & TCPSTATE_ACK) && !(s->flags & TCPSTATE_SYN) && (x->state & TOOK_FIN) && y->is_in && !y->denies)
         y->fin_acked = true;
 }
-
-static uint8_t party_of(unsigned role) { return role == TCPSTATE_CLIENT ? TCPSTATE_BY_CLIENT : TCPSTATE_BY_SERVER; }
 
 static void take(struct ending *e, unsigned sender, const struct tcpstate_course_row *row,
                  const struct tcpstate_segment *s, bool is_own) {
