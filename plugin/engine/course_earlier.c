@@ -65,8 +65,10 @@ uint32_t course_first_to_ask(const struct course_facts *facts, uint32_t index) {
             asked = course_lacks(q, s) ? i : asked;
         else if (q->length > 0 && q->seq == s->seq)
             is_again = true;
-        else if (seq_after(course_end_of(q), course_end_of(s)))
+        else if (seq_after(course_end_of(q), course_end_of(s))) {
             is_newest = false;
+            is_again = (s->options & q->options & TCPSTATE_OPT_TIMESTAMPS) && seq_before(q->tsval, s->tsval);
+        }
     }
     return is_again && !is_newest ? asked : 0;
 }

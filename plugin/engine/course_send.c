@@ -258,8 +258,9 @@ static bool was_overtaken_by_fin(const struct sending *t, const struct course_en
     for (uint32_t i = t->index;
          i-- > 0 && s->time_ns - t->facts->segments[i].time_ns < 200 * MS_NS;) { /* RFC 6298 2.4 */
         const struct tcpstate_segment *q = &t->facts->segments[i];
-        if (q->direction != s->direction && (q->flags & TCPSTATE_RST))
-            continue; /* it tells of no loss */
+        if (q->direction != s->direction &&
+            ((q->flags & TCPSTATE_RST) || s->time_ns - q->time_ns < t->facts->answer_ns[s->direction] / 4 * 3))
+            continue; /* it tells of no loss, or cannot have told yet */
         if (q->direction != s->direction ||
             (q->length > 0 && seq_at_most(q->seq, s->seq) && seq_after(course_end_of(q), s->seq)))
             return false;
