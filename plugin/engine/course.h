@@ -6,6 +6,7 @@
  *
  *   course.c           the search for the likeliest course
  *   course_chain.c     the events that a course went through
+ *   course_arrival.c   when something had arrived at the latest
  *   course_others.c    what was not sent by its nominal sender, or not just then
  *   course_earlier.c   what was sent earlier than it was captured
  *   course_begin.c     what the endpoints can have been when the capture started
@@ -129,6 +130,8 @@ struct course_facts {
     int64_t answer_ns[2];      /* by direction: from the capture point to that end and back, 0 if not known */
     int64_t next_answer_ns[2]; /* ... if the quickest of few answers was none */
     uint8_t ttl[2];            /* ... that of most of what it sent; 0: not told */
+    uint32_t longest[2];       /* ... octets of text in the longest segment of it; where hosts leave the cutting to the
+                                  network card, that is more than a segment of the path */
     bool is_at[2];             /* ... the capture was taken there: what it sent was captured, what came has arrived */
     bool unseen[2];            /* ... nothing that it sent was captured */
     bool counts_ids[2];        /* ... the identifications of its datagrams (IPv4) count up */

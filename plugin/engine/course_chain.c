@@ -150,8 +150,10 @@ void course_tell(const struct tcpstate_course *c, uint32_t event, struct tcpstat
         row->next[!is_sender] = next;
         next = 2 * e->index + !is_sender;
     }
-    if (!c->facts.unseen[0] && !c->facts.unseen[1])
+    if (!c->facts.unseen[0] && !c->facts.unseen[1]) {
         mend_nominal_senders(c, rows);
+        course_mend_arrivals(c, rows);
+    }
     for (uint32_t i = 0; i < c->facts.count; i++)
         if (c->facts.segments[i].traits & TCPSTATE_SEEN_AGAIN) {
             const struct tcpstate_course_row *first = &rows[course_original_of(&c->facts, i)];

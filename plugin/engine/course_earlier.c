@@ -67,7 +67,8 @@ uint32_t course_first_to_ask(const struct course_facts *facts, uint32_t index) {
             is_again = true;
         else if (seq_after(course_end_of(q), course_end_of(s))) {
             is_newest = false;
-            is_again = (s->options & q->options & TCPSTATE_OPT_TIMESTAMPS) && seq_before(q->tsval, s->tsval);
+            is_again = (q->flags & TCPSTATE_FIN) && (s->options & q->options & TCPSTATE_OPT_TIMESTAMPS) &&
+                       seq_before(q->tsval, s->tsval); /* nothing new is sent after a FIN */
         }
     }
     return is_again && !is_newest ? asked : 0;

@@ -455,6 +455,8 @@ static void find_options(struct course_facts *facts) {
         else
             without++;
         facts->sack = facts->sack || s->sack_count > 0;
+        if (s->length > facts->longest[s->direction])
+            facts->longest[s->direction] = s->length;
     }
     facts->timestamps = with > without;
     facts->mss = facts->mss || !sends_no_mss(facts);

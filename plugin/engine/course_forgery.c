@@ -43,6 +43,23 @@ static bool foretells_syn(const struct course_facts *facts, uint32_t index) {
     return false;
 }
 
+/* Is it a FIN beyond all that its sender has sent, at the number where text that is captured only later ends? Nobody else
+ * knows how much that will be. */
+static bool foretells_end_of_text(const struct course_facts *facts, const struct course_end *x, uint32_t index) {
+    const struct tcpstate_segment *s = &facts->segments[index];
+
+    if (!(s->flags & TCPSTATE_FIN) || (s->flags & (TCPSTATE_SYN | TCPSTATE_RST)) || !x->has_snd ||
+        !seq_after(s->seq, x->snd_nxt))
+        return false;
+    for (uint32_t i = index + 1; i < facts->count && i < index + 64; i++) {
+        const struct tcpstate_segment *q = &facts->segments[i];
+        if (q->direction == s->direction && q->length > 0 && !(q->flags & (TCPSTATE_SYN | TCPSTATE_RST)) &&
+            q->seq + q->length == s->seq)
+            return true;
+    }
+    return false;
+}
+
 /* Does it come just when the challenge ACK is due with which its sender answers a RST that does not fit, RFC 5961 3.2? */
 static bool answers_rst_in_time(const struct course_facts *facts, uint32_t index) {
     const struct tcpstate_segment *s = &facts->segments[index];
@@ -113,6 +130,8 @@ int course_cost_of_forgery(const struct tcpstate_course *c, const struct hypothe
     cost += cost_of_ttl(&c->facts, s);
     if (confirms_a_forgery(&c->facts, &h->end[!s->direction], index))
         cost += COST_ODD + 2;
+    if (foretells_end_of_text(&c->facts, &h->end[s->direction], index))
+        cost += 2 * COST_ODD;
     if (one_sided && foretells_syn(&c->facts, index))
         cost += COST_STALE;
     if (keeps_clock_of_numbers(&c->facts, &h->end[s->direction], index) || answers_rst_in_time(&c->facts, index))

@@ -95,6 +95,11 @@ void course_mark_best(struct tcpstate_course *c, uint32_t event, uint32_t index)
 /* The chain that ends in `event`, by segment: rows of all segments. */
 void course_tell(const struct tcpstate_course *c, uint32_t event, struct tcpstate_course_row *rows);
 
+/* ---- course_arrival.c */
+
+/* What arrives in these rows after its receiver has acknowledged it is shown as when it did. */
+void course_mend_arrivals(const struct tcpstate_course *c, struct tcpstate_course_row *rows);
+
 /* ---- course_others.c: the nominal sender of segment `index` has not sent it just then */
 
 /* `kind`: SENT_BY_OTHERS, SENT_COPY or SENT_BEFORE, at `cost`. */

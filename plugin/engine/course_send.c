@@ -12,6 +12,7 @@
 static const int64_t MS_NS = 1000000;
 enum {
     SYNACK_TIMER_MS = 900, /* a SYN,ACK does not come again sooner: RFC 6298 2.1, a second */
+    USUAL_SEGMENT = 1460,  /* octets */
     OVERTAKEN_MS = 20,     /* by so much one segment overtakes another */
     LATE_MS = 400          /* ... or by so much, very seldom */
 };
@@ -82,7 +83,8 @@ static bool fits_hole(const struct sending *t, uint32_t from, uint32_t upto, uns
 /* The more segments, the less likely that none of them was captured; and if one that fits was, to miss another in its
  * place is a coincidence. */
 static int cost_of_unseen(const struct sending *t, const struct course_end *x, uint32_t upto, unsigned direction) {
-    int more = (int)((upto - x->snd_nxt) / 1460) * 2;
+    uint32_t longest = t->facts->longest[direction];
+    int more = (int)((upto - x->snd_nxt) / (longest > USUAL_SEGMENT ? longest : USUAL_SEGMENT)) * 2;
 
     if (t->facts->unseen[direction])
         return 0;
@@ -247,6 +249,13 @@ static int64_t longest_wait_ns(const struct sending *t) {
     return 300 * MS_NS + 2 * (t->facts->answer_ns[0] + t->facts->answer_ns[1]);
 }
 
+/* Did its sender give its datagram an identification after that of q, RFC 6864 4, where it counts them? */
+static bool was_numbered_after(const struct course_facts *facts, const struct tcpstate_segment *s,
+                               const struct tcpstate_segment *q) {
+    return facts->counts_ids[s->direction] && (s->traits & q->traits & TCPSTATE_HAS_IP_ID) && q->ip_id != 0 &&
+           segment_ip_id_counts_on(q->ip_id, s->ip_id);
+}
+
 /* Does it fill the hole just below its sender's FIN sooner than that can have learned of a loss? Then it was sent before;
  * wherever in the hole, if it left at the same tick of the clock. */
 static bool was_overtaken_by_fin(const struct sending *t, const struct course_end *x) {
@@ -267,7 +276,7 @@ static bool was_overtaken_by_fin(const struct sending *t, const struct course_en
         precedes = precedes || q->seq == course_end_of(s) ||
                    ((q->options & s->options & TCPSTATE_OPT_TIMESTAMPS) && q->tsval == s->tsval);
         if ((q->flags & TCPSTATE_FIN) && course_end_of(q) == x->fin + 1)
-            return precedes && seq_at_most(s->ack, q->ack) &&
+            return precedes && seq_at_most(s->ack, q->ack) && !was_numbered_after(t->facts, s, q) &&
                    (!(s->options & TCPSTATE_OPT_TIMESTAMPS) || seq_at_most(s->tsval, q->tsval));
     }
     return false;
@@ -607,6 +616,18 @@ static void send_lacking_text(struct sending *t, const struct course_end *x, con
     send_in_connection(t, &e, y, cost + COST_LOST + 1);
 }
 
+/* Does the number lie within one captured segment that is longer than the path carries, RFC 9293 3.7.1: of what the network
+ * card has cut it into, some has arrived? */
+static bool is_within_long_segment(const struct sending *t, uint32_t number) {
+    for (uint32_t i = t->index, seen = 0; i-- > 0 && seen < 400; seen++) {
+        const struct tcpstate_segment *q = &t->facts->segments[i];
+        if (q->direction != t->s->direction && q->length > 2 * USUAL_SEGMENT && !(q->flags & TCPSTATE_RST) &&
+            seq_after(number, q->seq) && seq_before(number, q->seq + q->length))
+            return true;
+    }
+    return false;
+}
+
 /* Nobody who has once offered a window takes some of it back (RFC 9293 3.8.6); only a server that has no more than a SYN
  * rounds what it offers down to its scale, as its later segments show, which offer it all. */
 static bool offers_less_than_synack(const struct sending *t, const struct course_end *x) {
@@ -765,6 +786,8 @@ static void send_ordinary(struct sending *t, const struct course_end *x, const s
     } else if (seq_after(s->ack, x->rcv_nxt)) {
         send_knowing_unseen(t, x, y, cost);
     } else {
+        if (seq_after(s->ack, x->last_ack) && is_within_long_segment(t, s->ack))
+            send_in_connection(t, x, y, cost); /* the rest of it will come next */
         send_lacking_text(t, x, y, cost);
     }
 }
