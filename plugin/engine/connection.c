@@ -410,6 +410,15 @@ static bool counts_what_a_fin_would(const struct judgement *j) {
            (!capture_timestamps_agreed(j) || echoes_before_octet(j));
 }
 
+/* Where both have opened it: is it no answer, in SYN-RECEIVED, to another copy of y's SYN (RFC 9293 3.10.7.4)? It echoes
+ * what y sent later. */
+static bool echoes_synack(const struct judgement *j) {
+    const struct tcpstate_endpoint *y = j->y;
+
+    return j->x->sent_syn && y->sent_synack && capture_timestamps_agreed(j) && y->first_syn_tsval != y->synack_tsval &&
+           seq_at_least(j->segment->tsecr, y->synack_tsval);
+}
+
 /* May `state`, shown by a transmission of its owner, be called proved? Some states look alike from outside. */
 static bool transmission_proves(const struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
@@ -442,7 +451,7 @@ static bool transmission_proves(const struct judgement *j) {
     case TCPSTATE_ESTABLISHED:
         return !j->has_shown && x->spoke && !x->has_fin && !j->connection->end_seen && !j->connection->disputed &&
                x->has_iss && !x->fast_open && y->captured && !counts_what_a_fin_would(j) &&
-               (x->sent_syn || j->segment->length > 0 || !x->sent_synack ||
+               (j->segment->length > 0 || !x->sent_synack || echoes_synack(j) ||
                 (y->has_iss && seq_after(x->acked, y->iss + 1))); /* data is taken in ESTABLISHED only */
     case TCPSTATE_FIN_WAIT_1:
         return !j->connection->disputed && j->fin && !x->fin_acked && x->has_iss && !x->fin_leaves_hole &&
