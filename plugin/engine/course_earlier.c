@@ -27,14 +27,17 @@ uint32_t course_original_of(const struct course_facts *facts, uint32_t index) {
 }
 
 bool course_is_seen_again(const struct course_facts *facts, uint32_t index) {
-    const int64_t at_once_ns = 2 * MS_NS;
+    const int64_t at_once_ns = 2 * MS_NS, queued_ns = 400 * MS_NS;
     const struct tcpstate_segment *s = &facts->segments[index];
     uint32_t original = course_original_of(facts, index);
     const struct tcpstate_segment *other = &facts->segments[original];
+    bool has_ids = (s->traits & other->traits & TCPSTATE_HAS_IP_ID) != 0;
+    /* What is sent again has another of these; else it may only have gone another way. */
+    bool tells = (has_ids && s->ip_id != 0) || (s->options & TCPSTATE_OPT_TIMESTAMPS);
 
     return original != index && (s->traits & other->traits & TCPSTATE_HAS_TTL) && s->ttl + 1 == other->ttl &&
-           s->time_ns - other->time_ns <= at_once_ns && !(s->traits & other->traits & TCPSTATE_CHECKSUM_BAD) &&
-           (!(s->traits & other->traits & TCPSTATE_HAS_IP_ID) || s->ip_id == other->ip_id);
+           s->time_ns - other->time_ns <= (tells ? queued_ns : at_once_ns) &&
+           !(s->traits & other->traits & TCPSTATE_CHECKSUM_BAD) && (!has_ids || s->ip_id == other->ip_id);
 }
 
 bool course_lacks(const struct tcpstate_segment *ack, const struct tcpstate_segment *q) {
