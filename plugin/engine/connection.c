@@ -419,6 +419,12 @@ static bool echoes_synack(const struct judgement *j) {
            seq_at_least(j->segment->tsecr, y->synack_tsval);
 }
 
+/* The capture has a SYN,ACK of x, but no SYN that it answers. It may be somebody else's, with a number just taken for x's FIN:
+ * only text that follows it shows that x has not closed. */
+static bool may_follow_a_fin(const struct tcpstate_endpoint *x, const struct tcpstate_endpoint *y) {
+    return x->sent_synack && !y->sent_syn && !(x->has_smax && seq_after(x->smax, x->iss + 1));
+}
+
 /* May `state`, shown by a transmission of its owner, be called proved? Some states look alike from outside. */
 static bool transmission_proves(const struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x, *y = j->y;
@@ -450,7 +456,8 @@ static bool transmission_proves(const struct judgement *j) {
     switch ((enum tcpstate_state)(j->has_shown ? j->shown : x->state)) {
     case TCPSTATE_ESTABLISHED:
         return !j->has_shown && x->spoke && !x->has_fin && !j->connection->end_seen && !j->connection->disputed &&
-               x->has_iss && !x->fast_open && y->captured && !counts_what_a_fin_would(j) &&
+               x->has_iss && !x->fast_open && y->captured && !counts_what_a_fin_would(j) && !may_follow_a_fin(x, y) &&
+               !may_follow_a_fin(y, x) &&
                (j->segment->length > 0 || !x->sent_synack || echoes_synack(j) ||
                 (y->has_iss && seq_after(x->acked, y->iss + 1))); /* data is taken in ESTABLISHED only */
     case TCPSTATE_FIN_WAIT_1:
