@@ -44,14 +44,16 @@ def totals(results):
 
 
 WHOLE_VIEWS = ("middle", "end-a", "end-b")               # both directions from the first segment on
+BOTH_VIEWS = (*WHOLE_VIEWS, "late", "half")              # both directions, if only from a later segment on
 
 
 def against_belief(results):
     """How hard the captures are: what it makes of them to believe every packet, and what the plugin makes."""
-    print(f"\n{'from all views, and the middle and both ends':44}{'rows':>9}{'believing %':>13}{'first %':>9}{'settled %':>11}")
+    print(f"\n{'from all views, and from some':44}{'rows':>9}{'believing %':>13}{'first %':>9}{'settled %':>11}")
     for category, members in sorted(_groups(results, lambda r: r.category).items()):
-        whole = [result for result in members if result.view in WHOLE_VIEWS]
-        for name, part in ((f"{category}, all views", members), (f"{category}, middle and both ends", whole)):
+        whole, both = ([result for result in members if result.view in views] for views in (WHOLE_VIEWS, BOTH_VIEWS))
+        for name, part in ((f"{category}, all views", members), (f"{category}, both directions", both),
+                           (f"{category}, middle and both ends", whole)):
             s = _sums(part)
             print(f"{name:44}{s['rows']:9}{_percent(sum(r.believed_right for r in part), s['rows']):13.2f}"
                   f"{_percent(s['first_right'], s['rows']):9.2f}{_percent(s['settled_right'], s['rows']):11.2f}")
@@ -169,7 +171,7 @@ def below(results, min_first, min_settled, max_proved_wrong, max_warnings, max_s
     for what, limits, key in (("first pass", min_first, "first_right"), ("settled", min_settled, "settled_right")):
         for name, percent in limits.items():
             category, _, view = name.partition(".")
-            views = {"": None, "whole": WHOLE_VIEWS}.get(view, (view,))
+            views = {"": None, "whole": WHOLE_VIEWS, "both": BOTH_VIEWS}.get(view, (view,))
             s = _sums([r for r in results if category in ("all", r.category) and (views is None or r.view in views)])
             if _percent(s[key], s["rows"]) < percent:
                 failed.append(f"{what} {name}: {_percent(s[key], s['rows']):.2f} % < {percent} %")
