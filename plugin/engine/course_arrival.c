@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * When a segment had arrived at the latest: by the time of the first that acknowledges it. The search lets but few segments
- * be late at a time; what it has arrive too late for that is shown in the state of the end that had it then.
+ * When a segment had arrived at the latest: before the first that acknowledges it was sent. The search lets but few segments
+ * be late at a time. Where it lets one arrive after that, the row shows the end as it was when it acknowledged it.
  */
 #include "course_search.h"
 
@@ -46,7 +46,7 @@ static bool tells_of(const struct tcpstate_segment *ack, const struct tcpstate_s
 }
 
 /* The first segment that tells that text `index` has arrived, where nothing else that was captured can have brought it;
- * else `index`. */
+ * else 0. */
 static uint32_t told_by(const struct course_facts *facts, const struct tcpstate_course_row *rows, uint32_t index) {
     const struct tcpstate_segment *s = &facts->segments[index];
 
@@ -56,7 +56,7 @@ static uint32_t told_by(const struct course_facts *facts, const struct tcpstate_
             break;
         if (q->direction == s->direction && carries_text(q) && seq_before(q->seq, s->seq + s->length) &&
             seq_after(q->seq + q->length, s->seq))
-            return index;
+            return 0;
     }
     for (uint32_t i = index + 1; i < facts->count && i - index < SPAN; i++) {
         const struct tcpstate_segment *q = &facts->segments[i];
@@ -69,7 +69,7 @@ static uint32_t told_by(const struct course_facts *facts, const struct tcpstate_
             break; /* that may have brought it */
         }
     }
-    return index;
+    return 0;
 }
 
 void course_mend_arrivals(const struct tcpstate_course *c, struct tcpstate_course_row *rows) {
@@ -87,11 +87,9 @@ void course_mend_arrivals(const struct tcpstate_course *c, struct tcpstate_cours
         if (!row->told || !row->arrived || row->moves || !row->genuine || stage_of(shown(row)) < 2)
             continue;
         if (is_text)
-            by = told_by(facts, rows, i) != i ? told_by(facts, rows, i) : 0;
+            by = next_by[s->direction] = told_by(facts, rows, i);
         else if (course_is_pure_ack(s))
             by = next_by[s->direction]; /* what was captured before it has come before it, for all that is known */
-        if (is_text)
-            next_by[s->direction] = by;
         if (by == 0 || stage_of(rows[by].sender) == 0 || stage_of(rows[by].sender) >= stage_of(shown(row)))
             continue;
         row->was_late = true;

@@ -188,7 +188,7 @@ static bool is_abort_of_the_dead(const struct tcpstate_course *c, const struct h
         const struct tcpstate_segment *other = &c->facts.segments[event->index];
         if (event->kind == SENT && other->direction == s->direction)
             return (other->flags & (TCPSTATE_RST | TCPSTATE_ACK)) == TCPSTATE_RST &&
-                   s->time_ns - other->time_ns < 400 * MS_NS && (was_dead(c, e)) &&
+                   s->time_ns - other->time_ns < 400 * MS_NS && was_dead(c, e) &&
                    can_precede(&c->facts, s, other, index);
     }
     return false;
