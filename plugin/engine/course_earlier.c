@@ -194,9 +194,12 @@ static bool is_abort_of_the_dead(const struct tcpstate_course *c, const struct h
     return false;
 }
 
+/* By no more than text that may have been sent since? */
+static bool is_beyond(uint32_t ack, uint32_t seq) { return seq_after(ack, seq) && ack - seq < 1u << 24; }
+
 /* What the other end has not sent by now, nobody can have acknowledged before. */
 static bool acknowledges_unsent(const struct course_end *y, const struct tcpstate_segment *s) {
-    return !y->unseen && y->has_snd && seq_after(s->ack, y->snd_nxt) && s->ack - y->snd_nxt < 1u << 24;
+    return !y->unseen && y->has_snd && is_beyond(s->ack, y->snd_nxt);
 }
 
 /* How far the text of its sender goes on from `sent` with what is captured soon after segment `index`, in whatever order. */
@@ -228,6 +231,7 @@ bool course_was_sent_before(const struct tcpstate_course *c, const struct hypoth
                             uint8_t *state) {
     const struct tcpstate_segment *s = &c->facts.segments[index];
     const struct course_end *x = &h->end[s->direction];
+    const struct tcpstate_segment *synack = NULL; /* of the peer, since its newest segment before */
     bool overtaken = false, from_the_dead = false, fin_is_known = x->fin_sent && course_end_of(s) == x->fin + 1;
     uint32_t sent = x->snd_nxt;
 
@@ -257,6 +261,8 @@ bool course_was_sent_before(const struct tcpstate_course *c, const struct hypoth
     for (uint32_t e = h->event; e != NO_EVENT; e = event_at(c, e)->parent) {
         const struct event *event = event_at(c, e);
         const struct tcpstate_segment *other = &c->facts.segments[event->index];
+        if (event->kind == SENT && course_is_synack(other) && other->direction != s->direction)
+            synack = other;
         if (event->kind == SENT_BEFORE && other->direction == s->direction && seq_after(course_end_of(other), sent))
             sent = course_end_of(other); /* text of the dead that was captured late as well */
         if (event->kind != SENT || other->direction != s->direction)
@@ -268,6 +274,8 @@ bool course_was_sent_before(const struct tcpstate_course *c, const struct hypoth
                 from_the_dead = true; /* nothing else comes from a dead one */
             if (tells && other->seq != 0 && seq_after(s->ack, other->ack))
                 return false; /* it knows more than the RST did */
+            if (tells && other->seq != 0 && (s->flags & TCPSTATE_FIN) && seq_after(course_end_of(s), other->seq))
+                return false; /* it had sent no FIN when it aborted */
             overtaken = overtaken || (tells && seq_at_most(course_end_of(s), other->seq));
             fin_is_known = fin_is_known || (tells && course_end_of(s) == other->seq);
             continue;
@@ -294,6 +302,8 @@ bool course_was_sent_before(const struct tcpstate_course *c, const struct hypoth
             overtaken = true;
             continue;
         }
+        if (synack && !is_beyond(s->ack, synack->seq))
+            return false; /* it acknowledges nothing of that connection */
         *state = event->state == TCPSTATE_SYN_SENT || event->state == TCPSTATE_SYN_RECEIVED
                      ? (uint8_t)TCPSTATE_ESTABLISHED
                      : event->state;

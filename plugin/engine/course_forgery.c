@@ -110,8 +110,8 @@ static int cost_of_ttl(const struct course_facts *facts, const struct tcpstate_s
     return COST_ODD;
 }
 
-/* Who forges a RST fills in a window, as in any segment; what answers for no connection has none to fill in. And what
- * has arrived out of order only the receiver knows. */
+/* Who forges a RST fills in a window, as in any segment; what answers for no connection has none to fill in, and where the
+ * stimulus had no ACK it has no number either. And what has arrived out of order only the receiver knows. */
 int course_cost_of_forgery(const struct tcpstate_course *c, const struct hypothesis *h, uint32_t index) {
     const struct tcpstate_segment *s = &c->facts.segments[index];
     static const int less_for[MOST_FORGERIES + 1] = {0, 4, 5, 6}; /* who does it once does it again */
@@ -122,7 +122,7 @@ int course_cost_of_forgery(const struct tcpstate_course *c, const struct hypothe
 
     int cost = COST_FORGED - less_for[before] + (c->facts.leaks > 0 ? COST_LEAKY : 0);
     if (answers)
-        cost += before > 0 ? 5 : 3;
+        cost += before > 0 || s->seq == 0 ? 5 : 3;
     if (s->sack_count > 1)
         cost += 6;
     if (answers_older_syn(&h->end[!s->direction], s))

@@ -37,6 +37,7 @@ struct fate {
     bool says_abort;    /* its RST answers nothing, for it acknowledges: RFC 9293 3.10.7.1 */
     bool has_left_gone; /* it was gone when it left this connection for the next */
     bool denies;        /* it had sent no FIN when the peer took one: that was somebody else's */
+    bool closes_first;  /* ... but the peer had its own, since sent, before it sent one */
     bool acks_by_fin;   /* what it sent first since it had the peer's FIN was its own */
     bool acks_before;   /* ... was not */
 };
@@ -210,6 +211,8 @@ static void take(struct ending *e, unsigned sender, const struct tcpstate_course
         return;
     if (!row->genuine && (s->flags & TCPSTATE_FIN) && (y->state & TOOK_FIN) && !(had & TOOK_FIN))
         e->end[sender].false_fin_frame = s->frame;
+    if (row->genuine && (s->flags & TCPSTATE_FIN) && !(y->states & SENT_FIN))
+        e->end[sender].closes_first = true;
     if (!rst && had == IS(LAST_ACK) && (y->state & GONE) && may_ack_fin(y, s)) /* else it had given up before */
         y->fin_acked = true;
     if (!rst && (had & (IS(ESTABLISHED) | IS(CLOSE_WAIT) | WAITS_FOR_FIN)) && (y->state & GONE))
@@ -261,8 +264,10 @@ static uint8_t outcome_of(const struct ending *e, const struct tcpstate_summary 
 /* It sent its FIN when it had that of its peer. */
 static bool is_second(const struct ending *e, unsigned role) {
     uint32_t states = e->end[role].states;
+    const struct fate *peer = &e->end[!role];
 
-    return (states & (IS(CLOSE_WAIT) | IS(LAST_ACK))) != 0 && !(states & IS(CLOSING)) && !e->end[!role].denies;
+    return (states & (IS(CLOSE_WAIT) | IS(LAST_ACK))) != 0 && !(states & IS(CLOSING)) &&
+           (!peer->denies || peer->closes_first);
 }
 
 static bool is_reset(const struct tcpstate_summary *s) {

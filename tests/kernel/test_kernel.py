@@ -3,6 +3,7 @@
 root with tracefs. The limits are what was reached, less what two recordings differ by; they may only rise."""
 
 import os
+import struct
 import subprocess
 import sys
 import tempfile
@@ -19,7 +20,7 @@ from kerneltruth import report, stored, story as story_of, tshark  # noqa: E402
 from kerneltruth import truth  # noqa: E402
 from kerneltruth.bridge import Copy, Net, Segment  # noqa: E402
 from kerneltruth.judge import Miss, is_right, judge_all, read_truth, rows_of  # noqa: E402
-from kerneltruth.packet import ACK, FIN, RST, SYN, Tcp  # noqa: E402
+from kerneltruth.packet import ACK, FIN, OPTION_TIMESTAMPS, RST, SYN, Tcp  # noqa: E402
 
 PLUGINS = HERE.parents[1] / "build" / "plugins"
 # percent of rows, by category: from all views, from the middle, from the middle and both ends (whole), and from all with
@@ -273,6 +274,57 @@ def test_a_syn_ack_begins_a_connection_where_its_syn_was_captured_only_at_the_ot
     at_a = [syn, another, answer] if captured else [syn, answer]
     (found,) = story_of.compare(story(at_a, 2), story([syn, another, answer], 1))
     assert bool(found[2]) == (not captured) and (captured or found[2].startswith("the syn is not of first"))
+
+
+@pytest.mark.parametrize("captured", [True, False])
+def test_a_syn_ack_begins_a_connection_where_one_copy_more_was_captured(captured):
+    """After the close an old copy of it comes, with nothing before it."""
+    syn, answer, ack = sent(A, B, SYN, 1, 0), sent(B, A, SYN | ACK, 1, 2), sent(A, B, ACK, 2, 2)
+
+    def story(segments, outcomes_of):
+        connections = [story_of.Connection(str(A), str(B), outcome, "", "client", "") for outcome in outcomes_of]
+        for connection, first in zip(connections, (syn, answer)):
+            connection.deciding.append(("first", first))
+        return story_of.Story(connections, segments)
+    at_b = [syn, answer, ack] + ([answer] if captured else [])
+    (found,) = story_of.compare(story([syn, answer, ack, answer], ["closed", "incomplete"]), story(at_b, ["closed"]))
+    assert bool(found[2]) == (not captured)
+
+
+@pytest.mark.parametrize("tsval, same", [(7, True), (5000, False)])
+def test_a_syn_of_another_timestamp_is_another(tsval, same):
+    """Somebody's SYN has the number of A's, which was lost. B answers it, and A, which waits on, resets."""
+    def syn(tsval):
+        tcp = sent(A, B, SYN, 1, 0)
+        tcp.options[OPTION_TIMESTAMPS] = struct.pack("!II", tsval, 0)
+        return tcp
+    answer, reset = sent(B, A, SYN | ACK, 1, 2), sent(A, B, RST, 2, 0)
+
+    def story(first, outcome, closed_by):
+        connection = story_of.Connection("A", "B", outcome, "", "client", closed_by)
+        connection.deciding += [("first", first), ("rst", reset)]
+        return story_of.Story([connection], [first, answer, reset])
+    (found,) = story_of.compare(story(syn(7), "incomplete", ""), story(syn(tsval), "reset", "client"))
+    assert bool(found[2]) == (not same) and (same or found[2].startswith("another timestamp, first"))
+
+
+@pytest.mark.parametrize("captured", [True, False])
+def test_a_fin_that_only_the_whole_capture_shows_is_known_where_it_was_captured(captured):
+    """A resets; a FIN that B may have sent before comes later. The links of the first pass do not point to it."""
+    ack, reset, fin = sent(B, A, ACK, 1, 2), sent(A, B, RST | ACK, 2, 1), sent(B, A, FIN | ACK, 1, 2)
+
+    def story(segments, close_kind, closed_by):
+        shown = [(number, {"tcpstate.sender.name": "client" if tcp is reset else "server", **dict.fromkeys(
+            [f"tcpstate.{key}" for key in ("syn_frame", "synack_frame", "client.fin_frame", "server.fin_frame")], ""),
+            "tcpstate.client": "A", "tcpstate.server": "B", "tcpstate.outcome.name": "reset", "tcpstate.rst_frame": "2",
+            "tcpstate.opened_by.name": "client", "tcpstate.client.settled.name": "CLOSED",
+            "tcpstate.server.settled.name": "FIN-WAIT-1" if tcp is fin else "CLOSED",
+            "tcpstate.close.kind.settled.name": close_kind, "tcpstate.closed_by.settled.name": closed_by})
+                 for number, tcp in enumerate(segments, 1)]
+        return story_of.Story([story_of.connection_of(shown, segments, dict(enumerate(segments, 1)))], segments)
+    at_b = [ack, reset] + ([fin] if captured else [])
+    (found,) = story_of.compare(story([ack, reset, fin], "fin-reset", "server"), story(at_b, "reset", "client"))
+    assert bool(found[2]) == (not captured) and (captured or found[2].startswith("fin"))
 
 
 @pytest.mark.parametrize("captured", [True, False])

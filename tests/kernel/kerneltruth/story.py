@@ -12,8 +12,9 @@ began a connection here, and its answer fell into the opening of another SYN the
 SYN was captured only there; or if what is a connection here is a stray, or nothing but resets there; or if what moved an
 end here was somebody else's, by the truth, and was captured only here; or if a RST without ACK crossed that of the peer, so
 that it looks there like the answer of a host without a connection to what the peer had sent before. Who has aborted (RST with ACK) nothing but the abort
-tells; and that a FIN was sent before its sender had its peer's, only a copy that does not acknowledge that one. Everything
-else the observer could have known.
+tells; and that a FIN was sent before its sender had its peer's, only a copy that does not acknowledge that one. A SYN with another
+timestamp than any there is another SYN, and one SYN,ACK more may begin a connection of its own. Everything else the
+observer could have known.
 """
 
 from collections import Counter
@@ -102,6 +103,10 @@ def _is_syn(tcp):
     return tcp.flags & (SYN | ACK) == SYN
 
 
+def _is_synack(tcp):
+    return tcp.flags & (SYN | ACK | RST) == SYN | ACK
+
+
 def _keys(tcp):
     """What a segment says that decides; a repetition says the same."""
     flags, ends = tcp.flags, _ends(tcp)
@@ -146,7 +151,7 @@ def read(capture, frames, truth=()):
         own = [segments[frame] for frame, _ in of[number] if frame in segments]
         if all(tcp.flags & RST for tcp in own):
             continue                                    # a stray reset is no connection
-        found = _connection(of[number], own, segments)
+        found = connection_of(of[number], own, segments)
         found.deciding += [("forgery", segments[frame]) for frame, _ in of[number] if frame in forgeries]
         previous = before.get(found.parties())
         if previous:
@@ -158,7 +163,7 @@ def read(capture, frames, truth=()):
     return Story(connections, list(segments.values()))
 
 
-def _connection(shown, own, segments):
+def connection_of(shown, own, segments):
     last = shown[-1][1]
     found = Connection(*(last[f"tcpstate.{key}"] for key in (
         "client", "server", "outcome.name", "close.kind.settled.name", "opened_by.name", "closed_by.settled.name")))
@@ -174,8 +179,15 @@ def _connection(shown, own, segments):
             answers = (tcp for tcp in own if _ends(tcp) == _back(linked) and tcp.flags & ACK and tcp.ack == linked.end)
             found.deciding += [("ack of fin", tcp) for tcp in list(answers)[:1]]
     found.resets = first_resets(own)
+    found.deciding += [("fin", segments[frame]) for frame, cells in shown if frame in segments and _is_settled_fin(segments[frame], cells)]
     found.deciding += resets_that_decide(found, own) + syns_that_decide(found, own) + texts_that_decide(own)
     return found
+
+
+def _is_settled_fin(tcp, cells):
+    """Does the whole capture show that its sender has sent this FIN? The links are those of the first pass."""
+    return tcp.flags & (FIN | RST) == FIN and \
+        cells[f"tcpstate.{cells['tcpstate.sender.name']}.settled.name"] in ("FIN-WAIT-1", "CLOSING", "LAST-ACK")
 
 
 def texts_that_decide(segments):
@@ -226,10 +238,12 @@ def _is_unknown(kind, tcp, here, other, connection):
               "ack of fin": "ack" if tcp.flags & FIN else "ack without fin", "text": "text"}.get(kind, first[0])
     for key in _keys(tcp):
         # Resets that look alike are counted, each may end a connection; and SYNs, one may come before such an end, one after.
-        counts = kind == "end of the one before" and tcp.flags & RST or kind == "first" and _is_syn(tcp)
+        counts = kind == "end of the one before" and tcp.flags & RST or kind == "first" and tcp.flags & SYN
         enough = here.keys[key] if counts else 1
         if wanted == key[0] and other.keys[key] >= enough:
             return False
+    if kind == "first" and not connection and _is_synack(tcp) and other.keys[first]:
+        return True                                     # what there tells of a copy need not tell of this one
     if tcp.flags & RST:
         answered = connection and _back(tcp) in connection.resets
         silent = not connection or connection.outcome in SILENT_END
@@ -270,7 +284,7 @@ def _comes_before(tcp, syn, story):
 
 def _is_answered_before(syn, here, there):
     """There its receiver had answered another SYN when it came, and so it was no new beginning; here that answer came later."""
-    return any(tcp.flags & (SYN | ACK | RST) == SYN | ACK and _ends(tcp) == _back(syn) and tcp.ack != syn.end
+    return any(_is_synack(tcp) and _ends(tcp) == _back(syn) and tcp.ack != syn.end
                and _comes_before(tcp, syn, there) and not _comes_before(tcp, syn, here) for tcp in there.segments)
 
 
@@ -310,11 +324,17 @@ def _looks_like_an_answer(rst, mine, other, here, there):
         is_first(mine, here) and not is_first(other, there)
 
 
+def _is_another_syn(syn, there):
+    """Of its number there are some, but by their timestamps none is a copy of this one."""
+    alike = [tcp for tcp in there.segments if _is_syn(tcp) and _ends(tcp) == _ends(syn) and tcp.seq == syn.seq]
+    return bool(alike) and all(tcp.tsval != syn.tsval for tcp in alike)
+
+
 def _answers_only_there(synack, here, there):
     """The SYN that it answers was captured only there, and it belongs there to what that is part of."""
     def is_answered(tcp):
         return _is_syn(tcp) and _ends(tcp) == _back(synack) and tcp.seq + 1 & 0xffffffff == synack.ack
-    return synack.flags & (SYN | ACK) == SYN | ACK and any(map(is_answered, there.segments)) and \
+    return _is_synack(synack) and any(map(is_answered, there.segments)) and \
         not any(map(is_answered, here.segments))
 
 
@@ -357,6 +377,8 @@ def _excuse(one, two, story_one, story_two, part):
                 return f"before the next connection's syn {kind} {tcp}"
             if kind == "first" and not other and _is_syn(tcp) and _is_answered_before(tcp, here, there):
                 return f"the syn before was answered, {kind} {tcp}"
+            if kind == "first" and other and _is_syn(tcp) and _is_another_syn(tcp, there):
+                return f"another timestamp, {kind} {tcp}"
             if kind == "first" and not other and _answers_only_there(tcp, here, there):
                 return f"the syn is not of {kind} {tcp}"
             if kind == "rst" and other and _looks_like_an_answer(tcp, mine, other, here, there):
