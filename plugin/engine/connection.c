@@ -401,11 +401,13 @@ static bool echoes_before_octet(const struct judgement *j) {
     return false;
 }
 
-/* x has acknowledged one number: y's octet, or a FIN in its name that was not captured. Timestamps tell which it was, if
- * they differ. */
+/* x has acknowledged one number of which nobody knows that it was all of a segment: y's octet, or a FIN in its name that was
+ * not captured. Timestamps tell which it was, if they differ. */
 static bool counts_what_a_fin_would(const struct judgement *j) {
     const struct tcpstate_endpoint *x = j->x;
 
+    if (x->acks_one_of_more)
+        return true;
     return x->acked == x->acked_before + 1 && seq_after(x->acked_before, j->y->iss) &&
            (!capture_timestamps_agreed(j) || echoes_before_octet(j));
 }

@@ -191,6 +191,7 @@ struct tcpstate_endpoint {
     uint32_t acked;                    /* highest number it acknowledged */
     uint32_t acked_frame, acked_index; /* ... and the first segment that did, after the handshake */
     uint32_t acked_before;             /* what it had acknowledged before that */
+    bool acks_one_of_more;             /* `acked` is one number into a longer run of y: a FIN in its place counts so */
     uint8_t lower_acks;                /* segments since that acknowledge less, though sent later */
     uint8_t acks_alike;                /* ... and the same */
     int64_t acked_ns;

@@ -129,6 +129,13 @@ static bool had_told_by(const struct course_facts *facts, const struct tcpstate_
     return false;
 }
 
+/* Did its sender's clock run faster from `other` on than any does, once in a millisecond (RFC 7323 5.4)? Either was captured
+ * some time after it was sent. */
+static bool runs_too_fast(const struct tcpstate_segment *other, const struct tcpstate_segment *s) {
+    return (s->options & other->options & TCPSTATE_OPT_TIMESTAMPS) != 0 &&
+           seq_distance(s->tsval, other->tsval) * MS_NS > s->time_ns - other->time_ns + 1000 * MS_NS;
+}
+
 /* Can the sender of `s` have sent it before `rst`, another segment of it? Not if it acknowledges, or echoes, what had not
  * reached it by then, nor if its own clock was beyond. */
 static bool can_precede(const struct course_facts *facts, const struct tcpstate_segment *s,
@@ -175,23 +182,47 @@ static bool is_older_synack(const struct course_facts *facts, const struct tcpst
            x->has_tsval && seq_before(s->tsval, x->tsval);
 }
 
-/* The RST with which an end has aborted, overtaken by those with which it then answers without a connection. */
+/* Did a segment of the other end, captured before, end where `s` acknowledges? */
+static bool ends_at_ack(const struct course_facts *facts, const struct tcpstate_segment *s, uint32_t index) {
+    for (uint32_t i = index, seen = 0; i-- > 0 && seen < 200; seen++) {
+        const struct tcpstate_segment *q = &facts->segments[i];
+        if (q->direction != s->direction && !(q->flags & TCPSTATE_RST) && q->length > 0 && course_end_of(q) == s->ack)
+            return true;
+    }
+    return false;
+}
+
+/* The RST with which an end has aborted, overtaken by those with which it then answers without a connection: it bears the
+ * numbers that the end had reached, as what was captured late as well tells. */
 static bool is_abort_of_the_dead(const struct tcpstate_course *c, const struct hypothesis *h, uint32_t index) {
     const struct tcpstate_segment *s = &c->facts.segments[index];
     const struct course_end *x = &h->end[s->direction];
+    uint32_t sent = x->snd_nxt, told = x->rcv_nxt, newest = NO_EVENT;
+    bool has_told = false; /* ... by what was captured late, and may have heard more since */
 
     if ((s->flags & (TCPSTATE_SYN | TCPSTATE_RST | TCPSTATE_ACK)) != (TCPSTATE_RST | TCPSTATE_ACK) ||
-        x->state != TCPSTATE_CLOSED || !x->has_snd || !x->has_rcv || s->seq != x->snd_nxt || s->ack != x->rcv_nxt)
+        x->state != TCPSTATE_CLOSED || !x->has_snd || !x->has_rcv)
         return false;
     for (uint32_t e = h->event; e != NO_EVENT; e = event_at(c, e)->parent) {
         const struct event *event = event_at(c, e);
         const struct tcpstate_segment *other = &c->facts.segments[event->index];
-        if (event->kind == SENT && other->direction == s->direction)
-            return (other->flags & (TCPSTATE_RST | TCPSTATE_ACK)) == TCPSTATE_RST &&
-                   s->time_ns - other->time_ns < 400 * MS_NS && was_dead(c, e) &&
-                   can_precede(&c->facts, s, other, index);
+        if (other->direction != s->direction)
+            continue;
+        if (event->kind == SENT && (other->flags & (TCPSTATE_RST | TCPSTATE_ACK)) != TCPSTATE_RST)
+            break;
+        if (event->kind == SENT && newest == NO_EVENT)
+            newest = e;
+        if (event->kind == SENT_BEFORE && !(other->flags & TCPSTATE_RST)) {
+            sent = seq_max(sent, course_end_of(other));
+            told = has_told ? seq_max(told, other->ack) : other->ack;
+            has_told = true;
+        }
     }
-    return false;
+    if (newest == NO_EVENT || s->seq != sent || seq_before(s->ack, told) ||
+        !(s->ack == told || (has_told && ends_at_ack(&c->facts, s, index))))
+        return false;
+    const struct tcpstate_segment *rst = &c->facts.segments[event_at(c, newest)->index];
+    return s->time_ns - rst->time_ns < 400 * MS_NS && was_dead(c, newest) && can_precede(&c->facts, s, rst, index);
 }
 
 /* By no more than text that may have been sent since? */
@@ -304,6 +335,8 @@ bool course_was_sent_before(const struct tcpstate_course *c, const struct hypoth
         }
         if (synack && !is_beyond(s->ack, synack->seq))
             return false; /* it acknowledges nothing of that connection */
+        if (from_the_dead && runs_too_fast(other, s))
+            return false;
         *state = event->state == TCPSTATE_SYN_SENT || event->state == TCPSTATE_SYN_RECEIVED
                      ? (uint8_t)TCPSTATE_ESTABLISHED
                      : event->state;

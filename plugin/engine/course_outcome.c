@@ -405,7 +405,8 @@ void tcpstate_course_outcome(const struct tcpstate_course_row *rows, const struc
         if (event % 2 == 0 && !is_own && e.end[sender].is_in && rows[index].genuine && is_answer(s, &segments[first]))
             e.is_answered = true;
         /* Who is in SYN-RECEIVED by then answers the next SYN with a challenge ACK: RFC 9293 3.10.7.4 */
-        bool stays = event % 2 == 1 && !is_own && e.is_answered && e.end[!sender].state == IS(SYN_RECEIVED);
+        bool stays =
+            event % 2 == 1 && !is_own && (e.is_answered || e.has_synack) && e.end[!sender].state == IS(SYN_RECEIVED);
         if (rows[index].genuine && opens(s) && !stays && ((index == first && !is_picked_up) || index == first + count))
             change_opener(&e, &e.end[event % 2 == 0 ? sender : !sender], is_own);
         if (index >= first + count)

@@ -159,6 +159,13 @@ static bool has_text_instead(const struct tcpstate_endpoint *y) {
            y->seen_text_index > y->seen_fin_index;
 }
 
+static bool is_one_into_a_run(const struct tcpstate_endpoint *y, uint32_t number) {
+    for (unsigned i = 0; i < y->range_count; i++)
+        if (y->ranges[i].left == number - 1 && seq_after(y->ranges[i].right, number))
+            return true;
+    return false;
+}
+
 void knowledge_rebase(struct judgement *j) {
     const struct tcpstate_segment *s = j->segment;
     struct tcpstate_endpoint *x = j->x, *y = j->y;
@@ -182,6 +189,7 @@ void knowledge_rebase(struct judgement *j) {
             x->acked_index = j->index;
             x->acked_ns = s->time_ns;
             x->acked_before = x->acked;
+            x->acks_one_of_more = is_one_into_a_run(y, s->ack);
             x->acks_alike = 0;
         }
         x->acked = s->ack;

@@ -220,6 +220,24 @@ def test_an_ack_proves_the_fin_that_had_arrived_before_it(answers, proved):
     assert truth._captured(view, frame, b, a, fin) is proved      # pylint: disable=protected-access
 
 
+@pytest.mark.parametrize("captured", [True, False])
+def test_the_fin_of_an_earlier_connection_tells_nothing_of_this_one(captured):
+    """A's FIN has overtaken its text. When that fills the hole, only the FIN of the connection before was captured."""
+    def endpoint(side, local, remote, **more):
+        return SimpleNamespace(side=side, local=local, remote=remote, **more)
+    changes = [SimpleNamespace(tick=tick, state=state) for tick, state in (
+        (0, None), (1, "SYN-RECEIVED"), (2, "ESTABLISHED"), (3, "CLOSE-WAIT"), (10, "SYN-RECEIVED"), (11, "ESTABLISHED"),
+        (20, "CLOSE-WAIT"))]
+    fins = [sent(A, B, FIN | ACK, 99, 1), sent(A, B, FIN | ACK, 599, 1)]
+    text = sent(A, B, ACK, 500, 1, 99)
+    captured_frames = [SimpleNamespace(index=index, segment=SimpleNamespace(tcp=tcp)) for index, tcp in enumerate(
+        [fins[0]] + ([fins[1]] if captured else []) + [text])]
+    view = SimpleNamespace(by_flow={("A", A, B): captured_frames})
+    a, b = endpoint("A", A, B), endpoint("B", B, A, changes=changes, peer_fins={100: 3, 600: 15})
+    known = truth._peer_fin_known(view, captured_frames[-1], b, a, changes[-1])      # pylint: disable=protected-access
+    assert known is captured
+
+
 @pytest.mark.parametrize("missing, words", [(True, "text before rst"), (False, "")])
 def test_a_reset_seems_old_where_the_text_before_it_was_captured(missing, words):
     """B sends 100 octets, which A may lack, and A's next words draw a RST of the number that A has acknowledged."""
@@ -306,6 +324,21 @@ def test_a_syn_of_another_timestamp_is_another(tsval, same):
         return story_of.Story([connection], [first, answer, reset])
     (found,) = story_of.compare(story(syn(7), "incomplete", ""), story(syn(tsval), "reset", "client"))
     assert bool(found[2]) == (not same) and (same or found[2].startswith("another timestamp, first"))
+
+
+@pytest.mark.parametrize("captured", [True, False])
+def test_what_is_acknowledged_may_be_a_fin_where_no_text_was_captured(captured):
+    """A has taken text in B's name, and says so to B, which resets."""
+    text, ack, reset = sent(B, A, ACK, 1, 1, 5), sent(A, B, ACK, 1, 6), sent(B, A, RST, 6, 0)
+
+    def story(segments, close_kind):
+        connection = story_of.Connection("192.0.2.1:40001", "192.0.2.2:8080", "reset", close_kind, "client", "server")
+        connection.segments = segments
+        connection.deciding.append(("rst", reset))
+        return story_of.Story([connection], segments)
+    at_b = ([text] if captured else []) + [ack, reset]
+    (found,) = story_of.compare(story([text, ack, reset], "reset"), story(at_b, "fin-reset"))
+    assert bool(found[2]) == (not captured) and (captured or found[2].startswith("what is acknowledged"))
 
 
 @pytest.mark.parametrize("captured", [True, False])

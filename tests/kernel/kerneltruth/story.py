@@ -13,8 +13,8 @@ SYN was captured only there; or if what is a connection here is a stray, or noth
 end here was somebody else's, by the truth, and was captured only here; or if a RST without ACK crossed that of the peer, so
 that it looks there like the answer of a host without a connection to what the peer had sent before. Who has aborted (RST with ACK) nothing but the abort
 tells; and that a FIN was sent before its sender had its peer's, only a copy that does not acknowledge that one. A SYN with another
-timestamp than any there is another SYN, and one SYN,ACK more may begin a connection of its own. Everything else the
-observer could have known.
+timestamp than any there is another SYN, and one SYN,ACK more may begin a connection of its own. And what is acknowledged
+here beyond all that was captured may be a FIN, where there it is text. Everything else the observer could have known.
 """
 
 from collections import Counter
@@ -338,6 +338,15 @@ def _answers_only_there(synack, here, there):
         not any(map(is_answered, here.segments))
 
 
+def _text_for_fin(mine, here, there):
+    """The ACK of a FIN that nobody captured, of text that only there was captured."""
+    ended = mine.ended()[2]
+    if any(tcp.flags & FIN and name_of(_ends(tcp)[:2]) == ended for tcp in mine.segments):
+        return None
+    return next((tcp for tcp in mine.segments if tcp.flags & (ACK | RST) == ACK and name_of(_ends(tcp)[2:]) == ended
+                 and (_back(tcp), tcp.ack) in there.reached - here.reached), None)
+
+
 def _is_gone_only_here(mine, other):
     """The RST of an end that has no connection any more. The other end has sent one too, of which nothing is known but that
     it is gone as well: after a FIN the number that answers what was sent before is too low to end anything."""
@@ -358,6 +367,8 @@ def _differs(one, two):
 
 def _excuse(one, two, story_one, story_two, part):
     for mine, other, here, there in ((one, two, story_one, story_two), (two, one, story_two, story_one)):
+        if part == "ended" and mine.close_kind == "fin-reset" and _text_for_fin(mine, here, there):
+            return f"what is acknowledged {_text_for_fin(mine, here, there)}"
         for kind, tcp in mine.deciding if mine else ():
             if kind not in DECIDES[part]:
                 continue

@@ -183,17 +183,20 @@ def _unknowable(view, frame, endpoint, peer, change):
     if change.state and not all(_captured(view, frame, endpoint, peer, cause)
                                 for cause in _fins_before(view, endpoint, change)):
         return "unseen"
-    if change.state in AFTER_PEER_FIN and not _peer_fin_known(view, frame, endpoint, peer):
+    if change.state in AFTER_PEER_FIN and not _peer_fin_known(view, frame, endpoint, peer, change):
         return "unseen"
     return ""
 
 
-def _peer_fin_known(view, frame, endpoint, peer):
+def _peer_fin_known(view, frame, endpoint, peer, change):
     """The FIN that took effect is captured up to here (it may have been queued until this frame filled a hole), or the
-    endpoint has acknowledged it."""
-    return any(f.index <= frame.index and (f.segment.tcp.flags & FIN and f.segment.tcp.end in endpoint.peer_fins)
+    endpoint has acknowledged it. Those of an earlier connection of the same ports have had their effect."""
+    opened = max((c.tick for c in endpoint.changes if c.tick <= change.tick
+                  and c.state in (None, "SYN-SENT", "SYN-RECEIVED")), default=0)
+    fins = {end for end, tick in endpoint.peer_fins.items() if tick > opened}
+    return any(f.index <= frame.index and f.segment.tcp.flags & FIN and f.segment.tcp.end in fins
                for f in _sent(view, peer)) or any(
-               f.index <= frame.index and f.segment.tcp.flags & ACK and f.segment.tcp.ack in endpoint.peer_fins
+               f.index <= frame.index and f.segment.tcp.flags & ACK and f.segment.tcp.ack in fins
                for f in _sent(view, endpoint))
 
 
