@@ -489,7 +489,8 @@ static bool echoes_before_octet(const struct sending *t, const struct course_end
         const struct tcpstate_segment *q = &t->facts->segments[i];
         if (q->direction == s->direction || (q->flags & (TCPSTATE_SYN | TCPSTATE_RST)))
             continue;
-        acked = seq_after(q->ack, acked) && seq_at_most(q->ack, x->snd_nxt) ? q->ack : acked;
+        bool heard = s->time_ns - q->time_ns >= t->facts->answer_ns[s->direction] / 4 * 3; /* can it have been? */
+        acked = heard && seq_after(q->ack, acked) && seq_at_most(q->ack, x->snd_nxt) ? q->ack : acked;
         if (q->length == 0 || !seq_within(s->ack - 1, q->seq, course_end_of(q) - 1))
             continue;
         if (seq_before(q->ack, acked))

@@ -348,6 +348,17 @@ static bool lacks_handshake_ack(const struct judgement *j) {
            s->seq == x->iss + 1 && s->ack == x->synack_ack && y->captured && reports;
 }
 
+/* x, whose SYN,ACK is all that was captured, has had y's SYN twice (RFC 2883), and sooner than y sends a SYN again: once in y's
+ * SYN,ACK, RFC 9293 figure 7. */
+static bool has_taken_synack(const struct judgement *j) {
+    const struct tcpstate_endpoint *x = j->x, *y = j->y;
+    const struct tcpstate_segment *s = j->segment;
+
+    return j->pure_ack && x->sent_synack && !x->sent_syn && !y->captured && s->sack_count > 0 &&
+           s->sack[0].right == s->ack && s->sack[0].left == s->ack - 1 && s->ack == x->synack_ack &&
+           s->time_ns - x->synack_ns < REPETITION_NS;
+}
+
 /* x has sent an ordinary segment, so its handshake is behind it. Infer what was not captured. */
 void sender_judge_handshake(struct judgement *j) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
@@ -403,6 +414,11 @@ void sender_judge_handshake(struct judgement *j) {
         if (x->fast_open || j->stale || lacks_handshake_ack(j))
             return;
         base = x->has_iss ? x->iss + 1 : s->seq;
+        if (has_taken_synack(j)) {
+            engine_move(j, j->sender, TCPSTATE_EVENT_rcv_ack_s, TCPSTATE_ASSUMED);
+            x->synack_acked = true;
+            return;
+        }
         acks_syn = (y->has_iss && s->ack == y->iss + 1) || (x->sent_synack && s->ack == x->synack_ack);
         if (j->pure_ack && s->seq == base && acks_syn && !x->synack_acked && (y->captured || !x->sent_syn))
             return; /* an ACK that corrects the peer (RFC 9293 3.10.7.4 first): nothing new has reached it */
