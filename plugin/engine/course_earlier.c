@@ -285,6 +285,8 @@ bool course_was_sent_before(const struct tcpstate_course *c, const struct hypoth
         return false;
     if (acknowledges_unsent(&h->end[!s->direction], s))
         return false;
+    if (x->has_snd && seq_after(x->snd_nxt, x->iss) && seq_at_most(s->seq, x->iss))
+        return false; /* nothing comes before its SYN */
     if (x->fin_sent && s->length > 0 && seq_after(s->seq + s->length, x->fin))
         return false; /* nothing comes after a FIN, so that was none */
     if (x->timestamps && !(s->options & TCPSTATE_OPT_TIMESTAMPS) && course_end_of(s) != s->seq)
@@ -307,6 +309,8 @@ bool course_was_sent_before(const struct tcpstate_course *c, const struct hypoth
                 return false; /* it knows more than the RST did */
             if (tells && other->seq != 0 && (s->flags & TCPSTATE_FIN) && seq_after(course_end_of(s), other->seq))
                 return false; /* it had sent no FIN when it aborted */
+            if (tells && is_beyond(other->seq, sent))
+                sent = other->seq; /* it had sent all that its abort goes on after */
             overtaken = overtaken || (tells && seq_at_most(course_end_of(s), other->seq));
             fin_is_known = fin_is_known || (tells && course_end_of(s) == other->seq);
             continue;

@@ -295,6 +295,21 @@ def test_a_syn_ack_begins_a_connection_where_its_syn_was_captured_only_at_the_ot
 
 
 @pytest.mark.parametrize("captured", [True, False])
+def test_a_syn_ack_of_who_has_opened_begins_a_connection_where_the_syn_was_captured_that_it_answers(captured):
+    """A has opened, and answers a stranger's SYN as if both had. For B's end, which lacks that, it is still A's opening."""
+    syn, strangers, answer = sent(A, B, SYN, 1, 0), sent(B, A, SYN, 99, 0), sent(A, B, SYN | ACK, 1, 100)
+
+    def story(segments, count):
+        connections = [story_of.Connection(str(A), str(B), "incomplete", "", "", "") for _ in range(count)]
+        for connection, first in zip(connections, (syn, answer)):
+            connection.deciding.append(("first", first))
+        return story_of.Story(connections, segments)
+    at_b = [syn] + ([strangers] if captured else []) + [answer]
+    (found,) = story_of.compare(story([syn, strangers, answer], 2), story(at_b, 1))
+    assert bool(found[2]) == (not captured) and (captured or found[2].startswith("no syn for first"))
+
+
+@pytest.mark.parametrize("captured", [True, False])
 def test_a_syn_ack_begins_a_connection_where_one_copy_more_was_captured(captured):
     """After the close an old copy of it comes, with nothing before it."""
     syn, answer, ack = sent(A, B, SYN, 1, 0), sent(B, A, SYN | ACK, 1, 2), sent(A, B, ACK, 2, 2)

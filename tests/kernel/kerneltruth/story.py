@@ -8,7 +8,7 @@ for the ACK of all before it, or the text just before it, was captured only here
 before its sender's own FIN was, or that own FIN where it came before the ACK; or if a SYN came again, and one copy
 more was captured where it began a connection after the end of the one before, or the RST that ended that one came
 before it only here; or if the answer to the SYN before came before a SYN only there, where they are one; or if a SYN
-began a connection here, and its answer fell into the opening of another SYN there, or that
+began a connection here, and its answer fell into the opening of another SYN there, of either end, or that
 SYN was captured only there; or if what is a connection here is a stray, or nothing but resets there; or if what moved an
 end here was somebody else's, by the truth, and was captured only here; or if a RST without ACK crossed that of the peer, so
 that it looks there like the answer of a host without a connection to what the peer had sent before. Who has aborted (RST with ACK) nothing but the abort
@@ -324,6 +324,14 @@ def _looks_like_an_answer(rst, mine, other, here, there):
         is_first(mine, here) and not is_first(other, there)
 
 
+def _answers_its_opener_there(synack, here, there):
+    """There its sender opens a connection by the same number, and the SYN that it answers was captured only here."""
+    def is_answered(tcp):
+        return _is_syn(tcp) and _ends(tcp) == _back(synack) and tcp.end == synack.ack
+    return _is_synack(synack) and any(map(is_answered, here.segments)) and not any(map(is_answered, there.segments)) and \
+        any(_is_syn(tcp) and _ends(tcp) == _ends(synack) and tcp.seq == synack.seq for tcp in there.segments)
+
+
 def _is_another_syn(syn, there):
     """Of its number there are some, but by their timestamps none is a copy of this one."""
     alike = [tcp for tcp in there.segments if _is_syn(tcp) and _ends(tcp) == _ends(syn) and tcp.seq == syn.seq]
@@ -390,6 +398,8 @@ def _excuse(one, two, story_one, story_two, part):
                 return f"the syn before was answered, {kind} {tcp}"
             if kind == "first" and other and _is_syn(tcp) and _is_another_syn(tcp, there):
                 return f"another timestamp, {kind} {tcp}"
+            if kind == "first" and not other and _answers_its_opener_there(tcp, here, there):
+                return f"no syn for {kind} {tcp}"
             if kind == "first" and not other and _answers_only_there(tcp, here, there):
                 return f"the syn is not of {kind} {tcp}"
             if kind == "rst" and other and _looks_like_an_answer(tcp, mine, other, here, there):
