@@ -368,7 +368,7 @@ struct tcpstate_conversation {
     struct {
         bool is;
         uint8_t direction;
-        uint32_t frame, index;
+        uint32_t seq, frame, index; /* seq: of the last */
     } lone_rst;      /* the first of those before the SYN of their sender: nothing else was heard of either end */
     bool listens[2]; /* by direction: it has answered a SYN that it did not ask for */
     struct tcpstate_candidate candidate;

@@ -239,14 +239,17 @@ static void judge_ecn(struct judgement *j) {
 
 /* Lowered where one SYN that was not captured would explain it: the same with data, or, a second later, another; one that
  * the sender had before it told of that by an ACK; or one from before, whose timestamp the SYN,ACK echoes, or whose number
- * it acknowledges: the attempt before was refused by a RST that has not arrived. */
+ * it acknowledges, or a RST bears that was captured before all else: the attempt before was refused by a RST that has not
+ * arrived. */
 static void judge_unacceptable_synack(struct judgement *j) {
     const struct tcpstate_endpoint *y = j->y;
     const struct tcpstate_segment *s = j->segment;
     bool echoes_earlier = (s->options & TCPSTATE_OPT_TIMESTAMPS) && s->tsecr != 0 && y->sent_ts &&
                           seq_before(s->tsecr, y->first_syn_tsval);
     bool was_there_before = j->x->has_pure && j->x->pure_seq == s->seq + 1; /* it has told its number already */
-    bool weak = echoes_earlier || was_there_before || findings_fit_previous(j) ||
+    bool refused_before = j->conversation->lone_rst.is && j->conversation->lone_rst.direction != s->direction &&
+                          j->conversation->lone_rst.seq == s->ack;
+    bool weak = echoes_earlier || was_there_before || refused_before || findings_fit_previous(j) ||
                 seq_within(s->ack, y->iss + 1, y->iss + 1 + LARGEST_SEGMENT) ||
                 s->time_ns - y->last_syn_ns >= SECOND_NS;
 

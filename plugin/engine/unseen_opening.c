@@ -55,6 +55,7 @@ void unseen_note_lone_rst(struct judgement *j) {
     conversation->lone_rst.is = j->syn && !j->ack && x->captured && !x->heard && !y->heard && !y->captured &&
                                 c->summary.roles == TCPSTATE_ROLES_GUESS && !x->sent_syn && !x->sent_synack;
     conversation->lone_rst.direction = j->segment->direction;
+    conversation->lone_rst.seq = x->evidence_end.rst_seq;
     conversation->lone_rst.frame = c->first_frame;
     conversation->lone_rst.index = c->first_index;
 }

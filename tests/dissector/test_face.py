@@ -267,6 +267,8 @@ NOTE, WARNING = 0x400000, 0x600000     # PI_NOTE, PI_WARN of Wireshark's epan/pr
 
 
 @pytest.mark.parametrize("name, severity", [("synack-echoes-an-earlier-syn", NOTE),
+                                            ("syn-ack-of-what-was-refused-before-the-capture", NOTE),
+                                            ("syn-ack-of-what-was-refused-before-the-capture-not", WARNING),
                                             ("synack-echoes-an-earlier-syn-not", WARNING),
                                             ("synack-of-the-attempt-before", NOTE),
                                             ("synack-of-the-attempt-before-not", WARNING)])
