@@ -203,7 +203,7 @@ static bool is_abort_of_the_dead(const struct tcpstate_course *c, const struct h
     if ((s->flags & (TCPSTATE_SYN | TCPSTATE_RST | TCPSTATE_ACK)) != (TCPSTATE_RST | TCPSTATE_ACK) ||
         x->state != TCPSTATE_CLOSED || !x->has_snd || !x->has_rcv)
         return false;
-    for (uint32_t e = h->event; e != NO_EVENT; e = event_at(c, e)->parent) {
+    for (uint32_t e = h->event, seen = 0; e != NO_EVENT && seen < 400; e = event_at(c, e)->parent, seen++) {
         const struct event *event = event_at(c, e);
         const struct tcpstate_segment *other = &c->facts.segments[event->index];
         if (other->direction != s->direction)
