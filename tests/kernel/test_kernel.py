@@ -174,6 +174,12 @@ def excuse(here, outcome_here, closed_here, there, outcome_there, closed_there):
     return found[2]
 
 
+def begun(firsts, segments):
+    """The story of connections that began with these segments."""
+    connections = [story_of.Connection(str(A), str(B), "incomplete", "", "", "", [("first", first)]) for first in firsts]
+    return story_of.Story(connections, segments)
+
+
 class ScriptedNet(Net):
     """A bridge between two ends that only emit what a test tells them to, with no kernel behind it."""
 
@@ -283,14 +289,8 @@ def test_a_reset_that_crossed_that_of_the_peer_looks_like_an_answer(flags, cross
 def test_a_syn_ack_begins_a_connection_where_its_syn_was_captured_only_at_the_other_end(captured):
     """There that SYN is one of several with which its sender tries to open it."""
     syn, another, answer = sent(A, B, SYN, 99, 0), sent(A, B, SYN, 5, 0), sent(B, A, SYN | ACK, 1, 6)
-
-    def story(segments, count):
-        connections = [story_of.Connection(str(A), str(B), "incomplete", "", "", "") for _ in range(count)]
-        for connection, first in zip(connections, (segments[0], answer)):
-            connection.deciding += [("first", first)]
-        return story_of.Story(connections, segments)
     at_a = [syn, another, answer] if captured else [syn, answer]
-    (found,) = story_of.compare(story(at_a, 2), story([syn, another, answer], 1))
+    (found,) = story_of.compare(begun([syn, answer], at_a), begun([syn], [syn, another, answer]))
     assert bool(found[2]) == (not captured) and (captured or found[2].startswith("the syn is not of first"))
 
 
@@ -298,14 +298,8 @@ def test_a_syn_ack_begins_a_connection_where_its_syn_was_captured_only_at_the_ot
 def test_a_syn_ack_of_who_has_opened_begins_a_connection_where_the_syn_was_captured_that_it_answers(captured):
     """A has opened, and answers a stranger's SYN as if both had. For B's end, which lacks that, it is still A's opening."""
     syn, strangers, answer = sent(A, B, SYN, 1, 0), sent(B, A, SYN, 99, 0), sent(A, B, SYN | ACK, 1, 100)
-
-    def story(segments, count):
-        connections = [story_of.Connection(str(A), str(B), "incomplete", "", "", "") for _ in range(count)]
-        for connection, first in zip(connections, (syn, answer)):
-            connection.deciding.append(("first", first))
-        return story_of.Story(connections, segments)
     at_b = [syn] + ([strangers] if captured else []) + [answer]
-    (found,) = story_of.compare(story([syn, strangers, answer], 2), story(at_b, 1))
+    (found,) = story_of.compare(begun([syn, answer], [syn, strangers, answer]), begun([syn], at_b))
     assert bool(found[2]) == (not captured) and (captured or found[2].startswith("no syn for first"))
 
 
@@ -313,14 +307,8 @@ def test_a_syn_ack_of_who_has_opened_begins_a_connection_where_the_syn_was_captu
 def test_a_syn_ack_begins_a_connection_where_one_copy_more_was_captured(captured):
     """After the close an old copy of it comes, with nothing before it."""
     syn, answer, ack = sent(A, B, SYN, 1, 0), sent(B, A, SYN | ACK, 1, 2), sent(A, B, ACK, 2, 2)
-
-    def story(segments, outcomes_of):
-        connections = [story_of.Connection(str(A), str(B), outcome, "", "client", "") for outcome in outcomes_of]
-        for connection, first in zip(connections, (syn, answer)):
-            connection.deciding.append(("first", first))
-        return story_of.Story(connections, segments)
     at_b = [syn, answer, ack] + ([answer] if captured else [])
-    (found,) = story_of.compare(story([syn, answer, ack, answer], ["closed", "incomplete"]), story(at_b, ["closed"]))
+    (found,) = story_of.compare(begun([syn, answer], [syn, answer, ack, answer]), begun([syn], at_b))
     assert bool(found[2]) == (not captured)
 
 

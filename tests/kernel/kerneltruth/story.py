@@ -179,7 +179,8 @@ def connection_of(shown, own, segments):
             answers = (tcp for tcp in own if _ends(tcp) == _back(linked) and tcp.flags & ACK and tcp.ack == linked.end)
             found.deciding += [("ack of fin", tcp) for tcp in list(answers)[:1]]
     found.resets = first_resets(own)
-    found.deciding += [("fin", segments[frame]) for frame, cells in shown if frame in segments and _is_settled_fin(segments[frame], cells)]
+    found.deciding += [("fin", segments[frame]) for frame, cells in shown
+                       if frame in segments and _is_settled_fin(segments[frame], cells)]
     found.deciding += resets_that_decide(found, own) + syns_that_decide(found, own) + texts_that_decide(own)
     return found
 
@@ -375,8 +376,9 @@ def _differs(one, two):
 
 def _excuse(one, two, story_one, story_two, part):
     for mine, other, here, there in ((one, two, story_one, story_two), (two, one, story_two, story_one)):
-        if part == "ended" and mine.close_kind == "fin-reset" and _text_for_fin(mine, here, there):
-            return f"what is acknowledged {_text_for_fin(mine, here, there)}"
+        text = part == "ended" and mine.close_kind == "fin-reset" and _text_for_fin(mine, here, there)
+        if text:
+            return f"what is acknowledged {text}"
         for kind, tcp in mine.deciding if mine else ():
             if kind not in DECIDES[part]:
                 continue
