@@ -243,8 +243,6 @@ def _is_unknown(kind, tcp, here, other, connection):
         enough = here.keys[key] if counts else 1
         if wanted == key[0] and other.keys[key] >= enough:
             return False
-    if kind == "first" and not connection and _is_synack(tcp) and other.keys[first]:
-        return True                                     # what there tells of a copy need not tell of this one
     if tcp.flags & RST:
         answered = connection and _back(tcp) in connection.resets
         silent = not connection or connection.outcome in SILENT_END
