@@ -192,6 +192,24 @@ static bool ends_at_ack(const struct course_facts *facts, const struct tcpstate_
     return false;
 }
 
+/* How far the text of its sender goes on from `sent` with what is captured soon after segment `index`, in whatever order. */
+static uint32_t end_of_text_after(const struct course_facts *facts, uint32_t index, uint32_t sent) {
+    const struct tcpstate_segment *s = &facts->segments[index];
+    const int64_t soon_ns = 200 * MS_NS;
+    uint32_t from;
+
+    do {
+        from = sent;
+        for (uint32_t i = index + 1; i < facts->count && facts->segments[i].time_ns - s->time_ns < soon_ns; i++) {
+            const struct tcpstate_segment *q = &facts->segments[i];
+            if (q->direction == s->direction && q->length > 0 && !(q->flags & (TCPSTATE_SYN | TCPSTATE_RST)) &&
+                seq_at_most(q->seq, sent) && seq_after(q->seq + q->length, sent))
+                sent = q->seq + q->length;
+        }
+    } while (sent != from && seq_before(sent, s->seq));
+    return sent;
+}
+
 /* The RST with which an end has aborted, overtaken by those with which it then answers without a connection: it bears the
  * numbers that the end had reached, as what was captured late as well tells. */
 static bool is_abort_of_the_dead(const struct tcpstate_course *c, const struct hypothesis *h, uint32_t index) {
@@ -218,7 +236,7 @@ static bool is_abort_of_the_dead(const struct tcpstate_course *c, const struct h
             has_told = true;
         }
     }
-    if (newest == NO_EVENT || s->seq != sent || seq_before(s->ack, told) ||
+    if (newest == NO_EVENT || s->seq != end_of_text_after(&c->facts, index, sent) || seq_before(s->ack, told) ||
         !(s->ack == told || (has_told && ends_at_ack(&c->facts, s, index))))
         return false;
     const struct tcpstate_segment *rst = &c->facts.segments[event_at(c, newest)->index];
@@ -231,24 +249,6 @@ static bool is_beyond(uint32_t ack, uint32_t seq) { return seq_after(ack, seq) &
 /* What the other end has not sent by now, nobody can have acknowledged before. */
 static bool acknowledges_unsent(const struct course_end *y, const struct tcpstate_segment *s) {
     return !y->unseen && y->has_snd && is_beyond(s->ack, y->snd_nxt);
-}
-
-/* How far the text of its sender goes on from `sent` with what is captured soon after segment `index`, in whatever order. */
-static uint32_t end_of_text_after(const struct course_facts *facts, uint32_t index, uint32_t sent) {
-    const struct tcpstate_segment *s = &facts->segments[index];
-    const int64_t soon_ns = 200 * MS_NS;
-    uint32_t from;
-
-    do {
-        from = sent;
-        for (uint32_t i = index + 1; i < facts->count && facts->segments[i].time_ns - s->time_ns < soon_ns; i++) {
-            const struct tcpstate_segment *q = &facts->segments[i];
-            if (q->direction == s->direction && q->length > 0 && !(q->flags & (TCPSTATE_SYN | TCPSTATE_RST)) &&
-                seq_at_most(q->seq, sent) && seq_after(q->seq + q->length, sent))
-                sent = q->seq + q->length;
-        }
-    } while (sent != from && seq_before(sent, s->seq));
-    return sent;
 }
 
 static uint8_t moved(uint8_t state, enum tcpstate_event event) {

@@ -78,20 +78,23 @@ static bool answers_older_syn(const struct course_end *y, const struct tcpstate_
     return course_is_synack(s) && y->state == TCPSTATE_SYN_SENT && y->has_snd && course_acks_older_syn(s->ack, y->iss);
 }
 
-/* Does it acknowledge what was captured of the other end, but by this course was somebody else's as well? Who speaks for one
- * end in a connection does not answer himself in the name of the other. */
+/* Is it the first to acknowledge what was captured of the other end, but by this course was somebody else's as well? Who
+ * speaks for one end in a connection does not answer himself in the name of the other. */
 static bool confirms_a_forgery(const struct course_facts *facts, const struct course_end *y, uint32_t index) {
     const struct tcpstate_segment *s = &facts->segments[index];
+    bool confirms = false;
 
     if (!(s->flags & TCPSTATE_ACK) || !y->has_snd || y->unseen || !seq_after(s->ack, y->snd_nxt))
         return false;
     for (uint32_t i = index, seen = 0; i-- > 0 && seen < 400; seen++) {
         const struct tcpstate_segment *q = &facts->segments[i];
-        if (q->direction != s->direction && !(q->flags & TCPSTATE_RST) && course_end_of(q) == s->ack &&
-            course_end_of(q) != q->seq)
-            return true;
+        if (q->direction == s->direction && (q->flags & (TCPSTATE_RST | TCPSTATE_ACK)) == TCPSTATE_ACK &&
+            q->ack == s->ack)
+            return false; /* the end was deceived before, and is imitated */
+        confirms = confirms || (q->direction != s->direction && !(q->flags & TCPSTATE_RST) &&
+                                course_end_of(q) == s->ack && course_end_of(q) != q->seq);
     }
-    return false;
+    return confirms;
 }
 
 /* Who is elsewhere on the path has to count hops to look like the sender; hosts begin with one of a few numbers, so those

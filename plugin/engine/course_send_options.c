@@ -129,6 +129,8 @@ int sending_cost_of_sack(const struct sending *t, struct course_end *x, const st
         return cost_of_unseen_sack(t, x, y);
     if (!x->sack || t->syn || t->rst)
         return 0;
+    if (x->state == TCPSTATE_TIME_WAIT && x->last_ack == s->ack && s->sack_count > 0)
+        cost += COST_SACK; /* the stacks keep so little of it then that there is nothing to tell */
     for (unsigned i = 0; i < s->sack_count; i++) {
         uint32_t left = s->sack[i].left, right = s->sack[i].right;
         bool known = false;
