@@ -207,6 +207,8 @@ void course_move(struct course_end *end, enum tcpstate_event event);
 unsigned course_deliver(const struct course_end *end, const struct tcpstate_segment *s,
                         const struct tcpstate_segment *next, struct course_variant variants[COURSE_VARIANTS]);
 
+/* The state from which a FIN of the peer has led to `state`; TCPSTATE_UNKNOWN if none has, or if the end has closed since. */
+uint8_t course_before_peer_fin(uint8_t state);
 /* `x` hears what `y`, whose segments were not captured, must have told it: an ACK of all that it has received ... */
 bool course_hear_ack(struct course_end *x, const struct course_end *y);
 /* ... or its answer to a segment for which it has no connection. Both are true if that changes the state of `x`. */

@@ -109,6 +109,8 @@ void course_tell(const struct tcpstate_course *c, uint32_t event, struct tcpstat
     uint32_t crossed[2] = {UINT32_MAX, UINT32_MAX};      /* by which segment it is known */
     struct tcpstate_course_row *later[2] = {NULL, NULL}; /* what arrived next at each end */
     uint8_t state_later[2];
+    uint8_t without_fin[2] = {TCPSTATE_UNKNOWN, TCPSTATE_UNKNOWN}; /* what it sends next shows that it lacks a FIN */
+    uint32_t lacked[2] = {0, 0};
 
     for (uint32_t i = 0; i < c->facts.count; i++)
         rows[i] = (struct tcpstate_course_row){.sender_decided = UINT32_MAX, .receiver_decided = UINT32_MAX};
@@ -117,15 +119,26 @@ void course_tell(const struct tcpstate_course *c, uint32_t event, struct tcpstat
         struct tcpstate_course_row *row = &rows[e->index];
         bool is_sender = e->kind != TAKEN && e->kind != LOST;
         unsigned end = is_sender ? c->facts.segments[e->index].direction : !c->facts.segments[e->index].direction;
-        /* In CLOSING or TIME-WAIT next: its own FIN was under way when that of the peer came. */
-        bool was_closing = e->state == TCPSTATE_CLOSE_WAIT && crossed[end] != UINT32_MAX;
-        uint8_t state = was_closing ? TCPSTATE_CLOSING : e->state;
         uint32_t decided = e->decided < last ? e->decided : last;
+        uint8_t reached = e->state;
+        if (e->kind == SENT) {
+            without_fin[end] = reached;
+            lacked[end] = decided;
+        } else if (!is_sender && without_fin[end] != TCPSTATE_UNKNOWN &&
+                   course_before_peer_fin(reached) == without_fin[end]) {
+            reached = without_fin[end];
+            decided = lacked[end];
+        } else if (reached != without_fin[end]) {
+            without_fin[end] = TCPSTATE_UNKNOWN;
+        }
+        /* In CLOSING or TIME-WAIT next: its own FIN was under way when that of the peer came. */
+        bool was_closing = reached == TCPSTATE_CLOSE_WAIT && crossed[end] != UINT32_MAX;
+        uint8_t state = was_closing ? TCPSTATE_CLOSING : reached;
         if (e->kind == SENT || e->kind == TAKEN || e->kind == LOST) {
             if (later[end] != NULL)
-                later[end]->moves = state_later[end] != e->state;
+                later[end]->moves = state_later[end] != reached;
             later[end] = e->kind == TAKEN && !row->told ? row : NULL;
-            state_later[end] = e->state;
+            state_later[end] = reached;
         }
         if (was_closing && decided < crossed[end])
             decided = crossed[end];

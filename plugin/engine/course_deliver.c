@@ -202,6 +202,15 @@ static void acknowledge(struct course_end *end, uint32_t ack) {
         forget(end);
 }
 
+uint8_t course_before_peer_fin(uint8_t state) {
+    switch ((enum tcpstate_state)state) {
+    case TCPSTATE_CLOSE_WAIT: return TCPSTATE_ESTABLISHED;
+    case TCPSTATE_CLOSING: return TCPSTATE_FIN_WAIT_1;
+    case TCPSTATE_TIME_WAIT: return TCPSTATE_FIN_WAIT_2;
+    default: return TCPSTATE_UNKNOWN;
+    }
+}
+
 bool course_hear_ack(struct course_end *x, const struct course_end *y) {
     uint8_t before = x->state;
 

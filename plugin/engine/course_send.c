@@ -562,6 +562,11 @@ static void send_knowing_unseen(struct sending *t, const struct course_end *x, c
         int forged = cost + (sending_echoes_other(t, x) ? 0 : COST_FORGED); /* ... or the echo has been paid for */
         t->forged = true;
         send_in_connection(t, &f, y, forged + (one ? 2 : 0));
+        struct course_end h = f, knowing = *y; /* ... and acknowledged its FIN */
+        knowing.has_rcv = true;
+        knowing.rcv_nxt = x->fin + 1;
+        if (course_hear_ack(&h, &knowing))
+            send_in_connection(t, &h, y, forged + (one ? 2 : 0) + 1);
         course_move(&f, TCPSTATE_EVENT_rcv_fin);
         struct course_end own = *y; /* ... with a FIN behind the peer's own text */
         if (fin_was_sacked)
@@ -600,13 +605,33 @@ static const struct tcpstate_segment *text_from(const struct sending *t, uint32_
     return NULL;
 }
 
-/* It acknowledges less than was thought to have reached it: text behind a hole, of which nothing told so far. */
+/* Does it echo the timestamp of that segment, and of none that was taken before? RFC 7323 4.3: then that has reached it. */
+static bool echoes_only(const struct sending *t, const struct tcpstate_segment *lost) {
+    const struct tcpstate_segment *s = t->s;
+
+    if (!(s->options & lost->options & TCPSTATE_OPT_TIMESTAMPS) || s->tsecr != lost->tsval)
+        return false;
+    for (uint32_t i = t->index, seen = 0; i-- > 0 && seen < 400; seen++) {
+        const struct tcpstate_segment *q = &t->facts->segments[i];
+        if (q != lost && q->direction != s->direction && q->tsval == s->tsecr && seq_at_most(q->seq, lost->seq))
+            return false;
+    }
+    return true;
+}
+
+/* It acknowledges less than was thought to have reached it: text, or a FIN after that, behind a hole, of which nothing told
+ * so far. */
 static void send_lacking_text(struct sending *t, const struct course_end *x, const struct course_end *y, int cost) {
     const struct tcpstate_segment *s = t->s, *lost;
     struct course_end e = *x;
 
+    if (has_taken_fin(x)) {
+        e.state = course_before_peer_fin(x->state);
+        e.has_peer_fin = true;
+        e.peer_fin = x->rcv_nxt - 1;
+    }
     if (seq_before(s->ack, x->last_ack) ||
-        (x->state != TCPSTATE_ESTABLISHED && x->state != TCPSTATE_FIN_WAIT_1 && x->state != TCPSTATE_FIN_WAIT_2))
+        (e.state != TCPSTATE_ESTABLISHED && e.state != TCPSTATE_FIN_WAIT_1 && e.state != TCPSTATE_FIN_WAIT_2))
         return;
     lost = text_from(t, s->ack);
     if (lost == NULL)
@@ -614,7 +639,7 @@ static void send_lacking_text(struct sending *t, const struct course_end *x, con
     e.rcv_nxt = s->ack;
     if (seq_before(course_end_of(lost), x->rcv_nxt))
         course_add_range(&e, course_end_of(lost), x->rcv_nxt);
-    send_in_connection(t, &e, y, cost + COST_LOST + 1);
+    send_in_connection(t, &e, y, cost + COST_LOST + 1 + (echoes_only(t, lost) ? COST_ECHO : 0));
 }
 
 /* Does the number lie within one captured segment that is longer than the path carries, RFC 9293 3.7.1: of what the network
