@@ -214,8 +214,8 @@ bool course_hear_ack(struct course_end *x, const struct course_end *y);
 /* ... or its answer to a segment for which it has no connection. Both are true if that changes the state of `x`. */
 bool course_hear_rst(struct course_end *x, const struct course_end *y);
 
-/* ... of an endpoint in `state` that has lost its connection without a word. */
-int course_cost_of_silence(enum tcpstate_state state);
+/* ... of an endpoint that has lost its connection without a word. */
+int course_cost_of_silence(const struct course_end *end);
 
 bool course_ack_is_overdue(const struct course_end *end, int64_t now_ns);
 /* As far as it knows, its FIN is not acknowledged, though by now it should have sent it again. */

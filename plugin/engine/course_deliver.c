@@ -606,10 +606,11 @@ static bool answers_as_listener(const struct course_end *end, const struct tcpst
            next->seq != end->iss;
 }
 
-int course_cost_of_silence(enum tcpstate_state state) {
-    switch (state) {
+int course_cost_of_silence(const struct course_end *end) {
+    switch ((enum tcpstate_state)end->state) {
     case TCPSTATE_FIN_WAIT_2: return COST_SILENT - 3;
-    case TCPSTATE_FIN_WAIT_1:
+    case TCPSTATE_FIN_WAIT_1: /* its program is there, and nobody has to give up */
+        return end->app_stays ? COST_SILENT + 2 : COST_SILENT - 2;
     case TCPSTATE_CLOSING:
     case TCPSTATE_LAST_ACK:
     case TCPSTATE_TIME_WAIT:
@@ -687,7 +688,7 @@ static unsigned react(const struct course_end *end, const struct tcpstate_segmen
     if (count < COURSE_VARIANTS && answers_as_closed(s, next)) {
         struct course_variant *v = &variants[count++];
         v->end = *end;
-        v->cost = course_cost_of_silence((enum tcpstate_state)end->state) +
+        v->cost = course_cost_of_silence(end) +
                   (end->state == TCPSTATE_SYN_RECEIVED && variants[0].end.reply_count > end->reply_count
                        ? 1
                        : 0); /* alive, it would say the same */

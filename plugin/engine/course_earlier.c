@@ -110,7 +110,7 @@ static bool was_dead(const struct tcpstate_course *c, uint32_t rst) {
     for (uint32_t e = event_at(c, rst)->parent; e != NO_EVENT; e = event_at(c, e)->parent) {
         const struct event *event = event_at(c, e);
         bool arrives = event->kind == TAKEN || event->kind == LOST;
-        if (c->facts.segments[event->index].direction == (arrives ? !d : d))
+        if ((arrives || event->kind == SENT) && c->facts.segments[event->index].direction == (arrives ? !d : d))
             return event->state == TCPSTATE_CLOSED || event->state == TCPSTATE_LISTEN;
     }
     return false;

@@ -83,6 +83,25 @@ static int fill_hole(struct course_end *x, const struct tcpstate_segment *s) {
     return cost;
 }
 
+/* What was paid for it that the end of `direction` lost its connection without a word, where its abort has come to light. */
+static int cost_of_words_found(const struct tcpstate_course *c, const struct hypothesis *h, unsigned direction) {
+    bool was_silent = false;
+
+    for (uint32_t e = h->event; e != NO_EVENT; e = event_at(c, e)->parent) {
+        const struct event *event = event_at(c, e);
+        const struct tcpstate_segment *s = &c->facts.segments[event->index];
+        bool arrives = event->kind == TAKEN;
+        if ((!arrives && event->kind != SENT) || (s->direction == direction) == arrives)
+            continue;
+        if (event->state == TCPSTATE_ESTABLISHED || event->state == TCPSTATE_CLOSE_WAIT)
+            return was_silent ? COST_SILENT + 2 - COST_ABORT : 0;
+        if (event->state != TCPSTATE_CLOSED && event->state != TCPSTATE_LISTEN)
+            return 0;
+        was_silent = arrives && !(s->flags & TCPSTATE_RST);
+    }
+    return 0;
+}
+
 void course_send_by_others(struct tcpstate_course *c, const struct hypothesis *h, uint32_t index, enum event_kind kind,
                            int cost) {
     unsigned d = c->facts.segments[index].direction;
@@ -100,6 +119,8 @@ void course_send_by_others(struct tcpstate_course *c, const struct hypothesis *h
         const struct tcpstate_segment *s = &c->facts.segments[index];
         if (!course_was_sent_before(c, h, index, &state))
             return;
+        if (s->flags & TCPSTATE_RST)
+            other.cost -= cost_of_words_found(c, h, d);
         if (!c->facts.unseen[!d])
             other.cost -= fill_hole(&other.end[d], s);
         if ((s->flags & TCPSTATE_FIN) && other.end[d].state == TCPSTATE_LAST_ACK &&

@@ -338,7 +338,9 @@ static void send_in_connection(struct sending *t, const struct course_end *x, co
             sending_note(&f, s);
             cost_of_fin += cost;
             bool lacks_reason = e.last_ack == s->ack || (e.state == TCPSTATE_CLOSE_WAIT && !e.has_again);
-            sending_add(t, &f, y, cost_of_fin + (lacks_reason ? COST_NO_REASON : 0));
+            bool is_unasked = !y->unseen && !e.owes_ack && e.last_ack == s->ack;
+            sending_add(t, &f, y,
+                        cost_of_fin + (lacks_reason ? COST_NO_REASON : 0) + (is_unasked ? cost_of_coincidence(t) : 0));
             if (e.state == TCPSTATE_CLOSE_WAIT && e.last_ack != s->ack) { /* ... before the peer's came: figure 13 */
                 f.state = TCPSTATE_CLOSING;
                 sending_add(t, &f, y, cost_of_fin);

@@ -103,7 +103,7 @@ void sending_syn(struct sending *t, const struct course_end *x, const struct cou
     case TCPSTATE_FIN_WAIT_2:
     case TCPSTATE_LAST_ACK:
     case TCPSTATE_CLOSING: cost += COST_SILENT; break;
-    case TCPSTATE_SYN_SENT: cost += course_cost_of_silence(TCPSTATE_SYN_SENT); break;
+    case TCPSTATE_SYN_SENT: cost += course_cost_of_silence(x); break;
     case TCPSTATE_FIN_WAIT_1:
     case TCPSTATE_SYN_RECEIVED:
     case TCPSTATE_ESTABLISHED:

@@ -177,7 +177,7 @@ static void send_rst_to_unseen(struct sending *t, const struct course_end *x, co
     const struct tcpstate_segment *s = t->s;
     struct course_end e = *x, peer = *y;
     bool closed = x->state == TCPSTATE_CLOSED || x->state == TCPSTATE_LISTEN || x->state == TCPSTATE_UNKNOWN;
-    int silence = closed ? 0 : course_cost_of_silence((enum tcpstate_state)x->state), cost = silence;
+    int silence = closed ? 0 : course_cost_of_silence(x), cost = silence;
 
     if (s->window != 0)
         cost += COST_WINDOW;
@@ -227,7 +227,7 @@ static void send_rst_to_unseen(struct sending *t, const struct course_end *x, co
 static void send_rst_to_uncaptured(struct sending *t, const struct course_end *x, const struct course_end *y) {
     const struct tcpstate_segment *s = t->s;
     struct course_end e = *x;
-    int silence = course_cost_of_silence((enum tcpstate_state)x->state);
+    int silence = course_cost_of_silence(x);
     int cost = sending_cost_of_replies(x->reply_count) + sending_cost_of_question(t, COST_UNSEEN + COST_NO_REPLY);
     bool opens = x->state == TCPSTATE_SYN_SENT || (x->state == TCPSTATE_SYN_RECEIVED && !x->active_open);
 

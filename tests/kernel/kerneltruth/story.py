@@ -83,6 +83,7 @@ class Connection:
 class Story:
     connections: list
     segments: list                                      # every Tcp of the capture
+    forged: set = field(default_factory=set)            # how those look that their nominal senders had not sent
 
     def __post_init__(self):
         self.keys = Counter(key for tcp in self.segments for key in _keys(tcp))
@@ -160,7 +161,8 @@ def read(capture, frames, truth=()):
                                if kind in DECIDES["ended"]]
         before[found.parties()] = found
         connections.append(found)
-    return Story(connections, list(segments.values()))
+    forged = {_looks(segments[int(row[0])]) for row in truth if row[5] == "forged" and int(row[0]) in segments}
+    return Story(connections, list(segments.values()), forged)
 
 
 def connection_of(shown, own, segments):
@@ -381,7 +383,7 @@ def _excuse(one, two, story_one, story_two, part):
             if kind not in DECIDES[part]:
                 continue
             if kind == "forgery":
-                if not _has(tcp, there):
+                if _looks(tcp) not in there.forged:     # its nominal sender may have sent such a one
                     return f"{kind} {tcp}"
                 continue
             if _is_unknown(kind, tcp, here, there, other):
