@@ -461,7 +461,8 @@ static bool judge(struct tcpstate_course *c, uint32_t index) {
             continue;
         }
         if (original != index)
-            course_send_by_others(c, h, index, SENT_COPY, course_cost_of_copy(s, &c->facts.segments[original]));
+            course_send_by_others(c, h, index, SENT_COPY,
+                                  course_cost_of_copy(&c->facts, s, &c->facts.segments[original]));
         course_send_by_others(c, h, index, SENT_BEFORE, course_came_late_before(c, h, s) ? COST_STALE_TOO : COST_STALE);
         course_send_by_others(c, h, index, SENT_BY_OTHERS, course_cost_of_forgery(c, h, index));
         course_reset_before_syn(c, h, index, course_cost_of_forgery(c, h, index));

@@ -77,17 +77,53 @@ uint32_t course_first_to_ask(const struct course_facts *facts, uint32_t index) {
     return is_again && !is_newest ? asked : 0;
 }
 
+/* Does it tell to have received all of that text? */
+static bool tells_of_text(const struct tcpstate_segment *s, const struct tcpstate_segment *q) {
+    if (q->length == 0)
+        return false;
+    if (seq_at_least(s->ack, course_end_of(q)))
+        return true;
+    for (unsigned i = 0; i < s->sack_count; i++)
+        if (seq_at_most(s->sack[i].left, q->seq) && seq_at_least(s->sack[i].right, q->seq + q->length))
+            return true;
+    return false;
+}
+
+/* Does `s` say once more what its sender has said before, and has all text of the other end since come with an
+ * acknowledgment of the number `fin`? Some of that has drawn it. */
+static bool was_drawn_by_ack_of_fin(const struct course_facts *facts, const struct tcpstate_segment *s, uint32_t index,
+                                    uint32_t fin) {
+    bool is_drawn = false;
+
+    if (!course_is_pure_ack(s))
+        return false;
+    for (uint32_t i = index, seen = 0; i-- > 0 && seen < 200; seen++) {
+        const struct tcpstate_segment *q = &facts->segments[i];
+        if (q->direction == s->direction) {
+            if (is_drawn && course_is_pure_ack(q) && q->ack == s->ack && q->seq == s->seq)
+                return true;
+        } else if (q->length > 0 && seq_after(course_end_of(q), s->ack)) {
+            if (!(q->flags & TCPSTATE_ACK) || !seq_after(q->ack, fin))
+                return false;
+            is_drawn = true;
+        }
+    }
+    return false;
+}
+
 /* Did the sender of `s` know, when it sent it, that its FIN of the number `fin` was acknowledged? It echoes the
- * acknowledgment, or acknowledges text that came with it. */
+ * acknowledgment, or tells of text that came with it. */
 static bool knew_ack_of_fin(const struct course_facts *facts, const struct tcpstate_segment *s, uint32_t index,
                             uint32_t fin) {
+    if (was_drawn_by_ack_of_fin(facts, s, index, fin))
+        return true;
     for (uint32_t i = index, seen = 0; i-- > 0 && seen < 200; seen++) {
         const struct tcpstate_segment *q = &facts->segments[i];
         if (q->direction == s->direction || !(q->flags & TCPSTATE_ACK) || !seq_after(q->ack, fin))
             continue;
         if ((q->options & s->options & TCPSTATE_OPT_TIMESTAMPS) != 0 && q->tsval == s->tsecr)
             return true;
-        if (q->length > 0 && seq_at_least(s->ack, course_end_of(q)))
+        if (tells_of_text(s, q))
             return true;
     }
     return false;

@@ -144,8 +144,10 @@ int course_cost_of_forgery(const struct tcpstate_course *c, const struct hypothe
 
 /* Of IPv4 the path copies the identification as well, RFC 6864 4, unless something on it gives each datagram another.
  * That of a SYN,ACK is not asked: stacks take it from elsewhere than the connection's. */
-int course_cost_of_copy(const struct tcpstate_segment *s, const struct tcpstate_segment *original) {
-    bool differs = (s->traits & original->traits & TCPSTATE_HAS_IP_ID) && s->ip_id != original->ip_id;
+int course_cost_of_copy(const struct course_facts *facts, const struct tcpstate_segment *s,
+                        const struct tcpstate_segment *original) {
+    bool differs = (s->traits & original->traits & TCPSTATE_HAS_IP_ID) && s->ip_id != original->ip_id &&
+                   !(s->flags & TCPSTATE_SYN);
 
-    return COST_COPY + (differs && !(s->flags & TCPSTATE_SYN) ? 2 : 0);
+    return COST_COPY + (!differs ? 0 : facts->counts_ids[s->direction] ? 4 : 2);
 }

@@ -131,6 +131,7 @@ bool course_was_sent_before(const struct tcpstate_course *c, const struct hypoth
 int course_cost_of_forgery(const struct tcpstate_course *c, const struct hypothesis *h, uint32_t index);
 
 /* ... that the path has copied it. */
-int course_cost_of_copy(const struct tcpstate_segment *s, const struct tcpstate_segment *original);
+int course_cost_of_copy(const struct course_facts *facts, const struct tcpstate_segment *s,
+                        const struct tcpstate_segment *original);
 
 #endif
