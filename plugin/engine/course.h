@@ -213,6 +213,8 @@ uint8_t course_before_peer_fin(uint8_t state);
 bool course_hear_ack(struct course_end *x, const struct course_end *y);
 /* ... or its answer to a segment for which it has no connection. Both are true if that changes the state of `x`. */
 bool course_hear_rst(struct course_end *x, const struct course_end *y);
+/* `x` hears an ACK of its FIN, if it has sent one, from whomever: true if that changes its state. */
+bool course_hear_ack_of_fin(struct course_end *x);
 
 /* ... of an endpoint that has lost its connection without a word. */
 int course_cost_of_silence(const struct course_end *end);

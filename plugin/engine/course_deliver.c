@@ -211,13 +211,17 @@ uint8_t course_before_peer_fin(uint8_t state) {
     }
 }
 
-bool course_hear_ack(struct course_end *x, const struct course_end *y) {
+bool course_hear_ack_of_fin(struct course_end *x) {
     uint8_t before = x->state;
 
-    if (!y->has_rcv || !x->fin_sent || y->rcv_nxt != x->fin + 1)
+    if (!x->fin_sent)
         return false;
-    acknowledge(x, y->rcv_nxt);
+    acknowledge(x, x->fin + 1);
     return x->state != before;
+}
+
+bool course_hear_ack(struct course_end *x, const struct course_end *y) {
+    return y->has_rcv && y->rcv_nxt == x->fin + 1 && course_hear_ack_of_fin(x);
 }
 
 bool course_hear_rst(struct course_end *x, const struct course_end *y) {
@@ -609,7 +613,7 @@ static bool answers_as_listener(const struct course_end *end, const struct tcpst
 int course_cost_of_silence(const struct course_end *end) {
     switch ((enum tcpstate_state)end->state) {
     case TCPSTATE_FIN_WAIT_2: return COST_SILENT - 3;
-    case TCPSTATE_FIN_WAIT_1: /* its program is there, and nobody has to give up */
+    case TCPSTATE_FIN_WAIT_1: /* while its program reads on, a FIN is no reason to give up */
         return end->app_stays ? COST_SILENT + 2 : COST_SILENT - 2;
     case TCPSTATE_CLOSING:
     case TCPSTATE_LAST_ACK:

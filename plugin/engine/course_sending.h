@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * One transmission held against the endpoint that is said to have made it: what the files of course_send() share.
- * course_send.c judges what is sent within a connection, course_send_open.c what opens one, course_send_rst.c what ends it,
- * course_send_options.c what the options tell.
+ * course_send.c judges what is sent within a connection, course_send_acks.c what it acknowledges against what is thought to
+ * have arrived, course_send_open.c what opens a connection, course_send_rst.c what ends it, course_send_options.c what the
+ * options tell.
  */
 #ifndef TCPSTATE_COURSE_SENDING_H
 #define TCPSTATE_COURSE_SENDING_H
@@ -40,6 +41,15 @@ int sending_cost_of_unseen_iss(const struct sending *t, const struct course_end 
 
 /* What lies between SND.NXT and `upto` was not captured, at `cost`, unless it is captured late. */
 void sending_note_hole(const struct sending *t, struct course_end *x, uint32_t upto, int cost);
+
+/* ... what that costs, of x in `direction`. */
+int sending_cost_of_unseen(const struct sending *t, const struct course_end *x, uint32_t upto, unsigned direction);
+
+/* An ordinary segment of x in a synchronized state, with x->rcv_nxt what it acknowledges. */
+void sending_in_connection(struct sending *t, const struct course_end *x, const struct course_end *y, int cost);
+/* It acknowledges more than x->rcv_nxt, or less. */
+void sending_knowing_unseen(struct sending *t, const struct course_end *x, const struct course_end *y, int cost);
+void sending_lacking_text(struct sending *t, const struct course_end *x, const struct course_end *y, int cost);
 
 /* RFC 9293 3.10.1, 3.10.7.2 */
 void sending_syn(struct sending *t, const struct course_end *x, const struct course_end *y);
