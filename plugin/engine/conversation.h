@@ -155,6 +155,9 @@ struct tcpstate_endpoint {
     bool has_echo, echo_in_ms;
     uint32_t first_echo, newest_echo;
     int64_t first_echo_ns, echo_base_ns, arrived_ns;
+    bool has_lag; /* ... and by both clocks, since then, how soon y answers it */
+    uint32_t lag_tsval, lag_tsecr, least_lag;
+    int64_t lag_ns;
     int64_t asked_ns;   /* when y sent text that it has not answered, 0: none */
     int64_t rtt_ns;     /* its quickest answer, 0: none */
     int64_t opening_ns; /* from its SYN to its ACK of y's SYN,ACK, by its clock; 0: not known */
@@ -184,6 +187,7 @@ struct tcpstate_endpoint {
     bool scale_is_cut; /* ... or perhaps announced: not all options of its SYN were captured */
     uint8_t syn_options;
     uint16_t syn_mss;
+    bool opens_like_linux; /* its newest SYN: segment_opens_like_linux() */
     uint8_t syn_ttl;
 
     /* what it acknowledged and what it must have */

@@ -190,6 +190,7 @@ bool unseen_ack_is_impossible(const struct judgement *j);
 void unseen_ack_was_false(struct judgement *j);
 void unseen_handshake(struct judgement *j);
 void unseen_fin(struct judgement *j);
+void unseen_read_lag(struct judgement *j);
 void unseen_refused_fin(struct judgement *j);
 void unseen_rst(struct judgement *j);
 bool unseen_fin_was_octet(struct judgement *j);

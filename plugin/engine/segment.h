@@ -25,6 +25,20 @@ static inline bool segment_offers_no_room(const struct tcpstate_segment *s) {
     return !(s->options & TCPSTATE_OPT_MSS) && s->window < TCPSTATE_DEFAULT_MSS;
 }
 
+/* Linux rounds the first window that it offers, tcp_select_initial_window(), down to segments of its MSS; in the answer to a
+ * SYN with timestamps it counts their twelve octets. Other stacks start at a power of two, less one. */
+static inline bool segment_opens_like_linux(const struct tcpstate_segment *syn) {
+    unsigned step = syn->flags & TCPSTATE_ACK ? syn->mss - 12u : syn->mss;
+    return (syn->options & TCPSTATE_OPT_MSS) && (syn->options & TCPSTATE_OPT_TIMESTAMPS) && syn->mss > 12 &&
+           syn->window >= step && syn->window % step == 0;
+}
+
+/* So much have two clocks advanced, of one who echoes the other's timestamps: does each count milliseconds, RFC 7323 5.4? */
+static inline bool segment_clocks_count_ms(int64_t elapsed_ns, int32_t ticks, int32_t echoed) {
+    int64_t fewest = elapsed_ns / 1000000 * 3 / 4, most = elapsed_ns / 1000000 * 4 / 3 + 2;
+    return elapsed_ns < 50000000 || (ticks >= fewest && ticks <= most && echoed >= fewest && echoed <= most);
+}
+
 /* The captured octets of a SYN end before its options do, and the window scale is not among those that were captured:
  * whether it announces one, and which, is not known. */
 static inline bool segment_scale_is_cut(const struct tcpstate_segment *syn) {

@@ -13,6 +13,7 @@ static void remember_syn_options(struct judgement *j) {
 
     x->syn_options = j->segment->options;
     x->syn_mss = j->segment->mss;
+    x->opens_like_linux = segment_opens_like_linux(j->segment);
     x->syn_ttl = j->segment->ttl;
     x->has_shift = (j->segment->options & TCPSTATE_OPT_WINDOW_SCALE) != 0;
     x->shift = j->segment->window_shift > 14 ? 14 : j->segment->window_shift;
@@ -300,6 +301,7 @@ void sender_judge_synack(struct judgement *j) {
     if (x->first_syn_ns == 0)
         x->first_syn_ns = s->time_ns;
     remember_syn_options(j);
+    unseen_read_lag(j);
     if (j->x_path->bare.is && j->x_path->bare.end == s->ack &&
         j->x_path->bare.frame == j->connection->summary.syn_frame)
         hindsight_withdraw(j, j->x_path->bare.index, TCPSTATE_VERDICT_NOT_TAKEN); /* an ICMP error was not true */

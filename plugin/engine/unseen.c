@@ -41,6 +41,24 @@ static void read_opening(struct judgement *j) {
         j->y->opening_ns = opening_ns;
 }
 
+/* How far x's clock is ahead of the timestamps that it echoes: least where it has answered at once. */
+void unseen_read_lag(struct judgement *j) {
+    const struct tcpstate_segment *s = j->segment;
+    struct tcpstate_endpoint *y = j->y;
+    uint32_t lag = s->tsval - s->tsecr;
+
+    if (!(s->options & TCPSTATE_OPT_TIMESTAMPS) || s->tsecr == 0)
+        return;
+    if (!y->has_lag) {
+        y->has_lag = true;
+        y->lag_tsval = s->tsval;
+        y->lag_tsecr = s->tsecr;
+        y->lag_ns = s->time_ns;
+        y->least_lag = lag;
+    }
+    y->least_lag = seq_before(lag, y->least_lag) ? lag : y->least_lag;
+}
+
 /* The timestamp that x echoes tells when y's newest segment arrived, also if x took its time to acknowledge it: y's clock
  * ticks every millisecond, if the capture so far bears it out, and its quickest segment is the measure. */
 static void read_echo(struct judgement *j) {
@@ -52,6 +70,7 @@ static void read_echo(struct judgement *j) {
     time_simultaneous_open(j);
     if (!(s->options & TCPSTATE_OPT_TIMESTAMPS) || s->tsecr == 0 || j->stale)
         return;
+    unseen_read_lag(j);
     if (!y->has_echo) {
         read_opening(j);
         y->has_echo = true;
@@ -332,6 +351,23 @@ static bool ends_quoted_text(const struct tcpstate_endpoint *y, uint32_t ack) {
     return y->has_quoted && (ack == y->quoted_end || ack == y->quoted_end - y->quoted_options);
 }
 
+/* Linux leaves a FIN that comes in ESTABLISHED to its timer for delayed ACKs, tcp_fin(): that runs for 40 ms, or until the
+ * next tick where no text has come before. Text it acknowledges at once while a connection is young. So what x has
+ * acknowledged at once, by both clocks, was text. A D-SACK tells of a repetition, which is acknowledged at once as well. */
+static bool acks_too_soon_for_fin(const struct judgement *j) {
+    const struct tcpstate_segment *s = j->segment;
+    const struct tcpstate_endpoint *x = j->x, *y = j->y;
+
+    if (!x->opens_like_linux || x->has_fin || s->seq != x->smax || !j->pure_ack ||
+        !(s->options & TCPSTATE_OPT_TIMESTAMPS) || s->tsecr == 0 || !y->has_lag || s->tsval == y->lag_tsval ||
+        (s->sack_count > 0 && seq_at_most(s->sack[0].right, s->ack)) ||
+        !segment_clocks_count_ms(s->time_ns - y->lag_ns, seq_distance(s->tsval, y->lag_tsval),
+                                 seq_distance(s->tsecr, y->lag_tsecr)))
+        return false;
+    int32_t waited_ms = seq_distance(s->tsval - s->tsecr, y->least_lag);
+    return waited_ms <= (x->acked == y->iss + 1 ? 0 : DELAYED_ACK_NS / MS / 4);
+}
+
 static void infer_fin(struct judgement *j, bool crossed) {
     struct tcpstate_endpoint *x = j->x, *y = j->y;
     uint32_t ack = j->segment->ack, known = x->acked;
@@ -343,15 +379,15 @@ static void infer_fin(struct judgement *j, bool crossed) {
 
     if (again && !hindsight_says(j, x->acked_index, TCPSTATE_VERDICT_NO_FIN))
         hindsight_note(j, x->acked_index, x->acked_frame, TCPSTATE_VERDICT_COUNTS_FIN);
-    if (hindsight_says(j, j->index, TCPSTATE_VERDICT_NO_FIN) || ends_quoted_text(y, ack)) {
+    if (hindsight_says(j, j->index, TCPSTATE_VERDICT_NO_FIN) || ends_quoted_text(y, ack) ||
+        (!says_so && one_more && acks_too_soon_for_fin(j))) {
         y->has_octet = true;
         y->octet = ack;
         return;
     }
     if (!says_so && !one_more && !lone && !again)
         return;
-    if (!says_so &&
-        (y->sends_octets || (!y->has_iss && !x->has_fin))) { /* it may be one more: x's own close will tell */
+    if (!says_so && !x->has_fin && !j->fin && (y->sends_octets || !y->has_iss)) { /* x's own close will tell */
         y->maybe_fin = true;
         y->maybe_denied = y->maybe_own = false;
         y->maybe = ack - 1;
